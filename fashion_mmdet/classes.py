@@ -166,3 +166,21 @@ def _palette(size: int) -> tuple[tuple[int, int, int], ...]:
 
 
 PALETTE = _palette(NUM_CATEGORIES)
+
+
+def parse_class_id(text: str) -> tuple[int, tuple[int, ...]]:
+    """Split a ClassId such as `10_3_20_34` into its category and its attributes, ascending.
+
+    Raises:
+        ValueError: not whole numbers joined by underscores. Whether they are known ids is not checked.
+    """
+    words = text.split('_')
+    if not all(word.isascii() and word.isdigit() for word in words):
+        raise ValueError(f'ClassId {text!r} is not category or category_attribute_attribute...')
+    category, *attributes = map(int, words)
+    return category, tuple(sorted(set(attributes)))
+
+
+def format_class_id(category: int, attributes: tuple[int, ...] = ()) -> str:
+    """Join a category and its attributes as the competition writes them."""
+    return '_'.join(map(str, (category, *sorted(attributes))))

@@ -95,6 +95,7 @@ def roi_align_forward(input, rois, output, argmax_y, argmax_x, aligned_height: i
     _refuse_max_pooling(pool_mode)
     _load_torchvision()
     import torch
+    input = _in_kernel_dtype(input)
     output.copy_(torch.ops.torchvision.roi_align(
         input, rois.to(input.dtype), spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned))
 
@@ -105,6 +106,7 @@ def roi_align_backward(grad_output, rois, argmax_y, argmax_x, grad_input, aligne
     _refuse_max_pooling(pool_mode)
     _load_torchvision()
     import torch
+    grad_output = _in_kernel_dtype(grad_output)
     batch, channels, height, width = grad_input.shape
     grad_input.copy_(torch.ops.torchvision._roi_align_backward(
         grad_output, rois.to(grad_output.dtype), spatial_scale, aligned_height, aligned_width,
@@ -114,6 +116,13 @@ def roi_align_backward(grad_output, rois, argmax_y, argmax_x, grad_input, aligne
 def _refuse_max_pooling(pool_mode: int) -> None:
     if pool_mode != 1:
         raise NotImplementedError('mmcv operator "roi_align" with pool_mode="max" has no stand-in here: use "avg"')
+
+
+def _in_kernel_dtype(tensor):
+    """Widen bfloat16, and float16 on a CPU, to float32: torchvision has no backward kernel for them."""
+    import torch
+    narrow = tensor.dtype == torch.bfloat16 or (tensor.dtype == torch.float16 and tensor.device.type == 'cpu')
+    return tensor.float() if narrow else tensor
 
 
 def _load_torchvision() -> None:

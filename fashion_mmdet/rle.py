@@ -186,3 +186,30 @@ def resize(runs: Runs, size: tuple[int, int], new_size: tuple[int, int]) -> Runs
     bottom = np.searchsorted(rows, np.minimum(ends[run] - base, height), 'left')
     kept = bottom > top
     return merge_runs((column * new_height + top)[kept], (column * new_height + bottom)[kept])
+
+
+def subtract(runs: Runs, other: Runs) -> Runs:
+    """Take the pixels of `other` away from `runs`."""
+    if runs[0].size == 0 or other[0].size == 0:
+        return runs
+    edges = np.unique(np.concatenate([*runs, *other]))
+    inside = _covers(runs, edges) & ~_covers(other, edges)
+    return merge_runs(edges[:-1][inside[:-1]], edges[1:][inside[:-1]])
+
+
+def _covers(runs: Runs, positions: np.ndarray) -> np.ndarray:
+    """Tell for each position whether it lies in a run."""
+    return np.searchsorted(runs[0], positions, 'right') > np.searchsorted(runs[1], positions, 'right')
+
+
+def unite(runs: Runs, other: Runs) -> Runs:
+    """Unite two masks of the same size."""
+    return merge_runs(np.concatenate([runs[0], other[0]]), np.concatenate([runs[1], other[1]]))
+
+
+def resize_coco(mask: dict, new_size: tuple[int, int]) -> dict:
+    """Scale COCO RLE as `resize` scales runs."""
+    height, width = mask['size']
+    if (height, width) == tuple(new_size):
+        return mask
+    return runs_to_coco(resize(coco_to_runs(mask), (height, width), new_size), *new_size)

@@ -1,0 +1,61 @@
+"""Where the photos are and how they reach the model; the only file that names paths.
+
+FASHION_DATA chooses the data set: a folder with train.csv, train/, test/ and sample_submission.csv, whether the
+competition's own, converted by tools/convert_ccp.py or drawn by tools/make_sample.py.
+20 % of the photos of train.csv are held out, stratified by class; train and val share `seed`, so they never meet.
+"""
+data_root = '{{$FASHION_DATA:data/imaterialist}}'
+dataset_type = 'IMaterialistDataset'
+val_fraction = 0.2
+split_seed = 0
+
+# iMaterialist's photos are portraits of some 3000x2000 pixels; 800x1333 is mmdet's usual size.
+image_scale = (1333, 800)
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='Resize', scale=image_scale, keep_ratio=True),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackDetInputs'),
+]
+# The truth travels as runs in the metainfo's `instances`: the metric needs no bitmap.
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=image_scale, keep_ratio=True),
+    dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'instances')),
+]
+
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    batch_sampler=dict(type='AspectRatioBatchSampler'),
+    dataset=dict(
+        type=dataset_type, data_root=data_root, ann_file='train.csv', data_prefix=dict(img_path='train'),
+        split='train', val_fraction=val_fraction, seed=split_seed, num_images=None,
+        filter_cfg=dict(filter_empty_gt=True), pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type, data_root=data_root, ann_file='train.csv', data_prefix=dict(img_path='train'),
+        split='val', val_fraction=val_fraction, seed=split_seed, test_mode=True, pipeline=test_pipeline))
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type, data_root=data_root, ann_file='sample_submission.csv', data_prefix=dict(img_path='test'),
+        split='test', test_mode=True, pipeline=test_pipeline))
+
+# Near the 2019 winner's values, chosen before any model was scored here.
+postprocess = dict(score_thr=0.5, nms_iou=0.3, mask_thr=0.5, overlap='class')
+val_evaluator = dict(type='FashionIoUSweepMetric', postprocess=postprocess, average='image', size=(512, 512))
+test_evaluator = val_evaluator

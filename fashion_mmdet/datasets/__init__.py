@@ -1,0 +1,1 @@
+"""Data sources in one layout, and the data set that mmdet reads."""

@@ -1,0 +1,59 @@
+"""What is wrong with a data set: counted by kind, with examples, each kind with its rule."""
+
+from collections import Counter
+
+RULES = {
+    'duplicate_row': 'row dropped',
+    'unknown_category': 'row dropped',
+    'unknown_attribute': 'attribute dropped',
+    'attribute_on_part': 'attributes dropped (only categories 0 to 12 have any)',
+    'runs_malformed': 'row dropped',
+    'runs_outside_image': 'row dropped',
+    'runs_unsorted': 'runs sorted, row kept',
+    'runs_overlapping': 'runs united, row kept',
+    'empty_mask': 'row dropped',
+    'size_conflict': 'row dropped: its size is not that of the image\'s first row',
+    'image_without_rows': 'image dropped: all its rows were',
+    'missing_file': 'image dropped',
+    'unreadable_file': 'image dropped',
+    'truncated_file': 'image dropped',
+    'size_mismatch': 'image dropped: its masks are for another size',
+}
+
+
+class Audit:
+    """Counts problems by kind and keeps the first few of each as examples."""
+
+    def __init__(self, examples: int = 3) -> None:
+        self.counts: Counter[str] = Counter()
+        self.examples: dict[str, list[str]] = {}
+        self._limit = examples
+
+    def add(self, kind: str, where: str) -> None:
+        """Count one problem.
+
+        Args:
+            kind: a key of `RULES`.
+            where: file, line and value, for a person.
+        """
+        if kind not in RULES:
+            raise KeyError(kind)
+        self.counts[kind] += 1
+        kept = self.examples.setdefault(kind, [])
+        if len(kept) < self._limit:
+            kept.append(where)
+
+    def extend(self, other: 'Audit') -> None:
+        """Add another audit's counts and examples to this one."""
+        for kind, count in other.counts.items():
+            self.counts[kind] += count
+            kept = self.examples.setdefault(kind, [])
+            kept.extend(other.examples[kind][:self._limit - len(kept)])
+
+    def report(self) -> str:
+        """Describe all problems, one kind a line with its rule and, indented, its examples; '' where there are none."""
+        lines = []
+        for kind, count in self.counts.most_common():
+            lines.append(f'{kind}: {count} ({RULES[kind]})')
+            lines.extend(f'    {where}' for where in self.examples[kind])
+        return '\n'.join(lines)

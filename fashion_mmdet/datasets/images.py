@@ -1,0 +1,60 @@
+"""What an image file's header says, without decoding it."""
+
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+EXIF_ORIENTATION = 0x0112
+TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+JPEG_END = b'\xff\xd9'
+TAIL_BYTES = 4096  # cameras and editors append padding after the end marker
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Read height and width in pixels as decoding with OpenCV gives them, EXIF orientation applied.
+
+    Raises:
+        FileNotFoundError: no such file.
+        OSError: not an image, or unreadable.
+        EOFError: a JPEG without its end: the file was cut off.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            transposed = image.getexif().get(EXIF_ORIENTATION) in TRANSPOSED
+            is_jpeg = image.format in ('JPEG', 'MPO')
+    except UnidentifiedImageError:
+        raise OSError(f'{path}: not an image') from None
+    if is_jpeg and not _has_end(path):
+        raise EOFError(f'{path}: cut off before the end of the JPEG')
+    return (width, height) if transposed else (height, width)
+
+
+def _has_end(path: Path) -> bool:
+    with open(path, 'rb') as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        return JPEG_END in file.read()
+
+
+def find_problem(path: Path, height: int | None = None, width: int | None = None) -> tuple[str, str] | None:
+    """Compare a file with what the CSV says.
+
+    Args:
+        path: of the image.
+        height: in pixels, as the CSV has it; None skips the comparison.
+        width: likewise.
+
+    Returns:
+        The audit's kind of problem and where it is, or None.
+    """
+    try:
+        size = read_size(path)
+    except FileNotFoundError:
+        return 'missing_file', str(path)
+    except EOFError as error:
+        return 'truncated_file', str(error)
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three for broken headers
+        return 'unreadable_file', f'{path}: {error}'
+    if height is not None and size != (height, width):
+        return 'size_mismatch', f'{path}: {size[0]}x{size[1]}, the CSV says {height}x{width}'
+    return None

@@ -1,0 +1,184 @@
+"""From the competition's train.csv to records: an image with its objects, checked row by row."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fashion_mmdet import rle
+from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES, parse_class_id
+from fashion_mmdet.datasets.audit import Audit
+
+COLUMNS = ('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId')
+SUBMISSION_COLUMNS = ('ImageId', 'EncodedPixels', 'ClassId')
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An annotated object: category id, attribute ids (ascending), COCO RLE, box x1 y1 x2 y2 in pixels."""
+
+    category: int
+    attributes: tuple[int, ...]
+    mask: dict
+    bbox: tuple[int, int, int, int]
+
+
+@dataclass(slots=True)
+class Record:
+    """An annotated image; height and width in pixels, as the CSV has them."""
+
+    image_id: str
+    height: int
+    width: int
+    instances: list[Instance] = field(default_factory=list)
+
+
+def read_table(path: str | os.PathLike, columns: tuple[str, ...], chunk_rows: int = 20_000) -> Iterator[pd.DataFrame]:
+    """Read a CSV of the competition in chunks of text columns; the index is the row's number from 0.
+
+    Raises:
+        ValueError: empty, not a CSV, or without the columns; names the file.
+        FileNotFoundError: no such file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path}: no such file')
+    try:
+        with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=chunk_rows) as reader:
+            rows = 0
+            for chunk in reader:
+                _check_columns(path, list(chunk.columns), columns)
+                rows += len(chunk)
+                yield chunk
+    except pd.errors.EmptyDataError:
+        raise ValueError(f'{path}: the file is empty; expected the columns {",".join(columns)}') from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f'{path}: not a CSV with the columns {",".join(columns)}: {error}') from None
+    if not rows:
+        _check_columns(path, list(pd.read_csv(path, nrows=0).columns), columns)
+        raise ValueError(f'{path}:2: no rows after the header')
+
+
+def _check_columns(path: str | os.PathLike, found: list[str], wanted: tuple[str, ...]) -> None:
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise ValueError(f'{path}:1: no column {missing[0]!r}; found {",".join(map(str, found))[:80]!r}, '
+                         f'expected {",".join(wanted)}')
+
+
+def read_records(path: str | os.PathLike) -> tuple[list[Record], Audit]:
+    """Read a train.csv and check every row that needs no image file.
+
+    Read once a process for an unchanged file; callers must not change what they get.
+
+    Returns:
+        Records in order of first appearance, and the audit (see `audit.RULES` for what becomes of bad rows).
+
+    Raises:
+        ValueError: the file is not this CSV at all; names file, line and value.
+        FileNotFoundError: no such file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path}: no such file')
+    stat = os.stat(path)
+    return _read_records(os.fspath(path), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read_records(path: str, mtime_ns: int, size: int) -> tuple[list[Record], Audit]:
+    audit = Audit()
+    records: dict[str, Record] = {}
+    seen: set[int] = set()
+    for chunk in read_table(path, COLUMNS):
+        for number, image_id, pixels, height, width, class_id in zip(
+                chunk.index, *(chunk[column] for column in COLUMNS), strict=True):
+            line = number + 2  # the header is line 1
+            where = f'{path}:{line}'
+            record = records.get(image_id)
+            if record is None:
+                record = records[image_id] = Record(
+                    image_id, _read_length(where, 'Height', height), _read_length(where, 'Width', width))
+            elif (_read_length(where, 'Height', height), _read_length(where, 'Width', width)) != (
+                    record.height, record.width):
+                audit.add('size_conflict', f'{where}: {height}x{width} after {record.height}x{record.width}')
+                continue
+            key = hash((image_id, pixels, class_id))
+            if key in seen:
+                audit.add('duplicate_row', f'{where}: {image_id} {class_id}')
+                continue
+            seen.add(key)
+            instance = _read_instance(where, pixels, class_id, record, audit)
+            if instance is not None:
+                record.instances.append(instance)
+    kept = [record for record in records.values() if record.instances]
+    for record in records.values():
+        if not record.instances:
+            audit.add('image_without_rows', f'{path}: {record.image_id}')
+    return kept, audit
+
+
+def _read_length(where: str, name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) == 0:
+        raise ValueError(f'{where}: {name} {text!r} is no positive whole number')
+    return int(text)
+
+
+def _read_instance(where: str, pixels: str, class_id: str, record: Record, audit: Audit) -> Instance | None:
+    """Check one row; None where the audit drops it."""
+    try:
+        category, attributes = parse_class_id(class_id)
+    except ValueError:
+        category, attributes = -1, ()
+    if not 0 <= category < NUM_CATEGORIES:
+        audit.add('unknown_category', f'{where}: ClassId {class_id!r}')
+        return None
+    runs = check_runs(where, pixels, record.height, record.width, audit)
+    if runs is None:
+        return None
+    return Instance(
+        category=category,
+        attributes=_check_attributes(where, class_id, category, attributes, audit),
+        mask=rle.runs_to_coco(runs, record.height, record.width),
+        bbox=rle.bounding_box(runs, record.height))
+
+
+def _check_attributes(where: str, class_id: str, category: int, attributes: tuple[int, ...],
+                      audit: Audit) -> tuple[int, ...]:
+    if attributes and category >= NUM_MAIN_CATEGORIES:
+        audit.add('attribute_on_part', f'{where}: ClassId {class_id!r}')
+        return ()
+    known = tuple(attribute for attribute in attributes if attribute < NUM_ATTRIBUTES)
+    for attribute in attributes:
+        if attribute >= NUM_ATTRIBUTES:
+            audit.add('unknown_attribute', f'{where}: attribute {attribute} in ClassId {class_id!r}')
+    return known
+
+
+def check_runs(where: str, pixels: str, height: int, width: int, audit: Audit) -> rle.Runs | None:
+    """Read the runs of a row, mending what can be mended; None where the audit drops the row."""
+    try:
+        starts, lengths = rle.parse_kaggle(pixels)
+    except ValueError as error:
+        audit.add('runs_malformed', f'{where}: {error}')
+        return None
+    if starts.size == 0:
+        audit.add('empty_mask', where)
+        return None
+    if (lengths <= 0).any():
+        audit.add('runs_malformed', f'{where}: a run of length {lengths.min()}')
+        return None
+    ends = starts + lengths
+    if starts.min() < 0 or ends.max() > height * width:
+        outside = starts.min() + 1 if starts.min() < 0 else ends.max()
+        audit.add('runs_outside_image', f'{where}: pixel {outside} of {height * width} ({height}x{width})')
+        return None
+    if (np.diff(starts) < 0).any():
+        audit.add('runs_unsorted', where)
+        order = np.argsort(starts, kind='stable')
+        starts, ends = starts[order], ends[order]
+    if (starts[1:] < ends[:-1]).any():
+        audit.add('runs_overlapping', where)
+    return rle.merge_runs(starts, ends)

@@ -1,0 +1,50 @@
+"""Multilabel-stratified halves: every class in train and val in proportion, rare ones in both."""
+
+import numpy as np
+from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
+
+
+def stratified_split(labels: np.ndarray, val_fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Split images so that both halves have the same share of every class.
+
+    Iterative stratification (Sechidis et al. 2011) may leave a class of few images out of one half; one image of
+    each such class is then moved over, so that every class in two images or more is in both.
+
+    Args:
+        labels: (N, C) bool, which classes an image holds.
+        val_fraction: share of val, in (0, 1).
+        seed: of the shuffle.
+
+    Returns:
+        Indices of train and of val, ascending.
+
+    Raises:
+        ValueError: a fraction outside (0, 1), or fewer than two images.
+    """
+    if not 0 < val_fraction < 1:
+        raise ValueError(f'val_fraction={val_fraction}: must lie between 0 and 1')
+    if len(labels) < 2:
+        raise ValueError(f'{len(labels)} image(s) cannot be split into train and val')
+    labels = np.asarray(labels, dtype=bool)
+    present = labels[:, labels.any(axis=0)]
+    # A column of ones lets images without any class through and keeps the halves' sizes right.
+    table = np.column_stack([present, np.ones(len(labels), bool)]).astype(int)
+    splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=val_fraction, random_state=seed)
+    _, val = next(splitter.split(table, table))
+    in_val = np.zeros(len(labels), bool)
+    in_val[val] = True
+    _share_rare_classes(present, in_val)
+    return np.flatnonzero(~in_val), np.flatnonzero(in_val)
+
+
+def _share_rare_classes(labels: np.ndarray, in_val: np.ndarray) -> None:
+    """Move, in place, an image over for each class that is in two images or more but in one half only."""
+    for column in np.argsort(labels.sum(axis=0), kind='stable')[::-1]:  # the rarest last: nothing undoes its move
+        holders = np.flatnonzero(labels[:, column])
+        if len(holders) < 2:
+            continue
+        for half in (True, False):
+            if not (in_val[holders] == half).any():
+                # The image that shares its classes with most others leaves the smallest gap behind.
+                spare = [labels[:, labels[image]].sum(axis=0).min() for image in holders]
+                in_val[holders[int(np.argmax(spare))]] = half

@@ -1,0 +1,1 @@
+"""From raw predictions to masks, scores, submissions and pictures."""

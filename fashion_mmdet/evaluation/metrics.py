@@ -1,0 +1,112 @@
+"""The metrics that mmengine's runner calls: thin shells around postprocessing, matching and scoring."""
+
+
+from collections.abc import Mapping, Sequence
+
+from mmdet.evaluation import CocoMetric
+from mmdet.registry import METRICS
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from fashion_mmdet.classes import CATEGORIES
+from fashion_mmdet.evaluation.matching import MATCHES, count_image
+from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
+from fashion_mmdet.evaluation.predictions import Truth, raw_from_sample, truth_from_sample
+from fashion_mmdet.evaluation.scoring import AVERAGES, format_classes, summarize
+from fashion_mmdet.rle import resize_coco
+
+
+def category_ids(dataset_meta: dict) -> tuple[int, ...]:
+    """Find the category id of each label of a data set, by name."""
+    return tuple(CATEGORIES.index(name) for name in dataset_meta['classes'])
+
+
+def resize_truth(truth: Truth, size: tuple[int, int] | None) -> Truth:
+    """Bring true masks to the size of the comparison, as `cv2.resize(INTER_NEAREST)` would."""
+    if size is None:
+        return truth
+    return Truth(truth.image_id, size, truth.categories, [resize_coco(mask, size) for mask in truth.masks],
+                 truth.attributes)
+
+
+@METRICS.register_module()
+class FashionIoUSweepMetric(BaseMetric):
+    """The competition's score: hits at ten IoU thresholds, averaged over images.
+
+    Reports `fashion/score`, `fashion/score_50`, `fashion/score_75` and logs a table by class.
+
+    Args:
+        postprocess: options of `evaluation.postprocess.Postprocess`.
+        average: 'image' (counts pooled over an image's classes) or 'image_class' (the 2019 winner's).
+        match: 'category', or 'class_id' with attributes.
+        size: height and width of the masks compared; None for each photo's own.
+        collect_device, prefix: mmengine's.
+    """
+
+    default_prefix = 'fashion'
+
+    def __init__(self, postprocess: Mapping | None = None, average: str = 'image', match: str = 'category',
+                 size: tuple[int, int] | None = (512, 512), collect_device: str = 'cpu',
+                 prefix: str | None = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if average not in AVERAGES:
+            raise ValueError(f'average={average!r}: one of {", ".join(AVERAGES)}')
+        if match not in MATCHES:
+            raise ValueError(f'match={match!r}: one of {", ".join(MATCHES)}')
+        self.options = Postprocess(**(postprocess or {}))
+        self.average, self.match = average, match
+        self.size = tuple(size) if size is not None else None
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Count the hits of each image; exactly one result an image, as mmengine's collection needs."""
+        ids = category_ids(self.dataset_meta)
+        for sample in data_samples:
+            prediction = postprocess(raw_from_sample(sample, ids), self.options, self.size)
+            truth = resize_truth(truth_from_sample(sample, ids), self.size)
+            self.results.append(count_image(truth, prediction, self.match))
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Average over all images of all processes."""
+        scores = summarize(results, self.average)
+        print_log(f'{scores.images} images, by class at IoU 0.5:\n{format_classes(scores.classes)}', logger='current')
+        return dict(score=scores.score, score_50=scores.score_50, score_75=scores.score_75)
+
+
+@METRICS.register_module()
+class PostprocessedCocoMetric(CocoMetric):
+    """mmdet's own CocoMetric (AP) on postprocessed masks.
+
+    Args:
+        postprocess: options of `evaluation.postprocess.Postprocess`; AP wants all detections, so by default all scores
+            stay and masks may overlap.
+        **kwargs: CocoMetric's.
+    """
+
+    def __init__(self, *args, postprocess: Mapping | None = None, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.options = Postprocess(**{**dict(score_thr=0.0, nms_iou=None, overlap='none'), **(postprocess or {})})
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Give every sample final masks, boxes and labels and pass it on."""
+        super().process(data_batch, [finish_sample(sample, self.options, self.dataset_meta)
+                                     for sample in data_samples])
+
+
+def finish_sample(sample: dict, options: Postprocess, dataset_meta: dict) -> dict:
+    """Replace a sample's raw prediction by final masks at the photo's size, as mmdet's metrics read them.
+
+    Returns:
+        A copy of the sample; `pred_instances` holds masks (COCO RLE), bboxes (N, 4) around the masks, labels, scores.
+    """
+    import torch
+    from pycocotools import mask as coco_mask
+    ids = category_ids(dataset_meta)
+    prediction = postprocess(raw_from_sample(sample, ids), options)
+    boxes = torch.as_tensor(coco_mask.toBbox(prediction.masks) if prediction.masks else []).reshape(-1, 4).float()
+    boxes[:, 2:] += boxes[:, :2]
+    instances = dict(
+        bboxes=boxes, scores=torch.as_tensor(prediction.scores), masks=prediction.masks,
+        labels=torch.as_tensor([ids.index(category) for category in prediction.categories], dtype=torch.long))
+    return {**sample, 'pred_instances': instances}
+
+

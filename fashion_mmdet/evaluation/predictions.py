@@ -1,0 +1,97 @@
+"""What travels between the model and its uses: raw predictions in, final masks out. No torch."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(slots=True)
+class RawPrediction:
+    """What the model's heads say of one image, before any threshold.
+
+    Attributes:
+        image_id: as in the CSV.
+        height: of the photo, in pixels.
+        width: of the photo, in pixels.
+        categories: (N,) int64, category ids.
+        scores: (N,) float32 in [0, 1].
+        boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of the photo.
+        mask_probs: (N, M, M) float16 in [0, 1], the mask inside the box.
+    """
+
+    image_id: str
+    height: int
+    width: int
+    categories: np.ndarray
+    scores: np.ndarray
+    boxes: np.ndarray
+    mask_probs: np.ndarray
+
+
+@dataclass(slots=True)
+class Prediction:
+    """Final objects of one image, by descending score.
+
+    Attributes:
+        image_id: as in the CSV.
+        size: height and width of the masks in pixels.
+        categories: (N,) int64, category ids.
+        scores: (N,) float32.
+        masks: N COCO RLE dicts, counts as str.
+        attributes: N tuples of attribute ids, ascending; empty where none are predicted.
+    """
+
+    image_id: str
+    size: tuple[int, int]
+    categories: np.ndarray
+    scores: np.ndarray
+    masks: list[dict]
+    attributes: list[tuple[int, ...]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.attributes = self.attributes or [()] * len(self.masks)
+
+
+@dataclass(slots=True)
+class Truth:
+    """Annotated objects of one image; `masks` COCO RLE of `size` (height, width), the rest as in `Prediction`."""
+
+    image_id: str
+    size: tuple[int, int]
+    categories: np.ndarray
+    masks: list[dict]
+    attributes: list[tuple[int, ...]]
+
+
+def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPrediction:
+    """Take the raw prediction out of mmdet's data sample (as a dict, as metrics get it).
+
+    Args:
+        sample: with `img_id`, `ori_shape` and `pred_instances` (bboxes, labels, scores, mask_probs).
+        category_ids: the category id of each label.
+
+    Raises:
+        KeyError: the model pasted its masks: its mask head is not a RawFCNMaskHead.
+    """
+    instances = sample['pred_instances']
+    if 'mask_probs' not in instances:
+        raise KeyError('the model gives no raw mask probabilities: set mask_head.type to RawFCNMaskHead')
+    height, width = sample['ori_shape'][:2]
+    labels = instances['labels'].cpu().numpy().astype(np.int64)
+    return RawPrediction(
+        image_id=sample['img_id'], height=int(height), width=int(width),
+        categories=np.asarray(category_ids, np.int64)[labels],
+        scores=instances['scores'].float().cpu().numpy(),
+        boxes=instances['bboxes'].float().cpu().numpy(),
+        mask_probs=instances['mask_probs'].cpu().numpy())
+
+
+def truth_from_sample(sample: dict, category_ids: tuple[int, ...]) -> Truth:
+    """Take the annotated objects out of a data sample whose metainfo holds the dataset's `instances`."""
+    instances = sample['instances']
+    return Truth(
+        image_id=sample['img_id'], size=tuple(map(int, sample['ori_shape'][:2])),
+        categories=np.asarray(category_ids, np.int64)[[instance['bbox_label'] for instance in instances]]
+        if instances else np.zeros(0, np.int64),
+        masks=[instance['mask'] for instance in instances],
+        attributes=[tuple(instance.get('attributes', ())) for instance in instances])

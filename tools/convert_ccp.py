@@ -1,0 +1,90 @@
+"""Write the Clothing Co-Parsing data set in the competition's layout.
+
+    python tools/convert_ccp.py path/to/clothing-co-parsing data/ccp
+    python tools/convert_ccp.py --list        # which CCP label becomes which category, and why
+
+Annotated photos go to DST/train with train.csv, the others to DST/test with sample_submission.csv. 904 photos take
+19 seconds on 2 cores.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', metavar='SRC', nargs='?', type=Path,
+                        help='CCP folder: photos/, annotations/pixel-level/, label_list.mat')
+    parser.add_argument('target', metavar='DST', nargs='?', type=Path, help='folder to write')
+    parser.add_argument('--list', action='store_true', help='print the mapping of labels to categories and stop')
+    args = parser.parse_args(argv)
+    if not args.list and args.target is None:
+        parser.error('SRC and DST are needed (or --list)')
+    return args
+
+
+def print_mapping() -> None:
+    """Print every CCP label with its category and the reason."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from fashion_mmdet.classes import CATEGORIES
+    from fashion_mmdet.datasets.ccp import LABELS
+
+    table = Table('CCP label', 'id', 'category', 'why')
+    for name, (category, reason) in LABELS.items():
+        known = category is not None
+        table.add_row(name, str(category) if known else '-', CATEGORIES[category] if known else 'left out', reason)
+    Console().print(table)
+
+
+def print_summary(photos: int, test_photos: int, class_ids: list[str]) -> None:
+    """Print the numbers of photos and instances, and the objects of each category."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from fashion_mmdet.classes import CATEGORIES
+
+    counts = Counter(map(int, class_ids))
+    table = Table('id', 'category', 'objects')
+    for category in sorted(counts):
+        table.add_row(str(category), CATEGORIES[category], str(counts[category]))
+    console = Console()
+    console.print(table)
+    console.print(f'{photos} photos with {len(class_ids)} instances, {test_photos} test photos')
+
+
+def convert(source: Path, target: Path) -> None:
+    """Convert the whole folder, with a progress bar."""
+    from rich.progress import track
+
+    from fashion_mmdet.datasets import ccp
+
+    annotated, unannotated = ccp.list_photos(source)
+    total = len(annotated) + len(unannotated)
+    photos = track(ccp.convert_photos(source, target), description='Photos', total=total)
+    rows = [row for photo in photos for row in photo]
+    ccp.write_tables(target, rows, unannotated)
+    print_summary(len(annotated), len(unannotated), [row.class_id for row in rows])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Convert, or list the mapping; 2 for what is wrong with the data."""
+    args = parse_args(argv)
+    try:
+        if args.list:
+            print_mapping()
+        else:
+            convert(args.source, args.target)
+    except (ValueError, OSError) as error:
+        print(f'convert_ccp: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

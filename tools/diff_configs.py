@@ -1,0 +1,62 @@
+"""Print what differs between resolved configs, one line a key.
+
+    python tools/diff_configs.py configs/fashion/maskrcnn_r50_aug.py configs/fashion/maskrcnn_r50_lossw.py
+    python tools/diff_configs.py work_dirs/run_a work_dirs/run_b work_dirs/run_c --format markdown
+
+A folder stands for the one config dumped in it. Pipelines are compared step by step: `train_pipeline.RandomFlip.prob`,
+`#2` for the second step of a type. `-` means that a config has no such key. In JSON such a config is left out of the
+key's values. Exit status as of diff: 0 for no difference, 1 for some, 2 for trouble.
+"""
+
+import argparse
+import sys
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('configs', metavar='CONFIG', nargs='+', help='config file, or a folder of work_dirs')
+    parser.add_argument('--format', choices=('table', 'markdown', 'json'), default='table')
+    args = parser.parse_args(argv)
+    if len(args.configs) < 2:
+        parser.error('two configs or more are needed')
+    return args
+
+
+def format_rows(style: str, paths: list[str], rows: list[tuple[str, list]]) -> str:
+    """Lay out differences as table, Markdown or JSON."""
+    import json
+
+    from fashion_mmdet.experiments import diff
+
+    names = diff.column_names(paths)
+    if style == 'json':
+        entries = [
+            {'key': key,
+             'values': {name: value for name, value in zip(names, values, strict=True) if value is not diff.MISSING}}
+            for key, values in rows]
+        return json.dumps(entries, indent=1, default=str)
+    if not rows:
+        return ''
+    return (diff.format_markdown if style == 'markdown' else diff.format_table)(names, rows)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Compare; 0 for no difference, 1 for some, 2 for a config that cannot be read."""
+    args = parse_args(argv)
+    from fashion_mmdet.experiments.diff import diff_configs, load_config
+
+    try:
+        rows = diff_configs([load_config(path) for path in args.configs])
+    except (ValueError, OSError) as error:
+        print(f'diff_configs: {error}', file=sys.stderr)
+        return 2
+    text = format_rows(args.format, args.configs, rows)
+    if text:
+        print(text)
+    return 1 if rows else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""Draw people in labelled clothes, in the Kaggle layout: data to try everything on without the competition's photos.
+
+    python tools/make_sample.py data/sample --images 400 --test-images 100
+
+Same seed, same files. test_truth.csv holds the truth of test/, so that a submission can be scored.
+"""
+
+import argparse
+import sys
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('root', metavar='DST', help='the folder to write; an older sample in it is replaced')
+    parser.add_argument('--images', type=int, default=400, help='training images (default %(default)s)')
+    parser.add_argument('--test-images', type=int, default=0, help='test images (default %(default)s)')
+    parser.add_argument('--height', type=int, default=384, help='pixels (default %(default)s)')
+    parser.add_argument('--width', type=int, default=256, help='pixels (default %(default)s)')
+    parser.add_argument('--seed', type=int, default=0, help='0 or more (default %(default)s)')
+    parser.add_argument('--sizes', choices=['imaterialist'], help='sizes mixed like the competition’s, not --height, --width')
+    parser.add_argument('--workers', type=int, help='processes (default: one a core)')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Draw the sample; 0 when it is written, 2 when it cannot be, 130 when interrupted."""
+    args = parse_args(argv)
+    from fashion_mmdet.datasets.sample import make_sample
+
+    try:
+        make_sample(**vars(args), progress=True)
+    except (ValueError, OSError) as error:
+        print(f'make_sample: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print('make_sample: interrupted; the sample is not complete', file=sys.stderr)
+        return 130
+    print(f'{args.images} training and {args.test_images} test images in {args.root}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
