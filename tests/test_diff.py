@@ -137,6 +137,13 @@ def test_a_leaf_against_a_dict_shows_both():
     assert rows == [('init', [None, MISSING]), ('init.type', [MISSING, 'Pretrained'])]
 
 
+@pytest.mark.parametrize('empty', [[], {}])
+def test_an_empty_container_beside_a_filled_one_has_no_row_of_its_own(empty):
+    filled = dict(steps=1) if empty == {} else [dict(type='LinearLR')]
+    assert [key for key, _ in diff_configs([dict(a=empty), dict(a=filled)])] in (['a.steps'], ['a.LinearLR.type'])
+    assert diff_configs([dict(a=empty), dict()]) == [('a', [empty, MISSING])]
+
+
 def test_an_inserted_step_is_one_added_step(tmp_path):
     """Resize, RandomFlip and PackDetInputs move by one place and do not show."""
     rows = diff_texts(tmp_path, base=BASE, child="""

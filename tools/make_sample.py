@@ -18,7 +18,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--height', type=int, default=384, help='pixels (default %(default)s)')
     parser.add_argument('--width', type=int, default=256, help='pixels (default %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='0 or more (default %(default)s)')
-    parser.add_argument('--sizes', choices=['imaterialist'], help='sizes mixed like the competition’s, not --height, --width')
+    parser.add_argument('--sizes', choices=['imaterialist'], help='mixed sizes instead of --height, --width')
     parser.add_argument('--workers', type=int, help='processes (default: one a core)')
     return parser.parse_args(argv)
 

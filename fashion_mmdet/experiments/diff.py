@@ -137,6 +137,10 @@ def _leaves(key: str, values: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     """Walk the same key of all configs; values of different kinds are walked one kind after the other."""
     split = {'dict': _dict_children, 'steps': _step_children, 'items': _item_children}
     kinds = [_kind(value) for value in values]
+    filled = {type(value): kind for value, kind in zip(values, kinds, strict=True) if kind in split}
+    # An empty list or dict beside a filled one is one of its kind without children, not a leaf of its own.
+    kinds = [filled.get(type(value), kind) if value in ([], {}) else kind
+             for value, kind in zip(values, kinds, strict=True)]
     for kind in dict.fromkeys(kinds):
         if kind == 'missing':
             continue

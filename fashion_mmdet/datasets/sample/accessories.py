@@ -7,7 +7,7 @@ from fashion_mmdet.datasets.sample.canvas import NOBODY, Canvas
 from fashion_mmdet.datasets.sample.cuts import half_widths
 from fashion_mmdet.datasets.sample.figure import SIDES, WAIST_Y
 from fashion_mmdet.datasets.sample.outfit import Garment
-from fashion_mmdet.datasets.sample.shapes import box, cut, ellipse, limb, mirror, rounded
+from fashion_mmdet.datasets.sample.shapes import box, cut, ellipse, limb, mirror, move, rounded
 from fashion_mmdet.datasets.sample.textures import COLOURS, Colour, Texture, make_texture, tone
 
 GLASSES, HAT, HEADBAND, TIE, GLOVE, WATCH, BELT, LEG_WARMER, TIGHTS, SOCK, SHOE, BAG, SCARF, UMBRELLA = range(13, 27)
@@ -41,8 +41,9 @@ def draw_shoes(canvas: Canvas, kind: str, colour: Colour) -> None:
         label = (canvas.add(SHOE), 0)
         toe = np.array([(-0.024, 0.0), (0.022, 0.0), (0.030, 0.028), (0.034, 0.046), (-0.022, 0.046), (-0.028, 0.028)])
         if kind == 'pump':
-            toe = np.array([(-0.022, 0.008), (-0.008, 0.018), (0.012, 0.018), (0.022, 0.006), (0.030, 0.044), (-0.018, 0.046)])
-        shapes = [rounded(mirror(toe, side) + (x, y - 0.004), 2 if kind != 'pump' else 1)]
+            cut_out = [(-0.022, 0.008), (-0.008, 0.018), (0.012, 0.018), (0.022, 0.006)]
+            toe = np.array([*cut_out, (0.030, 0.044), (-0.018, 0.046)])
+        shapes = [rounded(move(mirror(toe, side), x, y - 0.004), 2 if kind != 'pump' else 1)]
         if kind == 'boot':
             shapes.append(limb(cut(leg, 0.74, 1.0), [0.039, 0.032, 0.028]))
         canvas.paint(shapes, Texture(colour), label)
@@ -81,8 +82,8 @@ def draw_scarf(canvas: Canvas, texture: Texture, fringe: bool) -> None:
         tail = cut(np.array(path), 0, 1)
         canvas.paint(limb(tail, 0.023), texture, (owner, 0))
         if fringe:
-            threads = [limb(np.array([(tail[-1, 0] + dx, tail[-1, 1]), (tail[-1, 0] + 1.15 * dx, tail[-1, 1] + 0.032)]), 0.0028)
-                       for dx in np.linspace(-0.018, 0.018, 5)]  # fmt: skip
+            ends = np.linspace(-0.018, 0.018, 5)
+            threads = [limb(move(np.array([(dx, 0.0), (1.15 * dx, 0.032)]), *tail[-1]), 0.0028) for dx in ends]
             canvas.paint(threads, Texture(tone(texture.colour, 0.8)), (owner, canvas.add(FRINGE)), relief=0)
     wrap = [(-0.05, 0.150), (0.05, 0.150), (0.068, 0.185), (0.05, 0.222), (-0.05, 0.222), (-0.068, 0.185)]
     canvas.paint(rounded(np.array(wrap)), texture, (owner, 0), angle=0.3)
@@ -107,26 +108,28 @@ def draw_watch(canvas: Canvas, side: int, colour: Colour) -> None:
     canvas.stroke(np.array([(x, y - 0.009), (x, y), (x + 0.006, y + 0.002)]), 0.0014, COLOURS['ink'])
 
 
-def draw_bag(canvas: Canvas, side: int, colour: Colour, tassel: bool, sleeve: float) -> None:
+def draw_bag(canvas: Canvas, side: int, colour: Colour, tassel: bool) -> None:
     """Draw a handbag where that side's arm hangs, else one slung across the body."""
     arm, owner = canvas.figure.arms[(side + 1) // 2], canvas.add(BAG)
     carried = arm[-1, 1] > 0.44 and abs(arm[-1, 0]) > 0.13
     dark = tone(colour, 0.62)
     if carried:
-        x, y = arm[-1] + (0, 0.115)
+        x, y = arm[-1, 0], arm[-1, 1] + 0.115
         canvas.stroke(ellipse(x, y - 0.035, 0.034, 0.058, 180, 360), 0.006, dark, (owner, 0))
     else:
         x, y = side * 0.095, 0.515
         strap = np.array([(-side * 0.07, 0.192), (0.0, 0.33), (x, y - 0.03)])
         canvas.stroke(cut(strap, 0, 1), 0.007, dark, (owner, 0))
-    body = np.array([(-0.050, -0.045), (0.050, -0.045), (0.066, 0.050), (-0.066, 0.050)])
-    canvas.paint(rounded(body + (x, y), 1), Texture(colour), (owner, 0))
+    shape = np.array([(-0.050, -0.045), (0.050, -0.045), (0.066, 0.050), (-0.066, 0.050)])
+    canvas.paint(rounded(move(shape, x, y), 1), Texture(colour), (owner, 0))
     flap = np.array([(-0.050, -0.045), (0.050, -0.045), (0.054, -0.005), (0.0, 0.014), (-0.054, -0.005)])
-    canvas.paint(rounded(flap + (x, y), 1), Texture(tone(colour, 0.82)), None, relief=0.8)
+    canvas.paint(rounded(move(flap, x, y), 1), Texture(tone(colour, 0.82)), None, relief=0.8)
     canvas.paint(ellipse(x, y + 0.006, 0.008, 0.008), Texture(GOLD), None, relief=0)
     if tassel:
-        threads = np.array([(-0.004, -0.02), (0.004, -0.02), (0.016, 0.05), (-0.016, 0.05)]) + (x + 0.035, y + 0.01)
-        canvas.paint(threads, Texture(COLOURS['mustard']), (owner, canvas.add(TASSEL)), relief=0.6)
+        threads = np.array([(-0.004, -0.02), (0.004, -0.02), (0.016, 0.05), (-0.016, 0.05)])
+        canvas.paint(
+            move(threads, x + 0.035, y + 0.01), Texture(COLOURS['mustard']), (owner, canvas.add(TASSEL)), relief=0.6
+        )
     if carried:
         canvas.paint(hand_outline(arm), Texture(canvas.figure.skin), NOBODY)
 
@@ -158,8 +161,9 @@ def draw_hat(canvas: Canvas, kind: str, colour: Colour) -> None:
         canvas.paint(rounded(crown, 1), Texture(colour), label)
         canvas.paint(box(0, 0.020, 0.050, 0.011), band, None, relief=0.4)
     else:
+        peak = rounded(np.array([(-0.06, 0.036), (0.06, 0.036), (0.052, 0.064), (-0.052, 0.064)]))
         canvas.paint(ellipse(0, 0.042, 0.062, 0.072, 180, 360), Texture(colour), label)
-        canvas.paint(rounded(np.array([(-0.06, 0.036), (0.06, 0.036), (0.052, 0.064), (-0.052, 0.064)]), 2), band, label)
+        canvas.paint(peak, band, label)
         canvas.paint(ellipse(0, 0.008, 0.014, 0.012), Texture(COLOURS['chalk']), None, relief=0)
 
 
@@ -168,7 +172,8 @@ def draw_headband(canvas: Canvas, colour: Colour, flower: bool) -> None:
     owner = canvas.add(HEADBAND)
     canvas.stroke(ellipse(0, 0.070, 0.058, 0.056, 192, 348), 0.011, colour, (owner, 0))
     if flower:
-        petals = [ellipse(0.045 + 0.013 * np.cos(a), 0.026 + 0.013 * np.sin(a), 0.010, 0.010) for a in np.arange(5) * 1.2566]
+        centres = ellipse(0.045, 0.026, 0.013, 0.013)[:-1:8]
+        petals = [ellipse(x, y, 0.010, 0.010) for x, y in centres]
         canvas.paint(petals, Texture(COLOURS['coral']), (owner, canvas.add(FLOWER)), relief=0.4)
         canvas.paint(ellipse(0.045, 0.026, 0.007, 0.007), Texture(COLOURS['mustard']), None, relief=0)
 

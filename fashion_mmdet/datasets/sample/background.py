@@ -88,6 +88,16 @@ def _blobs(sketch: np.ndarray, ground: int, rng: np.random.Generator) -> None:
         cv2.circle(sketch, centre, int(rng.uniform(0.02, 0.09) * rows), colour, -1, cv2.LINE_AA)
 
 
+def cast_shadow(image: np.ndarray, x: float, y: float, reach_px: float) -> None:
+    """Darken the ground about (x, y), softly; `reach_px` is the shadow's half width."""
+    rows = slice(max(0, int(y - 0.12 * reach_px)), max(0, int(y + 0.12 * reach_px) + 1))
+    columns = slice(max(0, int(x - reach_px)), max(0, int(x + reach_px) + 1))
+    patch = image[rows, columns]
+    down, along = np.ogrid[rows.start : rows.start + patch.shape[0], columns.start : columns.start + patch.shape[1]]
+    distance = ((along - x) / reach_px) ** 2 + ((down - y) / (0.12 * reach_px)) ** 2
+    patch[...] = patch * (1 - 0.45 * np.clip(1 - distance, 0, 1).astype(np.float32))[..., None]
+
+
 def develop(image: np.ndarray, rng: np.random.Generator) -> None:
     """Add what a camera adds: exposure, colour cast, grain; in place, strip by strip to spare memory."""
     exposure, cast = rng.uniform(0.9, 1.08), rng.uniform(0.97, 1.03, 3)

@@ -4,11 +4,11 @@ import numpy as np
 
 from fashion_mmdet.datasets.sample.canvas import NOBODY, Canvas
 from fashion_mmdet.datasets.sample.figure import CROTCH_Y, NECK_Y, SHOULDER_Y, SIDES
-from fashion_mmdet.datasets.sample.shapes import box, cut, ellipse, limb, mirror, rounded
+from fashion_mmdet.datasets.sample.shapes import cut, ellipse, limb, mirror, rounded
 from fashion_mmdet.datasets.sample.textures import Texture, tone
 
 ARM_WIDTHS = np.array([0.027, 0.023, 0.021, 0.015])
-LEG_WIDTHS = np.array([0.050, 0.044, 0.034, 0.035, 0.020])
+LEG_WIDTHS = np.array([0.043, 0.042, 0.034, 0.034, 0.020])
 LIP, EYE, WHITE = (190, 84, 84), (46, 34, 32), (250, 248, 244)
 
 
@@ -57,12 +57,14 @@ def draw_forearms(canvas: Canvas, sleeve: float) -> None:
     """Draw what a sleeve (its part of the arm's length) leaves bare in front of the clothes, and the hands."""
     skin = Texture(canvas.figure.skin)
     for arm in canvas.figure.arms:
-        start = max(sleeve - 0.02, 0.3)
-        shapes = [hand_outline(arm)]
-        if start < 0.93:
-            widths = np.interp(np.linspace(start, 1, 4), np.linspace(0, 1, 4), ARM_WIDTHS)
-            shapes.append(limb(cut(arm, start, 1), widths))
-        canvas.paint(shapes, skin, NOBODY)
+        bare = cut(arm, np.clip(sleeve, 0.3, 0.98), 1)
+        canvas.paint([limb(arm, ARM_WIDTHS), hand_outline(arm)], skin, NOBODY, clip=_sheath(bare))
+
+
+def _sheath(path: np.ndarray) -> np.ndarray:
+    """Outline a wide band along a path and beyond its end: room for arm and hand."""
+    beyond = path[-1] + 0.06 * (path[-1] - path[-3]) / np.hypot(*(path[-1] - path[-3]))
+    return limb(np.concatenate([path, [beyond]]), 0.034)
 
 
 def hand_outline(arm: np.ndarray, grow: float = 0.0) -> np.ndarray:
@@ -104,33 +106,12 @@ def _blush(skin: tuple[int, int, int]) -> tuple[int, int, int]:
 
 def _draw_front_hair(canvas: Canvas, rng: np.random.Generator) -> None:
     figure, hair = canvas.figure, Texture(canvas.figure.hair)
-    part = rng.uniform(-0.03, 0.03)
+    parting = rng.uniform(-0.03, 0.03)
     crown = ellipse(0, 0.06, 0.060, 0.068, 172, 368)
-    fringe = np.array([(0.054, 0.062), (0.044, 0.044), (part + 0.012, 0.032), (part, 0.028), (-0.042, 0.046), (-0.054, 0.062)])
-    canvas.paint(np.concatenate([crown, fringe]), hair, NOBODY)
+    right, left = [(0.054, 0.062), (0.044, 0.044)], [(-0.042, 0.046), (-0.054, 0.062)]
+    canvas.paint(np.concatenate([crown, right, [(parting + 0.012, 0.032), (parting, 0.028)], left]), hair, NOBODY)
     if figure.hairstyle in ('long', 'bob'):
         end = 0.225 if figure.hairstyle == 'long' else 0.15
         for side in SIDES:
             lock = np.array([(0.053, 0.05), (0.060, 0.09), (0.062, 0.5 * (0.09 + end)), (0.058, end)])
             canvas.paint(limb(cut(mirror(lock, side), 0, 1), [0.008, 0.013, 0.014, 0.006]), hair, NOBODY)
-
-
-def draw_shadow(canvas: Canvas) -> None:
-    """Lay the person's shadow on the ground."""
-    for grow, shade in ((1.0, 0.86), (0.7, 0.72)):
-        spot = canvas.figure.to_pixels(ellipse(0.02, 0.99, 0.2 * grow, 0.022 * grow)).astype(int)
-        (left, top), (right, bottom) = np.maximum(spot.min(axis=0), 0), np.maximum(spot.max(axis=0), 0)
-        patch = canvas.image[top:bottom, left:right]
-        if patch.size:
-            mean = patch.reshape(-1, 3).mean(axis=0)
-            canvas.paint(ellipse(0.02, 0.99, 0.2 * grow, 0.022 * grow), Texture(tuple(mean * shade)), None, relief=0)
-
-
-def torso_button(x: float, y: float) -> np.ndarray:
-    """Outline a button."""
-    return ellipse(x, y, 0.0055, 0.0055)
-
-
-def pocket_box(x: float, y: float, half_width: float = 0.024, half_height: float = 0.022, angle: float = 0.0) -> np.ndarray:
-    """Outline a patch pocket with softened corners."""
-    return rounded(box(x, y, half_width, half_height, angle), 1)

@@ -56,6 +56,7 @@ class Canvas:
         label: Label | None = None,
         relief: float = 1.0,
         angle: float = 0.0,
+        clip: np.ndarray | None = None,
     ) -> None:
         """Paint the union of outlines.
 
@@ -65,6 +66,7 @@ class Canvas:
             label: who owns the pixels from now on; None leaves the labels as they are (a button, a seam).
             relief: how strongly edges darken and folds show; 0 is flat.
             angle: the pattern's turn in radians, so that stripes follow an arm.
+            clip: paint only inside this outline (the relief stays that of the whole shape: no seam where it ends).
         """
         outlines = [self.figure.to_pixels(shape) for shape in (shapes if isinstance(shapes, list) else [shapes])]
         margin = max(2, round(0.02 * self.figure.scale_px)) if relief else 1
@@ -76,6 +78,8 @@ class Canvas:
         colour = self._colour(texture, window, angle)
         if relief:
             colour = colour * self._shade(alpha, window, margin, relief)[..., None]
+        if clip is not None:
+            alpha = np.minimum(alpha, _cover([self.figure.to_pixels(clip)], window))
         patch = self.image[rows, columns]
         weight = (alpha.astype(np.float32) / 255)[..., None]
         patch[...] = np.clip(patch + (colour - patch) * weight + 0.5, 0, 255)

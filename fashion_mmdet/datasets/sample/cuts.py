@@ -5,7 +5,7 @@ import numpy as np
 from fashion_mmdet.datasets.sample.body import LEG_WIDTHS
 from fashion_mmdet.datasets.sample.figure import CROTCH_Y, HIP_Y, SHOULDER_Y, WAIST_Y, Figure
 from fashion_mmdet.datasets.sample.outfit import FIT_AND_FLARE, VEST, Garment
-from fashion_mmdet.datasets.sample.shapes import cut, edges, ellipse, limb, mirror
+from fashion_mmdet.datasets.sample.shapes import box, cut, edges, ellipse, limb, mirror, rounded
 
 NECKS = {'round': (0.044, 0.034), 'vee': (0.046, 0.085), 'boat': (0.066, 0.018), 'turtle': (0.032, 0.004)}
 
@@ -70,7 +70,7 @@ def sleeve_outline(arm: np.ndarray, garment: Garment) -> list[np.ndarray]:
     """Outline a sleeve and its round shoulder."""
     ease = 0.55 * garment.ease
     path = cut(arm, 0, garment.sleeve)
-    full = np.array([0.033, 0.029, 0.026, 0.021]) + ease
+    full = np.array([0.030, 0.029, 0.026, 0.021]) + ease * np.array([0.6, 1, 1, 1])
     widths = np.interp(np.linspace(0, garment.sleeve, 6), np.linspace(0, 1, 4), full)
     return [limb(path, widths), ellipse(*arm[0], full[0], full[0])]
 
@@ -102,3 +102,13 @@ def trouser_leg(figure: Figure, garment: Garment, side: int, waist_y: float) -> 
     inner[:, 0] = np.maximum(inner[:, 0], 0.001)
     seam = [(0.0, CROTCH_Y + 0.015), (0.0, waist_y + 0.004)]
     return mirror(np.concatenate([hip, outer[low], inner[low][::-1], seam]), side)
+
+
+def button(x: float, y: float) -> np.ndarray:
+    """Outline a button."""
+    return ellipse(x, y, 0.0055, 0.0055)
+
+
+def patch_pocket(x: float, y: float, half_width: float = 0.024, angle: float = 0.0) -> np.ndarray:
+    """Outline a patch pocket with softened corners."""
+    return rounded(box(x, y, half_width, 0.022, angle), 1)

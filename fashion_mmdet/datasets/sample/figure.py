@@ -9,11 +9,16 @@ from fashion_mmdet.datasets.sample.shapes import smooth_path
 SIDES = (-1, 1)  # left and right of the picture
 NECK_Y, SHOULDER_Y, WAIST_Y, HIP_Y, CROTCH_Y = 0.178, 0.205, 0.385, 0.475, 0.515
 UPPER_ARM, FOREARM = 0.150, 0.145
+UMBRELLA_REACH = 0.19  # how far the canopy goes beyond the hand that holds it
 
 Colour = tuple[int, int, int]
 
-SKINS: tuple[Colour, ...] = ((255, 224, 196), (241, 194, 152), (224, 172, 125), (190, 132, 88), (141, 88, 58), (98, 62, 44))
-HAIRS: tuple[Colour, ...] = ((38, 28, 26), (74, 46, 32), (118, 74, 42), (186, 134, 72), (226, 190, 122), (150, 64, 38), (150, 146, 144))
+SKINS: tuple[Colour, ...] = (
+    (255, 224, 196), (241, 194, 152), (224, 172, 125), (190, 132, 88), (141, 88, 58), (98, 62, 44),
+)  # fmt: skip
+HAIRS: tuple[Colour, ...] = (
+    (38, 28, 26), (74, 46, 32), (118, 74, 42), (186, 134, 72), (226, 190, 122), (150, 64, 38), (150, 146, 144),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,15 +77,16 @@ def sample_figure(height: int, width: int, rng: np.random.Generator, skin: Colou
     slim = rng.uniform(0, 1)
     shoulder = 0.100 + 0.014 * slim
     arms = tuple(_arm(side, shoulder, 'raised' if umbrella and side > 0 else _pose(rng), rng) for side in SIDES)
-    reach = max(0.19, max(float(np.abs(arm[:, 0]).max()) for arm in arms) + 0.05)
-    scale_px = min(fill * height, width / (2 * reach))
-    free_x = max(0.0, width / 2 - reach * scale_px)
+    left = max(0.15, -float(arms[0][:, 0].min())) + 0.04
+    right = max(0.15, float(arms[1][:, 0].max())) + (UMBRELLA_REACH if umbrella else 0.04)
+    scale_px = min(fill * height, width / (left + right))
+    middle, free_x = width / 2 + (left - right) / 2 * scale_px, (width - (left + right) * scale_px) / 2
     free_y = max(0.0, height - 1.06 * scale_px) / 2
     drop = 0.97 * height - scale_px / 2 if umbrella else height / 2 + 0.02 * scale_px + rng.uniform(-0.8, 0.8) * free_y
     style = ('short', 'bob', 'long', 'bun')[rng.choice(4, p=(0.3, 0.2, 0.35, 0.15))]
     return Figure(
         scale_px=float(scale_px),
-        anchor_px=np.array([width / 2 + rng.uniform(-0.8, 0.8) * free_x, drop]),
+        anchor_px=np.array([middle + rng.uniform(-0.8, 0.8) * free_x, drop]),
         lean=float(rng.normal(0, 0.02)),
         sway=float(rng.uniform(-0.012, 0.012)),
         shoulder=shoulder,
@@ -110,7 +116,7 @@ def _arm(side: int, shoulder: float, pose: str, rng: np.random.Generator) -> np.
     }[pose]
     upper = rng.uniform(low, high)
     fore = upper + rng.uniform(bend_low, bend_high)
-    start = np.array([shoulder - 0.020, SHOULDER_Y + 0.022])
+    start = np.array([shoulder - 0.022, SHOULDER_Y + 0.027])
     elbow = start + UPPER_ARM * _ray(upper)
     return smooth_path(np.array([start, elbow, elbow + FOREARM * _ray(fore)]), 0.25) * (side, 1)
 
@@ -124,7 +130,7 @@ def _legs(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         lift = rng.uniform(0.01, 0.025) if index == raised else 0.0
         foot = np.array([0.047 + spread + rng.uniform(-0.006, 0.006) + lift, 0.945 - lift])
         knee = np.array([0.047 + 0.5 * spread + lift * rng.uniform(-0.2, 0.8), 0.73 - 0.3 * lift])
-        legs.append(smooth_path(np.array([(0.046, HIP_Y + 0.01), knee, foot])) * (side, 1))
+        legs.append(smooth_path(np.array([(0.044, HIP_Y + 0.01), knee, foot])) * (side, 1))
     return legs[0], legs[1]
 
 

@@ -2,14 +2,32 @@
 
 import numpy as np
 
-from fashion_mmdet.datasets.sample.body import draw_neck, pocket_box, torso_button
+from fashion_mmdet.datasets.sample.body import draw_neck
 from fashion_mmdet.datasets.sample.canvas import Canvas
 from fashion_mmdet.datasets.sample.cuts import (
-    bodice, front_panel, half_widths, neck_curve, skirt_outline, sleeve_outline, trouser_leg,
+    bodice,
+    button,
+    front_panel,
+    half_widths,
+    neck_curve,
+    patch_pocket,
+    skirt_outline,
+    sleeve_outline,
+    trouser_leg,
 )  # fmt: skip
 from fashion_mmdet.datasets.sample.figure import SIDES, WAIST_Y
 from fashion_mmdet.datasets.sample.outfit import (
-    CAPE, CARDIGAN, COAT, HIGH_WAIST, JACKET, JUMPSUIT, NORMAL_WAIST, SHIRT, SKIRT, VEST, Garment,
+    CAPE,
+    CARDIGAN,
+    COAT,
+    HIGH_WAIST,
+    JACKET,
+    JUMPSUIT,
+    NORMAL_WAIST,
+    SHIRT,
+    SKIRT,
+    VEST,
+    Garment,
 )  # fmt: skip
 from fashion_mmdet.datasets.sample.shapes import box, cut, direction, ellipse, limb, mirror, rounded
 from fashion_mmdet.datasets.sample.textures import COLOURS, Texture, tone
@@ -31,8 +49,8 @@ def draw_lower(canvas: Canvas, garment: Garment) -> None:
     _waistband(canvas, garment, owner, waist_y)
     if 'pocket' in garment.parts:
         for side in SIDES:
-            flap = np.array([(0.038, waist_y + 0.02), (0.076, waist_y + 0.052), (0.072, waist_y + 0.085), (0.036, waist_y + 0.07)])
-            _part(canvas, owner, POCKET, mirror(flap, side), garment.texture, 0.82)
+            patch = patch_pocket(side * 0.056, waist_y + 0.062, 0.021, -0.15 * side)
+            _part(canvas, owner, POCKET, patch, garment.texture, 0.82)
 
 
 def draw_trousers(canvas: Canvas, garment: Garment, owner: int, waist_y: float) -> None:
@@ -50,7 +68,7 @@ def _waistband(canvas: Canvas, garment: Garment, owner: int, waist_y: float) -> 
     width = float(half_widths(canvas.figure, garment, waist_y + 0.008)) - 0.6 * garment.boxy * garment.ease
     band = box(0, waist_y + 0.008, min(width, canvas.figure.half_width(waist_y) + 0.012), 0.009)
     canvas.paint(band, Texture(tone(garment.texture.colour, 0.78)), (owner, 0), relief=0.5)
-    canvas.paint(torso_button(0, waist_y + 0.008), Texture(SILVER), None, relief=0)
+    canvas.paint(button(0, waist_y + 0.008), Texture(SILVER), None, relief=0)
 
 
 def draw_pullover(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
@@ -62,7 +80,8 @@ def draw_pullover(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
     canvas.paint(bodice(canvas.figure, garment), garment.texture, (owner, 0))
     if NORMAL_WAIST in garment.attributes:
         width = float(half_widths(canvas.figure, garment, WAIST_Y))
-        canvas.stroke(np.array([(-width, WAIST_Y), (0, WAIST_Y + 0.006), (width, WAIST_Y)]), 0.003, tone(garment.texture.colour, 0.6))
+        seam = np.array([(-width, WAIST_Y), (0, WAIST_Y + 0.006), (width, WAIST_Y)])
+        canvas.stroke(seam, 0.003, tone(garment.texture.colour, 0.6))
     _draw_hem(canvas, garment, owner, WAIST_Y)
     if sleeves:
         draw_sleeves(canvas, garment, owner)
@@ -89,9 +108,9 @@ def draw_open_front(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
         y = min(garment.hem - 0.045, 0.452)
         for side in SIDES:
             x = side * 0.62 * float(half_widths(canvas.figure, garment, y))
-            _part(canvas, owner, POCKET, pocket_box(x, y, angle=-0.12 * side), garment.texture, 0.8)
+            _part(canvas, owner, POCKET, patch_pocket(x, y, angle=-0.12 * side), garment.texture, 0.8)
     if 'breast pocket' in garment.parts:
-        _part(canvas, owner, POCKET, pocket_box(0.046, 0.285, 0.019, 0.021), garment.texture, 0.82)
+        _part(canvas, owner, POCKET, patch_pocket(0.046, 0.285, 0.019), garment.texture, 0.82)
     if sleeves:
         draw_sleeves(canvas, garment, owner)
     if 'epaulette' in garment.parts:
@@ -109,8 +128,8 @@ def draw_cape(canvas: Canvas, garment: Garment) -> None:
     owner = canvas.add(CAPE, garment.attributes)
     shoulder, hem = canvas.figure.shoulder, garment.hem
     for side in SIDES:
-        points = [(0.0, 0.2), (0.036, 0.182), (shoulder - 0.01, 0.2), (shoulder + 0.035, 0.25), (shoulder + 0.085, hem - 0.03),
-                  (0.10, hem), (0.004, hem + 0.01)]  # fmt: skip
+        top = [(0.0, 0.2), (0.036, 0.182), (shoulder - 0.01, 0.2), (shoulder + 0.035, 0.25)]
+        points = [*top, (shoulder + 0.085, hem - 0.03), (0.10, hem), (0.004, hem + 0.01)]
         canvas.paint(mirror(rounded(np.array(points), 1), side), garment.texture, (owner, 0))
     for side in SIDES:
         flap = np.array([(0.004, 0.215), (0.034, 0.168), (0.078, 0.205), (0.05, 0.245)])
@@ -129,7 +148,8 @@ def draw_sleeves(canvas: Canvas, garment: Garment, owner: int) -> None:
         canvas.paint(sleeve_outline(arm, garment), garment.texture, (owner, part), angle=turn)
         end = cut(arm, max(0.0, garment.sleeve - 0.07), garment.sleeve)
         if 'cuff' in garment.parts:
-            canvas.paint(limb(end, 0.022 + 0.5 * garment.ease), Texture(tone(garment.texture.colour, 0.8)), (owner, part), 0.6)
+            cuff = Texture(tone(garment.texture.colour, 0.8))
+            canvas.paint(limb(end, 0.022 + 0.5 * garment.ease), cuff, (owner, part), 0.6)
 
 
 def _part(canvas: Canvas, owner: int, category: int, shapes, texture: Texture, shade: float) -> None:
@@ -173,8 +193,10 @@ def _draw_hood(canvas: Canvas, garment: Garment, owner: int) -> None:
     """Draw a hood that lies round the neck, or one that is up round the head."""
     part, colour = canvas.add(HOOD), garment.texture.colour
     if 'hood up' in garment.parts:
-        shape = rounded(np.array([(-0.05, -0.03), (0.05, -0.03), (0.088, 0.06), (0.07, 0.2), (-0.07, 0.2), (-0.088, 0.06)]))
-        canvas.paint(shape, Texture(tone(colour, 0.9)), (owner, part))
+        right = np.array([(0.05, -0.03), (0.088, 0.06), (0.07, 0.2)])
+        canvas.paint(
+            rounded(np.concatenate([right, mirror(right, -1)[::-1]])), Texture(tone(colour, 0.9)), (owner, part)
+        )
         canvas.paint(ellipse(0, 0.09, 0.064, 0.092), Texture(tone(colour, 0.5)), (owner, part), relief=0.4)
     else:
         roll = [(-0.05, 0.13), (0.05, 0.13), (0.088, 0.185), (0.03, 0.225), (-0.03, 0.225), (-0.088, 0.185)]
@@ -192,11 +214,13 @@ def _draw_front(canvas: Canvas, garment: Garment, owner: int) -> None:
         _draw_buttons(canvas, garment)
     if 'band' in parts:
         for side in SIDES:
-            edge = np.array([(0.034, 0.19), (0.5 * garment.gap + 0.008, 0.31), (garment.gap + 0.008, garment.hem + 0.006)])
+            gap = garment.gap
+            edge = np.array([(0.034, 0.19), (0.5 * gap + 0.008, 0.31), (gap + 0.008, garment.hem + 0.006)])
             canvas.stroke(cut(mirror(edge, side), 0, 1), 0.007, tone(colour, 0.75))
     if 'lapel' in parts:
-        flap = [(0.030, 0.172), (0.050, 0.182), (0.078, 0.246), (0.058, 0.252), (0.066, 0.268), (0.5 * garment.gap + 0.004, 0.318)]
-        flaps = [mirror(np.array([*flap, (0.022, 0.20)]), side) for side in SIDES]
+        outside = [(0.030, 0.172), (0.050, 0.182), (0.078, 0.246), (0.058, 0.252), (0.066, 0.268)]
+        flap = np.array([*outside, (0.5 * garment.gap + 0.004, 0.318), (0.022, 0.20)])
+        flaps = [mirror(flap, side) for side in SIDES]
         _part(canvas, owner, LAPEL, flaps, garment.texture, 0.8)
     if 'collar' in parts:
         flap = np.array([(0.002, 0.205), (0.026, 0.160), (0.052, 0.182), (0.060, 0.228), (0.034, 0.238)])
@@ -220,7 +244,7 @@ def _draw_zipper(canvas: Canvas, garment: Garment, owner: int) -> None:
 def _draw_buttons(canvas: Canvas, garment: Garment) -> None:
     top = 0.235 if garment.category == SHIRT else 0.345
     dark = np.mean(garment.texture.colour) < 120
-    button = Texture(COLOURS['sand'] if dark else COLOURS['ink'])
+    horn = Texture(COLOURS['sand'] if dark else COLOURS['ink'])
     for y in np.arange(top, min(garment.hem - 0.02, 0.56), 0.05):
-        for x in ((-0.028, 0.028) if 'double' in garment.parts else (0.014,)):
-            canvas.paint(torso_button(x + np.sign(x) * garment.gap, y), button, None, relief=0)
+        for x in (-0.028, 0.028) if 'double' in garment.parts else (0.014,):
+            canvas.paint(button(x + np.sign(x) * garment.gap, y), horn, None, relief=0)

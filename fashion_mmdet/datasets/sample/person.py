@@ -3,11 +3,12 @@
 import numpy as np
 
 from fashion_mmdet.datasets.sample import accessories, body, garments
-from fashion_mmdet.datasets.sample.background import develop, draw_background
+from fashion_mmdet.datasets.sample.background import cast_shadow, develop, draw_background
 from fashion_mmdet.datasets.sample.canvas import Canvas, Object
 from fashion_mmdet.datasets.sample.figure import SKINS, sample_figure
-from fashion_mmdet.datasets.sample.outfit import CAPE, HIGH_WAIST, SHIRT, Outfit, choose_outfit
+from fashion_mmdet.datasets.sample.outfit import CAPE, SHIRT, Outfit
 from fashion_mmdet.datasets.sample.textures import COLOURS, distinct_colour, make_texture
+from fashion_mmdet.datasets.sample.wardrobe import choose_outfit
 
 
 def draw_person(height: int, width: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Object]]:
@@ -36,8 +37,10 @@ def paint_person(height: int, width: int, rng: np.random.Generator) -> Canvas:
     skin = SKINS[rng.integers(len(SKINS))]
     outfit = choose_outfit(rng, skin)
     figure = sample_figure(height, width, rng, skin, 'umbrella' in outfit.extras)
-    canvas = Canvas(draw_background(height, width, rng), figure, rng)
-    body.draw_shadow(canvas)
+    background = draw_background(height, width, rng)
+    foot_x, foot_y = figure.to_pixels(np.array([[0.02, 0.985]]))[0]
+    cast_shadow(background, foot_x, foot_y, 0.21 * figure.scale_px)
+    canvas = Canvas(background, figure, rng)
     if 'umbrella' in outfit.extras:
         pattern = ('plain', 'stripe', 'dot')[rng.integers(3)]
         accessories.draw_umbrella(canvas, make_texture(pattern, distinct_colour(outfit.colours, rng), rng))
@@ -66,12 +69,11 @@ def _draw_clothes(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> N
     """Draw garments from the skin outwards; sleeves that a coat would hide are left out."""
     outer = outfit.outer
     sleeves = outer is None or (outer.sleeve == 0 and outer.category != CAPE)
-    tucked = outfit.lower is not None and HIGH_WAIST in outfit.lower.attributes
-    if outfit.lower and not tucked:
+    if outfit.lower and not outfit.tucked:
         garments.draw_lower(canvas, outfit.lower)
     top = outfit.inner or outfit.whole
     (garments.draw_open_front if top.category == SHIRT else garments.draw_pullover)(canvas, top, sleeves)
-    if tucked:
+    if outfit.lower and outfit.tucked:
         garments.draw_lower(canvas, outfit.lower)
     if 'tie' in outfit.extras:
         pattern = ('plain', 'stripe', 'dot')[rng.integers(3)]
@@ -99,12 +101,13 @@ def _draw_carried(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> N
     if 'watch' in extras:
         accessories.draw_watch(canvas, -side, COLOURS['ink'])
     if 'bag' in extras:
-        accessories.draw_bag(canvas, side, distinct_colour(outfit.colours, rng), 'tassel' in extras, 0)
+        accessories.draw_bag(canvas, side, distinct_colour(outfit.colours, rng), 'tassel' in extras)
     if 'glove' in extras:
         accessories.draw_gloves(canvas, distinct_colour(outfit.colours, rng))
     if 'scarf' in extras:
         pattern = ('plain', 'check', 'stripe')[rng.integers(3)]
-        accessories.draw_scarf(canvas, make_texture(pattern, distinct_colour(outfit.colours, rng), rng), 'fringe' in extras)
+        wool = make_texture(pattern, distinct_colour(outfit.colours, rng), rng)
+        accessories.draw_scarf(canvas, wool, 'fringe' in extras)
 
 
 def _draw_head(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None:

@@ -54,6 +54,11 @@ def box(x: float, y: float, half_width: float, half_height: float, angle: float 
     return corners @ np.array([[cos, sin], [-sin, cos]]) + (x, y)
 
 
+def move(points: np.ndarray, x: float, y: float) -> np.ndarray:
+    """Shift an outline."""
+    return points + np.array([x, y])
+
+
 def mirror(points: np.ndarray, side: int) -> np.ndarray:
     """Put an outline drawn for the right of the picture (side 1) on the left (side -1)."""
     return points * (side, 1)

@@ -8,11 +8,11 @@ SIDE_RANGE_PX = (32, 32_000)  # OpenCV warps no image with a side beyond 32,767
 def imaterialist_size(rng: np.random.Generator) -> tuple[int, int]:
     """Draw a height and a width as the competition's photos might have them.
 
-    Known of its 45,625 training images: 10,730 distinct sizes, the commonest 3000 x 2000 (height x width), the largest
-    6824 x 10717, photos upright for the most part. Approximation (shares and spreads are guesses that keep to this):
-    22 % are 3000 x 2000, 15 % other usual prints (1500 x 1000, 1024 x 683, 4000 x 3000 ...), 1 in 20,000 is the largest;
-    the rest has a log-normal area about 5.5 megapixels (sigma 0.7) and a ratio of width to height about 0.68
-    (three in four), 0.85 (one in ten) or 1.48 (the others). The median area is near 6 megapixels.
+    Known of its 45,625 training images: 10,730 distinct sizes, the commonest 3000 x 2000 (height x width), the
+    largest 6824 x 10717, photos upright for the most part. The rest of this approximation is a guess that keeps to
+    that: 22 % are 3000 x 2000, 15 % other usual prints (1500 x 1000, 1024 x 683, 4000 x 3000 ...), 1 in 20,000 is the
+    largest; all others have a log-normal area about 5.5 megapixels (sigma 0.7) and a ratio of width to height about
+    0.68 (three in four), 0.85 (one in ten) or 1.48 (the others). The median area is near 6 megapixels.
     """
     kind = rng.uniform()
     if kind < 1 / 20_000:

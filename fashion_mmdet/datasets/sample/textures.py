@@ -43,7 +43,8 @@ def tone(colour: Colour, factor: float) -> Colour:
 def contrast(colour: Colour, rng: np.random.Generator) -> Colour:
     """Choose a second colour that is far from the first in lightness."""
     bright = np.dot(colour, (0.3, 0.6, 0.1)) > 130
-    names = ('ink', 'navy', 'burgundy', 'forest', 'rust', 'red') if bright else ('chalk', 'sand', 'blush', 'sky', 'mustard')
+    dark, light = ('ink', 'navy', 'burgundy', 'forest', 'rust', 'red'), ('chalk', 'sand', 'blush', 'sky', 'mustard')
+    names = dark if bright else light
     return COLOURS[names[rng.integers(len(names))]]
 
 
@@ -105,7 +106,7 @@ def _floral(ground: Colour, accent: Colour, rng: np.random.Generator) -> np.ndar
     leaf, heart = COLOURS['forest'], COLOURS['mustard']
     for x, y, size in ((24, 26, 9.5), (72, 70, 10.5), (76, 20, 6), (22, 76, 6)):
         turn = rng.uniform(0, 2 * np.pi)
-        _wrapped_circle(tile, x + 1.9 * size * np.cos(turn + 0.6), y + 1.9 * size * np.sin(turn + 0.6), 0.7 * size, leaf)
+        _wrapped_circle(tile, x + 1.9 * size * np.cos(turn), y + 1.9 * size * np.sin(turn), 0.7 * size, leaf)
         for petal in turn + np.arange(5) * 2 * np.pi / 5:
             _wrapped_circle(tile, x + size * np.cos(petal), y + size * np.sin(petal), 0.72 * size, accent)
         _wrapped_circle(tile, x, y, 0.55 * size, heart)
@@ -159,7 +160,8 @@ def _rib(ground: Colour, accent: Colour, rng: np.random.Generator) -> np.ndarray
 
 def _quilt(ground: Colour, accent: Colour, rng: np.random.Generator) -> np.ndarray:
     bulge = np.abs(np.sin(np.linspace(0, np.pi, TILE, endpoint=False))) ** 0.5
-    return np.clip(np.array(ground) * (0.62 + 0.46 * bulge)[:, None, None] + np.zeros((1, TILE, 1)), 0, 255).astype(np.uint8)
+    rows = np.array(ground) * (0.62 + 0.46 * bulge)[:, None, None]
+    return np.repeat(np.clip(rows, 0, 255), TILE, axis=1).astype(np.uint8)
 
 
 def _twill(ground: Colour, accent: Colour, rng: np.random.Generator) -> np.ndarray:

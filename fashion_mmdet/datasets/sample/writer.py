@@ -88,7 +88,8 @@ def make_sample(
         (root / split).mkdir(exist_ok=True)
         with atomic_path(root / table) as temporary, open(temporary, 'w', newline='') as file:
             file.write(TRAIN_HEADER)
-            for rows in _track(_draw_all(jobs[split], workers or os.cpu_count() or 1), len(jobs[split]), split, progress):
+            drawn = _draw_all(jobs[split], workers or os.cpu_count() or 1)
+            for rows in _track(drawn, len(jobs[split]), split, progress):
                 file.write(rows)
 
 
