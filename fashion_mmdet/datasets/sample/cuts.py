@@ -5,7 +5,7 @@ import numpy as np
 from fashion_mmdet.datasets.sample.body import LEG_WIDTHS
 from fashion_mmdet.datasets.sample.figure import CROTCH_Y, HIP_Y, SHOULDER_Y, WAIST_Y, Figure
 from fashion_mmdet.datasets.sample.outfit import FIT_AND_FLARE, VEST, Garment
-from fashion_mmdet.datasets.sample.shapes import box, cut, edges, ellipse, limb, mirror, rounded
+from fashion_mmdet.datasets.sample.shapes import cut, edges, ellipse, limb, mirror, soft_box
 
 NECKS = {'round': (0.044, 0.034), 'vee': (0.046, 0.085), 'boat': (0.066, 0.018), 'turtle': (0.032, 0.004)}
 
@@ -109,6 +109,6 @@ def button(x: float, y: float) -> np.ndarray:
     return ellipse(x, y, 0.0055, 0.0055)
 
 
-def patch_pocket(x: float, y: float, half_width: float = 0.024, angle: float = 0.0) -> np.ndarray:
+def patch_pocket(x: float, y: float, half_width: float = 0.026, angle: float = 0.0) -> np.ndarray:
     """Outline a patch pocket with softened corners."""
-    return rounded(box(x, y, half_width, 0.022, angle), 1)
+    return soft_box(x, y, half_width, 0.025, angle)

@@ -64,7 +64,9 @@ class Figure:
         return np.interp(y, heights, widths)
 
 
-def sample_figure(height: int, width: int, rng: np.random.Generator, skin: Colour, umbrella: bool = False) -> Figure:
+def sample_figure(
+    height: int, width: int, rng: np.random.Generator, skin: Colour, umbrella: bool = False, narrow: bool = False
+) -> Figure:
     """Draw a person that fills 75 to 95 % of the picture's height, less where a narrow picture leaves no room.
 
     Args:
@@ -72,6 +74,7 @@ def sample_figure(height: int, width: int, rng: np.random.Generator, skin: Colou
         rng: the picture's own generator.
         skin: RGB.
         umbrella: leave room above the head and raise the right arm.
+        narrow: keep the legs together, for a narrow hem.
     """
     fill = rng.uniform(0.75, 0.78) if umbrella else rng.uniform(0.78, 0.92)
     slim = rng.uniform(0, 1)
@@ -94,7 +97,7 @@ def sample_figure(height: int, width: int, rng: np.random.Generator, skin: Colou
         waist=0.062 + 0.014 * slim,
         hip=0.084 + 0.004 * rng.uniform(-1, 1),
         arms=arms,
-        legs=_legs(rng),
+        legs=_legs(rng, narrow),
         skin=skin,
         hair=HAIRS[rng.integers(len(HAIRS))],
         hairstyle=style,
@@ -121,10 +124,10 @@ def _arm(side: int, shoulder: float, pose: str, rng: np.random.Generator) -> np.
     return smooth_path(np.array([start, elbow, elbow + FOREARM * _ray(fore)]), 0.25) * (side, 1)
 
 
-def _legs(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _legs(rng: np.random.Generator, narrow: bool) -> tuple[np.ndarray, np.ndarray]:
     """Place both legs; the feet stand at y 0.95, or a little higher for a leg that steps back."""
-    spread = rng.uniform(0.0, 0.045)
-    raised = rng.choice(2) if rng.uniform() < 0.3 else -1
+    spread = -0.004 if narrow else rng.uniform(0.0, 0.045)
+    raised = rng.choice(2) if rng.uniform() < 0.3 and not narrow else -1
     legs = []
     for index, side in enumerate(SIDES):
         lift = rng.uniform(0.01, 0.025) if index == raised else 0.0

@@ -30,7 +30,7 @@ from fashion_mmdet.datasets.sample.outfit import (
     Garment,
 )  # fmt: skip
 from fashion_mmdet.datasets.sample.shapes import box, cut, direction, ellipse, limb, mirror, rounded
-from fashion_mmdet.datasets.sample.textures import COLOURS, Texture, tone
+from fashion_mmdet.datasets.sample.textures import COLOURS, Texture, tone, trim
 
 HOOD, COLLAR, LAPEL, EPAULETTE, SLEEVE, POCKET, NECKLINE, ZIPPER, BOW, RUFFLE = 27, 28, 29, 30, 31, 32, 33, 35, 38, 43
 OPENING_DEPTH = {SHIRT: 0.02, CARDIGAN: 0.13, JACKET: 0.02, VEST: 0.10, COAT: 0.14, CAPE: 0.0}
@@ -67,7 +67,7 @@ def draw_trousers(canvas: Canvas, garment: Garment, owner: int, waist_y: float) 
 def _waistband(canvas: Canvas, garment: Garment, owner: int, waist_y: float) -> None:
     width = float(half_widths(canvas.figure, garment, waist_y + 0.008)) - 0.6 * garment.boxy * garment.ease
     band = box(0, waist_y + 0.008, min(width, canvas.figure.half_width(waist_y) + 0.012), 0.009)
-    canvas.paint(band, Texture(tone(garment.texture.colour, 0.78)), (owner, 0), relief=0.5)
+    canvas.paint(band, Texture(trim(garment.texture.colour, 0.78)), (owner, 0), relief=0.5)
     canvas.paint(button(0, waist_y + 0.008), Texture(SILVER), None, relief=0)
 
 
@@ -87,7 +87,7 @@ def draw_pullover(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
         draw_sleeves(canvas, garment, owner)
     if garment.parts & {'hood'}:
         _draw_hood(canvas, garment, owner)
-    elif 'collar' not in garment.parts:
+    elif 'collar' not in garment.parts and garment.neck != 'boat':
         _draw_neckline(canvas, garment, owner)
     if 'pouch' in garment.parts:
         pouch = [(-0.034, 0.375), (0.034, 0.375), (0.058, 0.412), (0.054, 0.438), (-0.054, 0.438), (-0.058, 0.412)]
@@ -148,7 +148,7 @@ def draw_sleeves(canvas: Canvas, garment: Garment, owner: int) -> None:
         canvas.paint(sleeve_outline(arm, garment), garment.texture, (owner, part), angle=turn)
         end = cut(arm, max(0.0, garment.sleeve - 0.07), garment.sleeve)
         if 'cuff' in garment.parts:
-            cuff = Texture(tone(garment.texture.colour, 0.8))
+            cuff = Texture(trim(garment.texture.colour, 0.8))
             canvas.paint(limb(end, 0.022 + 0.5 * garment.ease), cuff, (owner, part), 0.6)
 
 
@@ -157,7 +157,7 @@ def _part(canvas: Canvas, owner: int, category: int, shapes, texture: Texture, s
     part = canvas.add(category)
     canvas.paint(shapes, Texture(tone(texture.colour, 0.55 * shade)), (owner, part), relief=0)
     inner = [0.9 * (s - s.mean(axis=0)) + s.mean(axis=0) for s in (shapes if isinstance(shapes, list) else [shapes])]
-    canvas.paint(inner, Texture(tone(texture.colour, shade)), None, relief=0.5)
+    canvas.paint(inner, Texture(trim(texture.colour, shade)), None, relief=0.5)
 
 
 def _draw_hem(canvas: Canvas, garment: Garment, owner: int, waist_y: float) -> None:
@@ -173,14 +173,14 @@ def _draw_hem(canvas: Canvas, garment: Garment, owner: int, waist_y: float) -> N
         top = np.stack([x, np.full_like(x, garment.hem - 0.045)], axis=1)
         bottom = np.stack([1.1 * x, garment.hem + 0.012 + 0.009 * np.sin(np.arange(41) * np.pi / 2.5)], axis=1)
         part = canvas.add(RUFFLE)
-        canvas.paint(np.concatenate([top, bottom[::-1]]), Texture(tone(garment.texture.colour, 0.75)), (owner, part))
+        canvas.paint(np.concatenate([top, bottom[::-1]]), Texture(trim(garment.texture.colour, 0.75)), (owner, part))
         for index in range(3, 40, 5):
             canvas.stroke(np.stack([top[index], bottom[index]]), 0.0015, tone(garment.texture.colour, 0.5))
 
 
 def _draw_neckline(canvas: Canvas, garment: Garment, owner: int) -> None:
     """Draw the band round the neck; a turtleneck is a tube."""
-    part, band = canvas.add(NECKLINE), Texture(tone(garment.texture.colour, 0.72))
+    part, band = canvas.add(NECKLINE), Texture(trim(garment.texture.colour, 0.72))
     if garment.neck == 'turtle':
         tube = [(-0.034, 0.146), (0.034, 0.146), (0.040, 0.192), (0.022, 0.206), (-0.022, 0.206), (-0.040, 0.192)]
         canvas.paint(rounded(np.array(tube), 1), band, (owner, part), relief=0.8)
@@ -216,7 +216,7 @@ def _draw_front(canvas: Canvas, garment: Garment, owner: int) -> None:
         for side in SIDES:
             gap = garment.gap
             edge = np.array([(0.034, 0.19), (0.5 * gap + 0.008, 0.31), (gap + 0.008, garment.hem + 0.006)])
-            canvas.stroke(cut(mirror(edge, side), 0, 1), 0.007, tone(colour, 0.75))
+            canvas.stroke(cut(mirror(edge, side), 0, 1), 0.007, trim(colour, 0.75))
     if 'lapel' in parts:
         outside = [(0.030, 0.172), (0.050, 0.182), (0.078, 0.246), (0.058, 0.252), (0.066, 0.268)]
         flap = np.array([*outside, (0.5 * garment.gap + 0.004, 0.318), (0.022, 0.20)])

@@ -6,7 +6,7 @@ from fashion_mmdet.datasets.sample import accessories, body, garments
 from fashion_mmdet.datasets.sample.background import cast_shadow, develop, draw_background
 from fashion_mmdet.datasets.sample.canvas import Canvas, Object
 from fashion_mmdet.datasets.sample.figure import SKINS, sample_figure
-from fashion_mmdet.datasets.sample.outfit import CAPE, SHIRT, Outfit
+from fashion_mmdet.datasets.sample.outfit import CAPE, PENCIL, SHIRT, Outfit
 from fashion_mmdet.datasets.sample.textures import COLOURS, distinct_colour, make_texture
 from fashion_mmdet.datasets.sample.wardrobe import choose_outfit
 
@@ -36,7 +36,8 @@ def paint_person(height: int, width: int, rng: np.random.Generator) -> Canvas:
     """Draw a person; the canvas holds the image and the labels."""
     skin = SKINS[rng.integers(len(SKINS))]
     outfit = choose_outfit(rng, skin)
-    figure = sample_figure(height, width, rng, skin, 'umbrella' in outfit.extras)
+    narrow = PENCIL in (outfit.lower or outfit.whole).attributes
+    figure = sample_figure(height, width, rng, skin, 'umbrella' in outfit.extras, narrow)
     background = draw_background(height, width, rng)
     foot_x, foot_y = figure.to_pixels(np.array([[0.02, 0.985]]))[0]
     cast_shadow(background, foot_x, foot_y, 0.21 * figure.scale_px)

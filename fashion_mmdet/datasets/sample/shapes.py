@@ -73,6 +73,13 @@ def rounded(points: np.ndarray, times: int = 2) -> np.ndarray:
     return points
 
 
+def soft_box(x: float, y: float, half_width: float, half_height: float, angle: float = 0.0) -> np.ndarray:
+    """Outline a rectangle about (x, y) whose corners are rounded a little."""
+    corners = box(x, y, half_width, half_height, angle)
+    after = np.roll(corners, -1, axis=0)
+    return rounded(np.stack([0.82 * corners + 0.18 * after, 0.18 * corners + 0.82 * after], axis=1).reshape(-1, 2))
+
+
 def direction(path: np.ndarray) -> float:
     """Measure how far a path turns from straight down, in radians."""
     x, y = path[-1] - path[0]

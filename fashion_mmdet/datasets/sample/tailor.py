@@ -131,7 +131,7 @@ def _skirt(tailor: Tailor, waist: int) -> Garment:
         tailor.pick(mini=0.35, knee=0.25, midi=0.2, maxi=0.2),
     )
     fit, flare, silhouette = {
-        'pencil': ('tight', -0.04, PENCIL), 'a line': ('regular', 0.22, A_LINE), 'flare': ('loose', 0.42, FLARE),
+        'pencil': ('tight', -0.01, PENCIL), 'a line': ('regular', 0.22, A_LINE), 'flare': ('loose', 0.42, FLARE),
     }[shape]  # fmt: skip
     pattern = tailor.pick(plain=0.5, check=0.15, floral=0.15, dot=0.1, leopard=0.1)
     garment = tailor.garment(SKIRT, length, fit, pattern, silhouette, waist, NO_OPENING, flare=flare)

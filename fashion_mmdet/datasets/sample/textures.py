@@ -40,6 +40,11 @@ def tone(colour: Colour, factor: float) -> Colour:
     return tuple(int(channel + (255 - channel) * min(factor - 1, 1)) for channel in colour)
 
 
+def trim(colour: Colour, factor: float) -> Colour:
+    """Shade a colour for trimmings so that they show: dark cloth gets lighter ones."""
+    return tone(colour, 2 - factor if np.mean(colour) < 85 and factor < 1 else factor)
+
+
 def contrast(colour: Colour, rng: np.random.Generator) -> Colour:
     """Choose a second colour that is far from the first in lightness."""
     bright = np.dot(colour, (0.3, 0.6, 0.1)) > 130

@@ -38,7 +38,7 @@ def choose_outfit(rng: np.random.Generator, skin: Colour) -> Outfit:
         outfit.lower = tailor_lower(tailor)
     else:
         outfit.whole = tailor_dress(tailor) if kind == 'dress' else tailor_jumpsuit(tailor)
-    chance = 0.52 if outfit.inner and outfit.inner.category != SWEATER else 0.18
+    chance = 0.45 if outfit.inner and outfit.inner.category != SWEATER else 0.18
     if 'hood' not in (outfit.inner.parts if outfit.inner else ()) and tailor.chance(chance):
         outfit.outer = tailor_outer(tailor)
     if outfit.lower:
@@ -89,7 +89,7 @@ def _choose_extras(outfit: Outfit, tailor: Tailor) -> None:
     if bare_legs:
         legs = tailor.pick(nothing=0.48, tights=0.24, sock=0.2, leg_warmer=0.08)
         extras |= {legs} - {'nothing'}
-    extras |= {name for name, p in (('shoe', 0.86), ('bag', 0.25), ('glasses', 0.17)) if tailor.chance(p)}
+    extras |= {name for name, p in (('shoe', 0.8), ('bag', 0.25), ('glasses', 0.17)) if tailor.chance(p)}
     head = tailor.pick(nothing=0.74, hat=0.17, headband=0.09)
     extras |= {head} - {'nothing'} if not hooded else set()
     if 'headband' in extras and tailor.chance(0.3):

@@ -156,7 +156,7 @@ def _start_worker() -> None:
 
 
 def _track(rows: Iterator[str], total: int, split: str, progress: bool) -> Iterator[str]:
-    if not progress:
+    if not progress or not total:
         return rows
     from rich.progress import track
 

@@ -1,0 +1,97 @@
+"""Pretrained weights that a config asks for: found, downloaded, or clearly named as missing."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlparse
+
+from mmengine.config import Config, ConfigDict
+
+DOWNLOAD_FREE = 'configs/fashion/maskrcnn_lite0_cpu.py'
+TIMEOUT_S = 30
+
+
+def prepare_weights(cfg: Config) -> list[str]:
+    """Download what `load_from` and `init_cfg` name; where that fails, drop it from the config and say so.
+
+    Files are looked for, and put, where torch.hub keeps its own (`~/.cache/torch/hub/checkpoints`).
+
+    Returns:
+        A line for each source that could not be had: which file to put where, or which config needs none. The run
+        then starts from random weights instead.
+
+    Raises:
+        FileNotFoundError: a local file that is not there.
+    """
+    problems = []
+    if cfg.get('load_from'):
+        problem = find_weights(cfg.load_from)
+        if problem:
+            problems.append(problem)
+            cfg.load_from = None
+    for part in list(_pretrained_parts(cfg.model)):
+        problem = find_weights(part.init_cfg.checkpoint)
+        if problem:
+            problems.append(problem)
+            part.init_cfg = None
+    return problems
+
+
+def find_weights(source: str) -> str | None:
+    """Make sure that weights are on disk.
+
+    Args:
+        source: a path, a URL, or mmengine's `torchvision://model`.
+
+    Returns:
+        None, or the line that says what is missing.
+
+    Raises:
+        FileNotFoundError: `source` is a path and nothing is there.
+    """
+    url = _to_url(source)
+    if url is None:
+        if not Path(source).is_file():
+            raise FileNotFoundError(f'{source}: no such checkpoint')
+        return None
+    import torch
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
+    file = folder / Path(urlparse(url).path).name
+    if file.is_file():
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _timeout(TIMEOUT_S):
+            torch.hub.download_url_to_file(url, str(file))
+    except OSError as error:  # URLError, HTTPError and time-outs are OSErrors
+        return (f'pretrained weights missing: put {file.name} into {folder} (from {url}), or use {DOWNLOAD_FREE}, '
+                f'which needs no download; going on from random weights ({error})')
+    return None
+
+
+def _to_url(source: str) -> str | None:
+    if source.startswith('torchvision://'):
+        from mmengine.runner.checkpoint import get_torchvision_models
+        return get_torchvision_models()[source.removeprefix('torchvision://')]
+    return source if source.startswith(('http://', 'https://')) else None
+
+
+def _pretrained_parts(node: ConfigDict) -> Iterator[ConfigDict]:
+    """Walk a model's config to every part with `init_cfg=dict(type='Pretrained', ...)`."""
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ()
+    if isinstance(node, dict) and isinstance(node.get('init_cfg'), dict) \
+            and node['init_cfg'].get('type') == 'Pretrained':
+        yield node
+    for child in children:
+        yield from _pretrained_parts(child)
+
+
+@contextmanager
+def _timeout(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
