@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from mmdet.datasets import BaseDetDataset
@@ -40,7 +41,7 @@ class IMaterialistDataset(BaseDetDataset):
         FileNotFoundError: no CSV.
     """
 
-    METAINFO = dict(classes=CATEGORIES, palette=PALETTE)
+    METAINFO: ClassVar[dict] = dict(classes=CATEGORIES, palette=PALETTE)
 
     def __init__(self, *args, split: str = 'all', val_fraction: float = 0.1, seed: int = 0,
                  num_images: int | None = None, categories: Sequence[int] | None = None, check_images: bool = True,

@@ -5,6 +5,8 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.fileio import LocalBackend, register_backend
 
+from fashion_mmdet.evaluation.submission import read_image_ids
+from fashion_mmdet.experiments.weights import drop_pretrained
 from fashion_mmdet.files import write_bytes, write_text
 
 
@@ -68,3 +70,49 @@ def resume_latest(cfg: Config) -> str | None:
     cfg.resume = True
     cfg.load_from = None
     return note.read_text().strip()
+
+
+def prepare_test(cfg: Config, checkpoint: str, split: str, dump: str) -> None:
+    """Point a config's test loop at a checkpoint and a split, and let it dump raw predictions.
+
+    Args:
+        cfg: changed in place.
+        checkpoint: a .pth file.
+        split: 'val' is scored with the config's `val_evaluator`; 'test' has no truth and is only dumped.
+        dump: where the raw predictions go.
+
+    Raises:
+        FileNotFoundError: no such checkpoint.
+        ValueError: a file that is no checkpoint.
+    """
+    check_checkpoint(checkpoint)
+    cfg.load_from, cfg.resume = str(checkpoint), False
+    drop_pretrained(cfg.model)
+    evaluators = []
+    if split == 'val':
+        cfg.test_dataloader = cfg.val_dataloader
+        evaluators = cfg.val_evaluator if isinstance(cfg.val_evaluator, (list, tuple)) else [cfg.val_evaluator]
+    text = cfg.dump()
+    cfg.test_evaluator = [
+        *evaluators, dict(type='DumpRawPredictions', path=dump, config=text, checkpoint=str(checkpoint))]
+
+
+def check_checkpoint(path: str | Path) -> None:
+    """Raise FileNotFoundError or ValueError unless a checkpoint can be read."""
+    import pickle
+
+    import torch
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path}: no such checkpoint')
+    try:
+        checkpoint = torch.load(path, map_location='cpu', mmap=True, weights_only=False)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
+        raise ValueError(f'{path}: not a checkpoint, or cut off: {error}') from None
+    if not isinstance(checkpoint, dict) or not ('state_dict' in checkpoint or 'model' in checkpoint):
+        raise ValueError(f'{path}: holds no model weights')
+
+
+def submission_images(cfg: Config) -> list[str]:
+    """List the images that a submission must name: those of the test set's sample_submission.csv."""
+    dataset = cfg.test_dataloader.dataset
+    return read_image_ids(Path(dataset.data_root) / dataset.ann_file)

@@ -38,6 +38,12 @@ def prepare_weights(cfg: Config) -> list[str]:
     return problems
 
 
+def drop_pretrained(model: ConfigDict) -> None:
+    """Take pretrained weights out of a model's config: a checkpoint brings its own."""
+    for part in list(_pretrained_parts(model)):
+        part.init_cfg = None
+
+
 def find_weights(source: str) -> str | None:
     """Make sure that weights are on disk.
 

@@ -93,7 +93,7 @@ class TimmBackbone(BaseModule):
             modules = modules[:modules.index(last) + 1]
         frozen = set(modules)
         for module in modules:
-            # Not only leaves hold parameters: timm's BatchNormAct2d has children, so has ConvNeXt's block with its gamma.
+            # Not only leaves hold parameters: timm's BatchNormAct2d has children, so has ConvNeXt's block (gamma).
             for parameter in module.parameters(recurse=False):
                 parameter.requires_grad_(False)
             if frozen.issuperset(module.modules()):
@@ -106,7 +106,7 @@ class TimmBackbone(BaseModule):
         for alias in (name, name.replace('.', '_'), f'model.{name}'):  # timm flattens or wraps some containers
             if alias in modules:
                 return modules[alias]
-        raise ValueError(f'frozen_stages={self.frozen_stages}: {self.model_name} has no module {name!r} to freeze up to')
+        raise ValueError(f'frozen_stages={self.frozen_stages}: {self.model_name} has no module {name!r}')
 
 
 def _check_packaged(model_name: str) -> None:

@@ -1,0 +1,153 @@
+"""Raw predictions on disk: one Parquet file, a row a detection, written while testing and read in passes. No torch.
+
+Columns: image_id, height, width, category, score, x1, y1, x2, y2, mask_side, mask (mask_side * mask_side float16, row by
+row). `pandas.read_parquet` reads it. The file's metadata holds the images in order (those without a detection too), the
+config and the checkpoint.
+"""
+
+import json
+import os
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fashion_mmdet.evaluation.predictions import RawPrediction
+
+SCHEMA = pa.schema([
+    ('image_id', pa.string()), ('height', pa.int32()), ('width', pa.int32()), ('category', pa.int16()),
+    ('score', pa.float32()), ('x1', pa.float32()), ('y1', pa.float32()), ('x2', pa.float32()), ('y2', pa.float32()),
+    ('mask_side', pa.int16()), ('mask', pa.binary()),
+])
+META_KEY = b'fashion_mmdet'
+IMAGES_A_GROUP = 64  # some 5 MB of masks in memory
+
+
+@dataclass(frozen=True)
+class DumpInfo:
+    """What a dump says of itself: the config's text, the checkpoint's path, (image_id, height, width) in order."""
+
+    config: str
+    checkpoint: str
+    images: list[tuple[str, int, int]]
+
+
+class DumpWriter:
+    """Writes raw predictions as they come; the file stands under its name only after `close`.
+
+    Args:
+        path: of the Parquet file.
+        config: the run's config as text.
+        checkpoint: where the weights came from.
+    """
+
+    def __init__(self, path: str | os.PathLike, config: str = '', checkpoint: str = '') -> None:
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f'.{self.path.name}.', suffix='.tmp')
+        os.close(handle)
+        self._temporary = Path(name)
+        self._temporary.chmod(0o644)
+        self._discard = weakref.finalize(self, self._temporary.unlink, missing_ok=True)
+        self._config, self._checkpoint = config, checkpoint
+        self._images: list[tuple[str, int, int]] = []
+        self._pending: list[RawPrediction] = []
+        self._writer = pq.ParquetWriter(self._temporary, SCHEMA, compression='zstd')
+
+    def write(self, raw: RawPrediction) -> None:
+        """Append one image."""
+        self._images.append((raw.image_id, raw.height, raw.width))
+        self._pending.append(raw)
+        if len(self._pending) >= IMAGES_A_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        """Write the rest and the metadata and give the file its name."""
+        self._flush()
+        info = dict(config=self._config, checkpoint=self._checkpoint, images=self._images)
+        self._writer.add_key_value_metadata({META_KEY: json.dumps(info).encode()})
+        self._writer.close()
+        os.replace(self._temporary, self.path)
+        self._discard.detach()
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._writer.write_table(_to_table(self._pending))
+            self._pending = []
+
+
+def _to_table(raws: Sequence[RawPrediction]) -> pa.Table:
+    counts = [len(raw.scores) for raw in raws]
+    boxes = np.concatenate([raw.boxes for raw in raws]).astype(np.float32)
+    sides = [raw.mask_probs.shape[-1] for raw in raws]
+    masks = [probs.astype(np.float16).tobytes() for raw in raws for probs in raw.mask_probs]
+    return pa.table([
+        np.repeat([raw.image_id for raw in raws], counts), np.repeat([raw.height for raw in raws], counts),
+        np.repeat([raw.width for raw in raws], counts), np.concatenate([raw.categories for raw in raws]),
+        np.concatenate([raw.scores for raw in raws]), *boxes.T.copy(), np.repeat(sides, counts), masks,
+    ], names=SCHEMA.names).cast(SCHEMA)
+
+
+def read_info(path: str | os.PathLike) -> DumpInfo:
+    """Read a dump's metadata.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a dump of raw predictions.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path}: no such dump')
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except pa.ArrowInvalid as error:
+        raise ValueError(f'{path}: not a Parquet file: {error}') from None
+    if META_KEY not in metadata:
+        raise ValueError(f'{path}: a Parquet file, but no dump of raw predictions')
+    info = json.loads(metadata[META_KEY])
+    return DumpInfo(info['config'], info['checkpoint'], [tuple(image) for image in info['images']])
+
+
+def read_dump(path: str | os.PathLike) -> Iterator[RawPrediction]:
+    """Read a dump image by image in the order of testing, holding one row group at a time.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a dump of raw predictions.
+    """
+    images = iter(read_info(path).images)
+    file = pq.ParquetFile(path)
+    for group in range(file.num_row_groups):
+        for raw in _from_table(file.read_row_group(group)):
+            for image_id, height, width in images:
+                if image_id == raw.image_id:
+                    break
+                yield empty_prediction(image_id, height, width)
+            yield raw
+    for image_id, height, width in images:
+        yield empty_prediction(image_id, height, width)
+
+
+def empty_prediction(image_id: str, height: int, width: int) -> RawPrediction:
+    """Make the raw prediction of an image in which nothing was found."""
+    return RawPrediction(image_id, height, width, np.zeros(0, np.int64), np.zeros(0, np.float32),
+                         np.zeros((0, 4), np.float32), np.zeros((0, 28, 28), np.float16))
+
+
+def _from_table(table: pa.Table) -> Iterator[RawPrediction]:
+    ids = table['image_id'].to_numpy()
+    heights, widths, sides = (table[name].to_numpy() for name in ('height', 'width', 'mask_side'))
+    categories, scores = table['category'].to_numpy().astype(np.int64), table['score'].to_numpy()
+    boxes = np.stack([table[name].to_numpy() for name in ('x1', 'y1', 'x2', 'y2')], axis=1)
+    masks = table['mask']
+    starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])) if len(ids) else np.zeros(0, int)
+    for start, stop in zip(starts, [*starts[1:], len(ids)], strict=True):
+        rows = slice(start, stop)
+        side = int(sides[start])
+        probs = np.frombuffer(b''.join(masks[int(row)].as_py() for row in range(start, stop)), np.float16)
+        yield RawPrediction(str(ids[start]), int(heights[start]), int(widths[start]), categories[rows], scores[rows],
+                            boxes[rows], probs.reshape(stop - start, side, side))

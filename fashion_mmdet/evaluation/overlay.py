@@ -1,0 +1,117 @@
+"""Pictures of masks on photos: true and predicted side by side. No torch."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from fashion_mmdet import rle
+from fashion_mmdet.classes import CATEGORIES, PALETTE
+from fashion_mmdet.evaluation.predictions import Prediction, Truth
+from fashion_mmdet.files import atomic_path
+
+PANEL_HEIGHT_PX = 720
+FILL_ALPHA = 0.45
+GAP_PX = 12
+TITLE_PX = 34
+INK, PAPER = (28, 28, 30), (250, 250, 248)
+
+
+@lru_cache(maxsize=8)
+def _font(size_px: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    from matplotlib import get_data_path
+    name = 'DejaVuSans-Bold.ttf' if bold else 'DejaVuSans.ttf'
+    return ImageFont.truetype(str(Path(get_data_path()) / 'fonts' / 'ttf' / name), size_px)
+
+
+def draw_objects(photo: np.ndarray, categories: Sequence[int], masks: Sequence[dict],
+                 scores: Sequence[float] | None = None) -> Image.Image:
+    """Draw masks, their outlines and names onto a photo scaled to the panel's height.
+
+    Args:
+        photo: (H, W, 3) uint8, RGB.
+        categories: N category ids.
+        masks: N COCO RLE dicts of any one size; they are scaled to the panel.
+        scores: N scores to print behind the names; None for none.
+    """
+    width = max(1, round(photo.shape[1] * PANEL_HEIGHT_PX / photo.shape[0]))
+    size = (PANEL_HEIGHT_PX, width)
+    shrinks = photo.shape[0] > PANEL_HEIGHT_PX
+    canvas = cv2.resize(photo, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    runs = [rle.resize(rle.coco_to_runs(mask), tuple(mask['size']), size) for mask in masks]
+    bitmaps = [rle.runs_to_mask(run, *size) for run in runs]
+    # Large masks first, so that a pocket shows on its coat.
+    for index in sorted(range(len(masks)), key=lambda index: -rle.area(runs[index])):
+        colour = np.array(PALETTE[categories[index]])
+        inside = bitmaps[index]
+        canvas[inside] = (canvas[inside] * (1 - FILL_ALPHA) + colour * FILL_ALPHA).astype(np.uint8)
+        outlines, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(canvas, outlines, -1, tuple(int(value * 0.6) for value in colour), 2, cv2.LINE_AA)
+    panel = Image.fromarray(canvas)
+    names = [CATEGORIES[category].split(',')[0] for category in categories]
+    if scores is not None:
+        names = [f'{name} {score:.2f}' for name, score in zip(names, scores, strict=True)]
+    _draw_names(panel, names, [PALETTE[category] for category in categories], bitmaps)
+    return panel
+
+
+def _draw_names(panel: Image.Image, names: Sequence[str], colours: Sequence[tuple[int, int, int]],
+                bitmaps: Sequence[np.ndarray]) -> None:
+    """Write each name at its mask's heart, moved down where another name stands."""
+    pen, font = ImageDraw.Draw(panel), _font(15)
+    taken: list[tuple[float, float, float, float]] = []
+    for index in sorted(range(len(names)), key=lambda index: _heart(bitmaps[index])[1]):
+        if not bitmaps[index].any():
+            continue
+        length = pen.textlength(names[index], font=font)
+        x, y = _heart(bitmaps[index])
+        left = min(max(x - length / 2 - 4, 1), max(panel.width - length - 9, 1))
+        top = min(max(y - 10, 1), panel.height - 22)
+        while any(left < other[2] and left + length + 8 > other[0] and top < other[3] and top + 20 > other[1]
+                  for other in taken) and top < panel.height - 22:
+            top += 2
+        box = (left, top, left + length + 8, top + 20)
+        taken.append(box)
+        pen.rounded_rectangle(box, radius=4, fill=tuple(int(value * 0.55) for value in colours[index]))
+        pen.text((left + 4, top + 10), names[index], fill=(255, 255, 255), font=font, anchor='lm')
+
+
+def _heart(bitmap: np.ndarray) -> tuple[float, float]:
+    """Find the point of a mask that lies farthest from its edge: x, y."""
+    if not bitmap.any():
+        return 0.0, 0.0
+    distance = cv2.distanceTransform(np.pad(bitmap.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(distance.argmax()), distance.shape)
+    return float(x), float(y)
+
+
+def side_by_side(photo: np.ndarray, prediction: Prediction, truth: Truth | None = None,
+                 score: float | None = None) -> Image.Image:
+    """Draw the truth (or, without one, the photo) beside the prediction.
+
+    Args:
+        photo: (H, W, 3) uint8, RGB.
+        prediction: masks of any size.
+        truth: masks of any size; None for a test photo.
+        score: of the image, for the title.
+    """
+    left = draw_objects(photo, [] if truth is None else truth.categories.tolist(),
+                        [] if truth is None else truth.masks)
+    right = draw_objects(photo, prediction.categories.tolist(), prediction.masks, prediction.scores.tolist())
+    sheet = Image.new('RGB', (left.width + right.width + 3 * GAP_PX, left.height + TITLE_PX + GAP_PX), PAPER)
+    sheet.paste(left, (GAP_PX, TITLE_PX))
+    sheet.paste(right, (left.width + 2 * GAP_PX, TITLE_PX))
+    pen = ImageDraw.Draw(sheet)
+    pen.text((GAP_PX, TITLE_PX / 2), 'photo' if truth is None else 'true', INK, _font(16, True), anchor='lm')
+    title = 'predicted' if score is None else f'predicted   score {score:.3f}'
+    pen.text((left.width + 2 * GAP_PX, TITLE_PX / 2), title, INK, _font(16, True), anchor='lm')
+    return sheet
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a PNG, whole or not at all."""
+    with atomic_path(path) as temporary:
+        picture.save(temporary, format='PNG', compress_level=6)

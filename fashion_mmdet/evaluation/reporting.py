@@ -1,0 +1,65 @@
+"""What follows a test run: submission and pictures, from the dump."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+from rich.progress import track
+
+from fashion_mmdet.evaluation.dump import read_dump
+from fashion_mmdet.evaluation.matching import count_image
+from fashion_mmdet.evaluation.metrics import category_ids, resize_truth
+from fashion_mmdet.evaluation.overlay import save_picture, side_by_side
+from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
+from fashion_mmdet.evaluation.predictions import Prediction, truth_from_sample
+from fashion_mmdet.evaluation.scoring import summarize
+from fashion_mmdet.evaluation.submission import SIZE, write_submission
+
+
+def predictions_of(dump: str | os.PathLike, options: Postprocess, size: tuple[int, int] | None,
+                   title: str, total: int) -> Iterator[Prediction]:
+    """Postprocess a dump image by image behind a progress bar."""
+    for raw in track(read_dump(dump), description=title, total=total):
+        yield postprocess(raw, options, size)
+
+
+def submit(dump: str | os.PathLike, path: str | os.PathLike, options: Postprocess, image_ids: Sequence[str]) -> int:
+    """Write the submission of a dump; returns the number of masks. Errors as `submission.write_submission`."""
+    if options.overlap == 'none':
+        raise ValueError("overlap='none': the competition refuses masks of a ClassId that overlap")
+    return write_submission(path, predictions_of(dump, options, SIZE, 'submission', len(image_ids)), image_ids)
+
+
+def draw_overlays(dump: str | os.PathLike, folder: str | os.PathLike, options: Postprocess, images: Sequence[dict],
+                  dataset_meta: dict, with_truth: bool) -> int:
+    """Write true and predicted masks side by side, one PNG an image, its score first in the name: the worst sort first.
+
+    Args:
+        dump: raw predictions; images that it lacks are left out.
+        folder: where the PNGs go.
+        options: as the metric's.
+        images: the dataset's images (img_id, img_path, height, width, instances).
+        dataset_meta: with the dataset's classes.
+        with_truth: False for images without annotations.
+
+    Returns:
+        The number of pictures.
+    """
+    known = {image['img_id']: image for image in images}
+    ids = category_ids(dataset_meta)
+    count = 0
+    for raw in track(read_dump(dump), description='pictures', total=len(images)):
+        if raw.image_id not in known:
+            continue
+        image = known[raw.image_id]
+        photo = cv2.cvtColor(cv2.imread(image['img_path']), cv2.COLOR_BGR2RGB)
+        prediction = postprocess(raw, options)
+        stem, truth, score = Path(raw.image_id).stem, None, None
+        if with_truth:
+            truth = truth_from_sample({**image, 'ori_shape': (image['height'], image['width'])}, ids)
+            score = summarize([count_image(resize_truth(truth, SIZE), postprocess(raw, options, SIZE))]).score
+            stem = f'{score:.3f}_{stem}'
+        save_picture(side_by_side(photo, prediction, truth, score), Path(folder) / f'{stem}.png')
+        count += 1
+    return count

@@ -1,0 +1,84 @@
+"""Score a submission against true masks, or check it by the competition's rules.
+
+    python tools/score_submission.py submission.csv data/imaterialist/train.csv --json
+    python tools/score_submission.py submission.csv --validate-only --sample data/imaterialist/sample_submission.csv
+
+The truth is a CSV like train.csv; only images of the submission count, or those that --images lists (a text file, one
+ImageId a line; an image that the submission lacks then counts as one without predictions). Rows of an image stand in
+order of descending score. Exit status 2 for an invalid submission.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from fashion_mmdet.cli import one_line_errors
+
+MOST_PROBLEMS = 20
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('submission', help='CSV with ImageId,EncodedPixels,ClassId')
+    parser.add_argument('truth', nargs='?', help='CSV with ImageId,EncodedPixels,Height,Width,ClassId')
+    parser.add_argument('--average', choices=('image', 'image_class'), default='image')
+    parser.add_argument('--match', choices=('category', 'class_id'), default='category')
+    parser.add_argument('--size', type=int, default=512, help='side of the submitted masks in pixels')
+    parser.add_argument('--images', metavar='FILE', help='score these images only, one ImageId a line')
+    parser.add_argument('--json', action='store_true', help='print one object: score, score_50, score_75, classes')
+    parser.add_argument('--validate-only', action='store_true', help='check the rules, score nothing')
+    parser.add_argument('--sample', metavar='CSV', help='sample_submission.csv: which images there must be')
+    args = parser.parse_args(argv)
+    if not args.validate_only and args.truth is None:
+        parser.error('a truth CSV is needed to score (or --validate-only)')
+    return args
+
+
+def validate(args: argparse.Namespace) -> int:
+    """Print every broken rule, or that there is none."""
+    from fashion_mmdet.evaluation.submission import find_problems
+    count = 0
+    for count, problem in enumerate(find_problems(args.submission, args.sample, (args.size, args.size)), 1):
+        if count <= MOST_PROBLEMS:
+            print(f'score_submission: {problem}', file=sys.stderr)
+    if count > MOST_PROBLEMS:
+        print(f'score_submission: and {count - MOST_PROBLEMS} more', file=sys.stderr)
+    if not count:
+        print(f'{args.submission}: valid')
+    return 2 if count else 0
+
+
+def score(args: argparse.Namespace) -> int:
+    """Match every image and print the averages."""
+    from fashion_mmdet.evaluation.offline import score_submission
+    scores, audit = score_submission(args.submission, args.truth, (args.size, args.size), args.average, args.match,
+                                     read_lines(args.images) if args.images else None)
+    if audit:
+        print(f'score_submission: the audit of {args.truth} found\n{audit}', file=sys.stderr)
+    if args.json:
+        print(json.dumps(asdict(scores)))
+        return 0
+    from fashion_mmdet.evaluation.scoring import format_classes
+    print(format_classes(scores.classes))
+    print(f'{scores.images} images   score {scores.score:.5f}   at IoU 0.5 {scores.score_50:.5f}   '
+          f'at IoU 0.75 {scores.score_75:.5f}')
+    return 0
+
+
+def read_lines(path: str) -> list[str]:
+    """Read the non-empty lines of a text file."""
+    with open(path) as file:
+        return [line.strip() for line in file if line.strip()]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Validate or score."""
+    args = parse_args(argv)
+    with one_line_errors('score_submission'):
+        return validate(args) if args.validate_only else score(args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

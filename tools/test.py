@@ -1,0 +1,73 @@
+"""Test a checkpoint: score on val, submission on test, pictures, a dump of raw predictions.
+
+    python tools/test.py CONFIG CHECKPOINT                              score on the held-out photos
+    python tools/test.py CONFIG CHECKPOINT --submission submission.csv  predict the test photos, write the CSV
+    python tools/test.py CONFIG CHECKPOINT --show-dir pictures          true and predicted side by side
+
+The raw predictions go to work_dirs/<config>/<split>.parquet, or where --dump says; submission and pictures are made
+from that file with the config's `postprocess`.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from fashion_mmdet.cli import load_config, one_line_errors
+from fashion_mmdet.options import parse_options
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='a file of configs/fashion, or the one dumped in a work_dir')
+    parser.add_argument('checkpoint', help='a .pth file of that config')
+    parser.add_argument('--split', choices=('val', 'test'), help='default: test with --submission, else val')
+    parser.add_argument('--submission', metavar='CSV', help='write a submission of the test photos')
+    parser.add_argument('--dump', metavar='PARQUET', help='where the raw predictions go')
+    parser.add_argument('--show-dir', metavar='DIR', help='write true and predicted side by side, one PNG an image')
+    parser.add_argument('--work-dir', help='default: work_dirs/<config>')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override config keys')
+    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    args.split = args.split or ('test' if args.submission else 'val')
+    if args.submission and args.split == 'val':
+        parser.error('--submission predicts the test photos; leave --split val out')
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the model over the split, then make what was asked for from its dump."""
+    args = parse_args(argv)
+    with one_line_errors('test'):
+        cfg = load_config(args.config, parse_options(args.cfg_options))
+        from mmengine import dist
+        from mmengine.runner import Runner
+
+        from fashion_mmdet.evaluation import reporting
+        from fashion_mmdet.evaluation.postprocess import Postprocess
+        from fashion_mmdet.experiments import running
+        cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
+        dump = args.dump or str(Path(cfg.work_dir) / f'{args.split}.parquet')
+        options = Postprocess(**cfg.get('postprocess', {}))
+        running.prepare_test(cfg, args.checkpoint, args.split, dump)
+        running.start_processes(cfg, args.launcher)
+        runner = Runner.from_cfg(cfg)
+        runner.test()
+        if not dist.is_main_process():
+            return 0
+        print(f'raw predictions: {dump}')
+        dataset = runner.test_dataloader.dataset
+        if args.submission:
+            masks = reporting.submit(dump, args.submission, options, running.submission_images(cfg))
+            print(f'submission: {args.submission}, {masks} masks')
+        if args.show_dir:
+            images = [dataset.get_data_info(index) for index in range(len(dataset))]
+            count = reporting.draw_overlays(dump, args.show_dir, options, images, dataset.metainfo,
+                                            with_truth=args.split == 'val')
+            print(f'pictures: {count} in {args.show_dir}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
