@@ -51,4 +51,14 @@ def load_config(path: str, options: dict | None = None):
         raise ValueError(f'{path}: not a config: {error}') from None
     if options:
         cfg.merge_from_dict(options)
+    _share_postprocess(cfg)
     return cfg
+
+
+def _share_postprocess(cfg) -> None:
+    """Give the config's one `postprocess` to every evaluator that scores masks, unless it declares its own."""
+    for name in ('val_evaluator', 'test_evaluator'):
+        evaluators = cfg.get(name) or []
+        for evaluator in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
+            if evaluator.type == 'FashionIoUSweepMetric':
+                evaluator.setdefault('postprocess', cfg.get('postprocess', {}))

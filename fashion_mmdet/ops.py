@@ -69,10 +69,15 @@ def nms(boxes, scores, iou_threshold: float, offset: int):
     Returns:
         (K,) int64, indices of the boxes kept by descending score.
     """
+    import torch
     import torchvision
+    boxes, scores = _in_kernel_dtype(boxes), _in_kernel_dtype(scores)
+    dtype = torch.promote_types(boxes.dtype, scores.dtype)  # torchvision wants one, a model's heads may give two
     if offset:
         boxes = boxes + boxes.new_tensor([0, 0, offset, offset])
-    return torchvision.ops.nms(boxes, scores, iou_threshold)
+    # mmcv compares in float32, where an IoU of 3 / 10 equals 0.3; as a float32 it exceeds a float64 0.3.
+    iou_threshold = torch.tensor(iou_threshold, dtype=torch.float32).item()
+    return torchvision.ops.nms(boxes.to(dtype), scores.to(dtype), iou_threshold)
 
 
 def roi_align_forward(input, rois, output, argmax_y, argmax_x, aligned_height: int, aligned_width: int,
@@ -119,7 +124,7 @@ def _refuse_max_pooling(pool_mode: int) -> None:
 
 
 def _in_kernel_dtype(tensor):
-    """Widen bfloat16, and float16 on a CPU, to float32: torchvision has no backward kernel for them."""
+    """Widen bfloat16, and float16 on a CPU, to float32: torchvision lacks kernels for them."""
     import torch
     narrow = tensor.dtype == torch.bfloat16 or (tensor.dtype == torch.float16 and tensor.device.type == 'cpu')
     return tensor.float() if narrow else tensor

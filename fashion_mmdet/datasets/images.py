@@ -21,6 +21,8 @@ def read_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             width, height = image.size
+            for key in ('xmp', 'XML:com.adobe.xmp'):  # Pillow would take an orientation from XMP, OpenCV does not
+                image.info.pop(key, None)
             transposed = image.getexif().get(EXIF_ORIENTATION) in TRANSPOSED
             is_jpeg = image.format in ('JPEG', 'MPO')
     except UnidentifiedImageError:
@@ -53,7 +55,7 @@ def find_problem(path: Path, height: int | None = None, width: int | None = None
         return 'missing_file', str(path)
     except EOFError as error:
         return 'truncated_file', str(error)
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three for broken headers
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # broken headers raise any
         return 'unreadable_file', f'{path}: {error}'
     if height is not None and size != (height, width):
         return 'size_mismatch', f'{path}: {size[0]}x{size[1]}, the CSV says {height}x{width}'

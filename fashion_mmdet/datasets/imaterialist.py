@@ -50,6 +50,8 @@ class IMaterialistDataset(BaseDetDataset):
             raise ValueError(f'split={split!r}: one of {", ".join(SPLITS)}')
         if num_images is not None and num_images < 1:
             raise ValueError(f'num_images={num_images}: a positive number, or None for all')
+        if categories is not None and not set(categories) <= set(range(len(CATEGORIES))):
+            raise ValueError(f'categories={list(categories)}: ids from 0 to {len(CATEGORIES) - 1}')
         self.split, self.val_fraction, self.seed = split, val_fraction, seed
         self.num_images, self.check_images = num_images, check_images
         self.category_ids = tuple(range(len(CATEGORIES))) if categories is None else tuple(categories)

@@ -51,6 +51,8 @@ def read_table(path: str | os.PathLike, columns: tuple[str, ...], chunk_rows: in
             rows = 0
             for chunk in reader:
                 _check_columns(path, list(chunk.columns), columns)
+                if not isinstance(chunk.index, pd.RangeIndex):  # pandas then takes the first value for a row label
+                    raise ValueError(f'{path}:{rows + 2}: more values than the {len(chunk.columns)} columns of line 1')
                 rows += len(chunk)
                 yield chunk
     except pd.errors.EmptyDataError:
@@ -121,8 +123,8 @@ def _read_records(path: str, mtime_ns: int, size: int) -> tuple[list[Record], Au
 
 
 def _read_length(where: str, name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) == 0:
-        raise ValueError(f'{where}: {name} {text!r} is no positive whole number')
+    if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) == 0:
+        raise ValueError(f'{where}: {name} {text[:40]!r} is no positive whole number of up to 9 digits')
     return int(text)
 
 
@@ -170,11 +172,12 @@ def check_runs(where: str, pixels: str, height: int, width: int, audit: Audit) -
     if (lengths <= 0).any():
         audit.add('runs_malformed', f'{where}: a run of length {lengths.min()}')
         return None
-    ends = starts + lengths
-    if starts.min() < 0 or ends.max() > height * width:
-        outside = starts.min() + 1 if starts.min() < 0 else ends.max()
+    last = (starts.astype(np.float64) + lengths).max()  # int64 would overflow, and its wrapped sum pass for a pixel
+    if starts.min() < 0 or last > height * width:
+        outside = starts.min() + 1 if starts.min() < 0 else int(last)
         audit.add('runs_outside_image', f'{where}: pixel {outside} of {height * width} ({height}x{width})')
         return None
+    ends = starts + lengths
     if (np.diff(starts) < 0).any():
         audit.add('runs_unsorted', where)
         order = np.argsort(starts, kind='stable')

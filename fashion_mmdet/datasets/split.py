@@ -8,7 +8,8 @@ def stratified_split(labels: np.ndarray, val_fraction: float, seed: int) -> tupl
     """Split images so that both halves have the same share of every class.
 
     Iterative stratification (Sechidis et al. 2011) may leave a class of few images out of one half; one image of
-    each such class is then moved over, so that every class in two images or more is in both.
+    each such class is then moved over, so that every class in two images or more is in both, unless rare classes
+    share their few images so that it cannot be.
 
     Args:
         labels: (N, C) bool, which classes an image holds.
@@ -26,7 +27,7 @@ def stratified_split(labels: np.ndarray, val_fraction: float, seed: int) -> tupl
     if len(labels) < 2:
         raise ValueError(f'{len(labels)} image(s) cannot be split into train and val')
     labels = np.asarray(labels, dtype=bool)
-    present = labels[:, labels.any(axis=0)]
+    present = labels[:, labels.any(axis=0)] if labels.any() else np.ones((len(labels), 1), bool)
     # A column of ones lets images without any class through and keeps the halves' sizes right.
     table = np.column_stack([present, np.ones(len(labels), bool)]).astype(int)
     splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=val_fraction, random_state=seed)
@@ -39,12 +40,14 @@ def stratified_split(labels: np.ndarray, val_fraction: float, seed: int) -> tupl
 
 def _share_rare_classes(labels: np.ndarray, in_val: np.ndarray) -> None:
     """Move, in place, an image over for each class that is in two images or more but in one half only."""
-    for column in np.argsort(labels.sum(axis=0), kind='stable')[::-1]:  # the rarest last: nothing undoes its move
+    totals = labels.sum(axis=0)
+    for column in np.argsort(totals, kind='stable')[::-1]:  # the rarest last: nothing undoes its move
         holders = np.flatnonzero(labels[:, column])
         if len(holders) < 2:
             continue
         for half in (True, False):
             if not (in_val[holders] == half).any():
-                # The image that shares its classes with most others leaves the smallest gap behind.
-                spare = [labels[:, labels[image]].sum(axis=0).min() for image in holders]
+                # Take the image whose scarcest class keeps most others in the half it leaves: none loses its only one.
+                left = np.where(totals > 1, labels[in_val != half].sum(axis=0), len(labels))
+                spare = [left[labels[image]].min() for image in holders]
                 in_val[holders[int(np.argmax(spare))]] = half

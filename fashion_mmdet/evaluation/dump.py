@@ -1,8 +1,8 @@
 """Raw predictions on disk: one Parquet file, a row a detection, written while testing and read in passes. No torch.
 
-Columns: image_id, height, width, category, score, x1, y1, x2, y2, mask_side, mask (mask_side * mask_side float16, row by
-row). `pandas.read_parquet` reads it. The file's metadata holds the images in order (those without a detection too), the
-config and the checkpoint.
+Columns: image_id, height, width, category, score, x1, y1, x2, y2, mask_side, mask (mask_side * mask_side float16, row
+by row). `pandas.read_parquet` reads it. The file's metadata holds the images in order (those without a detection too),
+the config and the checkpoint.
 """
 
 import json
@@ -139,12 +139,14 @@ def empty_prediction(image_id: str, height: int, width: int) -> RawPrediction:
 
 
 def _from_table(table: pa.Table) -> Iterator[RawPrediction]:
+    if not table.num_rows:
+        return
     ids = table['image_id'].to_numpy()
     heights, widths, sides = (table[name].to_numpy() for name in ('height', 'width', 'mask_side'))
     categories, scores = table['category'].to_numpy().astype(np.int64), table['score'].to_numpy()
     boxes = np.stack([table[name].to_numpy() for name in ('x1', 'y1', 'x2', 'y2')], axis=1)
     masks = table['mask']
-    starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])) if len(ids) else np.zeros(0, int)
+    starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
     for start, stop in zip(starts, [*starts[1:], len(ids)], strict=True):
         rows = slice(start, stop)
         side = int(sides[start])

@@ -45,7 +45,7 @@ class DumpRawPredictions(BaseMetric):
         if dist.get_world_size() > 1:
             dist.barrier()
             if dist.is_main_process():
-                self._join(size)
+                self._join(size, dist.get_world_size())
             dist.barrier()
         return {}
 
@@ -62,9 +62,9 @@ class DumpRawPredictions(BaseMetric):
     def _part(self, rank: int) -> Path:
         return self.path.with_name(f'{self.path.name}.part{rank}')
 
-    def _join(self, size: int) -> None:
+    def _join(self, size: int, world_size: int) -> None:
         """Interleave the parts as the sampler dealt the images out, without those that pad the last round."""
-        parts = [self._part(rank) for rank in range(dist.get_world_size())]
+        parts = [self._part(rank) for rank in range(world_size)]
         writer = self._open(self.path)
         for count, raw in enumerate(_interleave(parts)):
             if count < size:

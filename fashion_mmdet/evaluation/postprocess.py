@@ -50,8 +50,11 @@ class Postprocess:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f'{name}={value}: must lie between 0 and 1')
+        if self.max_per_image is not None and self.max_per_image < 0:
+            raise ValueError(f'max_per_image={self.max_per_image}: must not be negative; None keeps all')
         if isinstance(self.score_thr, Mapping):
-            unknown = [key for key in self.score_thr if key != 'default' and not 0 <= int(key) < NUM_CATEGORIES]
+            known = {'default', *map(str, range(NUM_CATEGORIES))}
+            unknown = [key for key in self.score_thr if str(key) not in known]
             if unknown:
                 raise ValueError(f'score_thr: {unknown[0]!r} is no category id')
 

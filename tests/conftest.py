@@ -1,0 +1,57 @@
+"""Settings and fixtures for all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+import fashion_mmdet  # noqa: F401  mmcv's operators must be in place before any test imports mmdet
+
+torch.set_num_threads(1)  # the tensors are tiny, and so times and sums do not depend on the machine's cores
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# The demo's model on a handful of drawn people, two short epochs, in this process.
+TINY_CONFIG = """
+_base_ = '{root}/configs/fashion/quickstart.py'
+default_hooks = dict(logger=dict(interval=1))
+custom_imports = dict(imports=['fashion_mmdet.register', 'record_batches'])
+custom_hooks = [dict(type='RecordBatches')]
+train_dataloader = dict(
+    batch_size=2, num_workers=0, persistent_workers=False, dataset=dict(num_images=6, pipeline={pipeline}))
+val_dataloader = dict(num_workers=0, persistent_workers=False)
+test_dataloader = dict(num_workers=0, persistent_workers=False)
+optim_wrapper = dict(type='OptimWrapper')
+train_cfg = dict(max_epochs=2, val_interval=2)
+"""
+TINY_PIPELINE = """[
+    dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='Resize', scale=(192, 128), keep_ratio=True), dict(type='PackDetInputs')]"""
+
+
+@pytest.fixture(scope='session')
+def sample_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generated data set of 12 train and 4 test photos, 96x64; FASHION_DATA names it for the whole session."""
+    from fashion_mmdet.datasets.sample import make_sample
+    root = tmp_path_factory.mktemp('data') / 'sample'
+    make_sample(root, images=12, test_images=4, height=96, width=64, seed=3, workers=1)
+    os.environ['FASHION_DATA'] = str(root)
+    return root
+
+
+@pytest.fixture(scope='session')
+def tiny_config(sample_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config that trains in seconds and records which images it saw at which rate."""
+    path = tmp_path_factory.mktemp('configs') / 'tiny.py'
+    path.write_text(TINY_CONFIG.format(root=ROOT, pipeline=TINY_PIPELINE))
+    return path
+
+
+@pytest.fixture(scope='session')
+def tiny_run(tiny_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The work_dir of a finished run of `tiny_config`."""
+    from tools import train
+    folder = tmp_path_factory.mktemp('runs') / 'tiny'
+    assert train.main([str(tiny_config), '--work-dir', str(folder)]) == 0
+    return folder

@@ -1,0 +1,171 @@
+"""Files are whole or as they were, whatever happens while they are written."""
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from fashion_mmdet.files import atomic_path, write_bytes, write_text
+
+ROOT = Path(__file__).parents[1]
+FULL_DEVICE = Path('/dev/full')
+
+
+@pytest.fixture
+def target(tmp_path) -> Path:
+    """A file with content, alone in its folder."""
+    path = tmp_path / 'folder' / 'table.csv'
+    path.parent.mkdir()
+    path.write_bytes(b'old')
+    return path
+
+
+def assert_untouched(target: Path) -> None:
+    """The old content, and no temporary beside it."""
+    assert target.read_bytes() == b'old'
+    assert list(target.parent.iterdir()) == [target]
+
+
+def write_half_and_fail(target: Path, error: type[BaseException]) -> None:
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(b'half of the')
+        raise error('broken')
+
+
+def run_python(code: str, *arguments) -> subprocess.CompletedProcess:
+    command = [sys.executable, '-c', code, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_content_is_complete(target):
+    content = bytes(range(256)) * 10_000
+    write_bytes(target, content)
+    assert target.read_bytes() == content
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_text_is_utf8_and_its_line_ends_stay(target):
+    write_text(target, 'Kragen, Ärmel\r\n裾\n')
+    assert target.read_bytes() == b'Kragen, \xc3\x84rmel\r\n\xe8\xa3\xbe\n'
+
+
+def test_a_missing_folder_is_made(tmp_path):
+    write_text(str(tmp_path / 'a' / 'b' / 'c.txt'), 'new')
+    assert (tmp_path / 'a' / 'b' / 'c.txt').read_text() == 'new'
+
+
+def test_the_old_file_is_there_until_the_block_ends(target):
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(b'half of the')
+        assert target.read_bytes() == b'old'
+        assert temporary.parent == target.parent  # the same file system, or the rename were a copy
+    assert target.read_bytes() == b'half of the'
+
+
+@pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_failure_in_the_block_leaves_the_old_file_and_no_temporary(target, error):
+    with pytest.raises(error, match='broken'):
+        write_half_and_fail(target, error)
+    assert_untouched(target)
+
+
+def test_a_failure_leaves_nothing_where_nothing_was(tmp_path):
+    with pytest.raises(ValueError, match='broken'):
+        write_half_and_fail(tmp_path / 'new.csv', ValueError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_block_that_removes_its_temporary_leaves_the_old_file(target):
+    with pytest.raises(FileNotFoundError), atomic_path(target) as temporary:
+        temporary.unlink()
+    assert_untouched(target)
+
+
+def test_a_failed_rename_leaves_no_temporary(tmp_path):
+    """A folder stands where the file should go."""
+    (tmp_path / 'table.csv').mkdir()
+    with pytest.raises(OSError, match=r'table\.csv'):
+        write_bytes(tmp_path / 'table.csv', b'new')
+    assert [path.name for path in tmp_path.iterdir()] == ['table.csv']
+    assert (tmp_path / 'table.csv').is_dir()
+
+
+def test_a_full_disk_found_out_by_fsync_leaves_the_old_file(target, monkeypatch):
+    def fsync(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, 'fsync', fsync)
+    with pytest.raises(OSError, match='No space left') as caught:
+        write_bytes(target, b'new')
+    assert caught.value.errno == errno.ENOSPC
+    assert_untouched(target)
+
+
+@pytest.mark.skipif(not FULL_DEVICE.exists(), reason='no /dev/full')
+def test_a_full_device_in_the_block_leaves_the_old_file(target):
+    with pytest.raises(OSError, match='No space left') as caught, atomic_path(target), open(FULL_DEVICE, 'wb') as file:
+        file.write(b'new')
+    assert caught.value.errno == errno.ENOSPC
+    assert_untouched(target)
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='no limits on file sizes')
+def test_a_write_cut_off_by_the_system_leaves_the_old_file(target):
+    """The system lets files grow to 4,096 bytes and refuses the rest of 10,000; Python ignores the signal."""
+    code = (
+        'import resource, sys\n'
+        'from fashion_mmdet.files import write_bytes\n'
+        'resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n'
+        'try:\n'
+        '    write_bytes(sys.argv[1], b"x" * 10_000)\n'
+        'except OSError as error:\n'
+        '    sys.exit(f"errno {error.errno}")\n')
+    done = run_python(code, target)
+    assert done.stderr.strip() == f'errno {errno.EFBIG}'
+    assert_untouched(target)
+
+
+def test_a_process_that_dies_in_the_block_leaves_the_old_file(target):
+    """Nothing can clean up then, but what lies about is hidden and no one's table."""
+    code = (
+        'import os, sys\n'
+        'from fashion_mmdet.files import atomic_path\n'
+        'with atomic_path(sys.argv[1]) as temporary:\n'
+        '    temporary.write_bytes(b"half of the")\n'
+        '    os._exit(9)\n')
+    assert run_python(code, target).returncode == 9
+    assert target.read_bytes() == b'old'
+    assert [path.name for path in target.parent.glob('*.csv')] == ['table.csv']
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='no permission bits')
+@pytest.mark.parametrize('umask', [0o022, 0o077])
+def test_others_may_read_the_file_as_any_other(target, umask):
+    """0o666 less the umask, as open() makes files, not a temporary's 0o600; and the umask stays."""
+    before = os.umask(umask)
+    try:
+        write_bytes(target, b'new')
+        assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~umask
+    finally:
+        assert os.umask(before) == umask
+
+
+def test_of_writers_at_the_same_time_one_wins_whole(target):
+    contents = [bytes([65 + index]) * 100_000 for index in range(4)]
+
+    def write(content: bytes) -> None:
+        for _ in range(5):
+            write_bytes(target, content)
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert target.read_bytes() in contents
+    assert list(target.parent.iterdir()) == [target]

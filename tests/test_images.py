@@ -1,0 +1,144 @@
+"""What headers say, against what OpenCV decodes."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from fashion_mmdet.datasets.images import find_problem, read_size
+
+XMP_TURNED = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>')
+
+
+def photo(height: int = 20, width: int = 30, mode: str = 'RGB') -> Image.Image:
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    return Image.fromarray(noise).convert(mode)
+
+
+def exif(orientation: int) -> Image.Exif:
+    block = Image.Exif()
+    block[0x0112] = orientation
+    return block
+
+
+def opencv_size(path: Path) -> tuple[int, int]:
+    return cv2.imread(str(path)).shape[:2]
+
+
+@pytest.mark.parametrize('suffix', ['jpg', 'png'])
+@pytest.mark.parametrize(('orientation', 'size'), [
+    (1, (20, 30)), (2, (20, 30)), (3, (20, 30)), (4, (20, 30)), (5, (30, 20)), (6, (30, 20)), (7, (30, 20)),
+    (8, (30, 20)), (0, (20, 30)), (9, (20, 30))])
+def test_an_exif_orientation_swaps_height_and_width_as_in_opencv(tmp_path, suffix, orientation, size):
+    """Stored 20 high and 30 wide; orientations 5 to 8 include a quarter turn, 0 and 9 mean nothing."""
+    path = tmp_path / f'x.{suffix}'
+    photo().save(path, exif=exif(orientation))
+    assert read_size(path) == size == opencv_size(path)
+
+
+def test_an_orientation_in_xmp_alone_does_not_count(tmp_path):
+    """Pillow would take it, OpenCV does not: the photo stays as stored."""
+    path = tmp_path / 'x.jpg'
+    photo().save(path, xmp=XMP_TURNED)
+    assert read_size(path) == (20, 30) == opencv_size(path)
+
+
+@pytest.mark.parametrize(('mode', 'suffix'), [('RGB', 'jpg'), ('L', 'jpg'), ('CMYK', 'jpg'), ('RGB', 'png'),
+                                              ('RGBA', 'png'), ('P', 'png'), ('1', 'png')])
+def test_the_size_is_height_then_width_in_every_colour_mode(tmp_path, mode, suffix):
+    path = tmp_path / f'x.{suffix}'
+    photo(mode=mode).save(path)
+    assert read_size(path) == (20, 30) == opencv_size(path)
+    assert find_problem(path, 20, 30) is None
+
+
+def test_a_jpeg_cut_off_is_truncated(tmp_path):
+    path = tmp_path / 'x.jpg'
+    photo().save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(EOFError, match='cut off before the end') as error:
+        read_size(path)
+    assert str(path) in str(error.value)
+    assert find_problem(path, 20, 30) == ('truncated_file', f'{path}: cut off before the end of the JPEG')
+
+
+def test_padding_after_the_end_of_a_jpeg_does_no_harm(tmp_path):
+    """Cameras fill up their last block."""
+    path = tmp_path / 'x.jpg'
+    photo().save(path)
+    path.write_bytes(path.read_bytes() + bytes(1000))
+    assert find_problem(path, 20, 30) is None
+
+
+@pytest.mark.parametrize('content', [
+    b'', b'not an image', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n', b'<html><body>404 Not Found</body></html>'])
+def test_a_file_that_is_no_image_is_unreadable(tmp_path, content):
+    path = tmp_path / 'x.jpg'
+    path.write_bytes(content)
+    with pytest.raises(OSError, match=r'x\.jpg'):
+        read_size(path)
+    kind, where = find_problem(path, 20, 30)
+    assert kind == 'unreadable_file'
+    assert str(path) in where
+
+
+def test_a_folder_in_place_of_a_file_is_unreadable(tmp_path):
+    assert find_problem(tmp_path, 20, 30)[0] == 'unreadable_file'
+
+
+@pytest.mark.filterwarnings('ignore::UserWarning')  # Pillow's, of corrupt EXIF
+@pytest.mark.parametrize('seed', range(5))
+def test_broken_bytes_in_the_header_never_raise(tmp_path, seed):
+    """60 JPEGs with up to five wrong bytes among the first 300: a problem of a known kind, or none."""
+    path, generator = tmp_path / 'x.jpg', np.random.default_rng(seed)
+    photo().save(path, exif=exif(6))
+    good = path.read_bytes()
+    for _ in range(60):
+        broken = bytearray(good)
+        for _ in range(generator.integers(1, 6)):
+            broken[generator.integers(0, 300)] = generator.integers(0, 256)
+        path.write_bytes(broken)
+        problem = find_problem(path, 30, 20)
+        assert problem is None or problem[0] in ('unreadable_file', 'size_mismatch', 'truncated_file')
+
+
+def test_a_header_that_claims_400_megapixels_is_unreadable(tmp_path):
+    """Pillow refuses what may be a decompression bomb with an error of its own kind."""
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', zlib.crc32(kind + content))
+
+    path = tmp_path / 'x.png'
+    header = struct.pack('>IIBBBBB', 20_000, 20_000, 8, 2, 0, 0, 0)
+    path.write_bytes(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', b'') + chunk(b'IEND', b''))
+    kind, where = find_problem(path, 20_000, 20_000)
+    assert kind == 'unreadable_file'
+    assert '400000000 pixels' in where
+
+
+def test_a_missing_file_is_missing(tmp_path):
+    path = tmp_path / 'x.jpg'
+    with pytest.raises(FileNotFoundError):
+        read_size(path)
+    assert find_problem(path, 20, 30) == ('missing_file', str(path))
+    assert find_problem(path) == ('missing_file', str(path))
+
+
+@pytest.mark.parametrize('size', [(30, 20), (20, 31), (21, 30)])
+def test_another_size_than_the_tables_is_a_mismatch(tmp_path, size):
+    path = tmp_path / 'x.jpg'
+    photo().save(path)
+    assert find_problem(path, *size) == ('size_mismatch', f'{path}: 20x30, the CSV says {size[0]}x{size[1]}')
+    assert find_problem(path) is None
+
+
+def test_a_photo_on_its_side_matches_the_size_it_is_shown_at(tmp_path):
+    path = tmp_path / 'x.jpg'
+    photo().save(path, exif=exif(6))
+    assert find_problem(path, 30, 20) is None
+    assert find_problem(path, 20, 30) == ('size_mismatch', f'{path}: 30x20, the CSV says 20x30')

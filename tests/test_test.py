@@ -1,0 +1,100 @@
+"""tools/test.py on the tiny run: score, dump, submission, pictures, errors."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fashion_mmdet.datasets.records import read_records
+from fashion_mmdet.evaluation.dump import read_dump, read_info
+from fashion_mmdet.evaluation.offline import score_submission, truth_from_record
+from fashion_mmdet.evaluation.matching import count_image
+from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
+from fashion_mmdet.evaluation.reporting import submit
+from fashion_mmdet.evaluation.scoring import summarize
+from fashion_mmdet.evaluation.submission import find_problems
+from tools import test as tool
+
+LOOSE = 'postprocess.score_thr=0.02'  # a model of six iterations is sure of nothing
+OPTIONS = Postprocess(score_thr=0.02, nms_iou=0.3)
+
+
+@pytest.fixture(scope='module')
+def val_dump(tiny_config: Path, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The raw predictions of the tiny run on val; pictures beside it."""
+    folder = tmp_path_factory.mktemp('test')
+    assert tool.main([
+        str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(folder), '--show-dir',
+        str(folder / 'pictures'), '--cfg-options', LOOSE]) == 0
+    return folder / 'val.parquet'
+
+
+def logged_score(folder: Path) -> dict[str, float]:
+    """Read the metric that mmengine logged."""
+    import json
+    (file,) = folder.glob('*/*.json')
+    return json.loads(file.read_text().splitlines()[-1])
+
+
+def test_the_dump_rescored_without_the_model_gives_the_same_score(val_dump: Path, sample_root: Path):
+    records = {record.image_id: record for record in read_records(sample_root / 'train.csv')[0]}
+    counts = [count_image(truth_from_record(records[raw.image_id], (512, 512)), postprocess(raw, OPTIONS, (512, 512)))
+              for raw in read_dump(val_dump)]
+    scores, logged = summarize(counts), logged_score(val_dump.parent)
+    assert sum(row.predicted for row in scores.classes) > 0
+    assert scores.score == logged['fashion/score']
+    assert scores.score_50 == logged['fashion/score_50']
+
+
+def test_a_submission_of_val_scores_as_the_metric_in_the_loop(val_dump: Path, sample_root: Path, tmp_path: Path):
+    """The same predictions, once through the runner, once through CSV files: equal to the last digit."""
+    images = [image_id for image_id, _, _ in read_info(val_dump).images]
+    masks = submit(val_dump, tmp_path / 's.csv', OPTIONS, images)
+    assert masks > 0
+    assert list(find_problems(tmp_path / 's.csv')) == []
+    scores, _ = score_submission(tmp_path / 's.csv', sample_root / 'train.csv')
+    logged = logged_score(val_dump.parent)
+    assert scores.score == logged['fashion/score']
+    assert scores.score_75 == logged['fashion/score_75']
+
+
+def test_the_dump_names_config_and_checkpoint(val_dump: Path, tiny_run: Path):
+    info = read_info(val_dump)
+    assert info.checkpoint == str(tiny_run / 'epoch_2.pth')
+    assert 'IMaterialistDataset' in info.config
+
+
+def test_pictures_are_there_one_an_image_with_the_score_in_the_name(val_dump: Path):
+    pictures = sorted((val_dump.parent / 'pictures').glob('*.png'))
+    assert len(pictures) == len(read_info(val_dump).images)
+    assert all(0 <= float(path.name.split('_')[0]) <= 1 for path in pictures)
+    assert np.asarray(Image.open(pictures[0])).std() > 10
+
+
+def test_test_photos_become_a_valid_submission(tiny_config: Path, tiny_run: Path, sample_root: Path, tmp_path: Path):
+    path = tmp_path / 'submission.csv'
+    assert tool.main([str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(tmp_path), '--submission',
+                      str(path), '--cfg-options', LOOSE]) == 0
+    assert list(find_problems(path, sample_root / 'sample_submission.csv')) == []
+    assert score_submission(path, sample_root / 'test_truth.csv')[0].images == 4
+
+
+@pytest.mark.parametrize(('content', 'complaint'), [(None, 'no such checkpoint'), (b'junk', 'not a checkpoint')])
+def test_a_bad_checkpoint_is_one_line_and_status_2(
+        tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture, content: bytes | None, complaint: str):
+    if content is not None:
+        (tmp_path / 'c.pth').write_bytes(content)
+    with pytest.raises(SystemExit) as exit_:
+        tool.main([str(tiny_config), str(tmp_path / 'c.pth')])
+    assert exit_.value.code == 2
+    err = capsys.readouterr().err
+    assert f'c.pth: {complaint}' in err
+    assert err.count('\n') == 1
+
+
+def test_a_submission_of_val_photos_is_refused(capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as exit_:
+        tool.main(['config.py', 'c.pth', '--submission', 's.csv', '--split', 'val'])
+    assert exit_.value.code == 2
+    assert '--submission predicts the test photos' in capsys.readouterr().err
