@@ -12,6 +12,8 @@ RUN := work_dirs/quickstart
 $(VENV)/.installed: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@# Two builds of OpenCV arrive in one folder; the headless one, put there last, needs no graphics library.
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps `grep opencv requirements.txt`
 	touch $@
 
 demo: $(VENV)/.installed

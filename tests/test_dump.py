@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fashion_mmdet.evaluation.dump import IMAGES_A_GROUP, DumpWriter, empty_prediction, read_dump, read_info
+from fashion_mmdet.evaluation.dump import IMAGES_A_GROUP, DumpWriter, read_dump, read_info
 from fashion_mmdet.evaluation.dump_metric import DumpRawPredictions
 from fashion_mmdet.evaluation.predictions import RawPrediction
 
@@ -85,8 +85,3 @@ def test_the_parts_of_two_processes_join_in_the_order_of_the_data_set(tmp_path: 
     metric._join(size=5, world_size=2)
     assert [raw.image_id for raw in read_dump(tmp_path / 'a.parquet')] == [f'{index}.jpg' for index in range(5)]
     assert [path.name for path in tmp_path.iterdir()] == ['a.parquet']
-
-
-def test_an_empty_prediction_holds_nothing():
-    raw = empty_prediction('a.jpg', 3, 4)
-    assert len(raw.categories) == len(raw.scores) == len(raw.boxes) == len(raw.mask_probs) == 0

@@ -218,6 +218,12 @@ def test_masks_of_another_size_are_refused_by_image():
         count_image(true, predicted)
 
 
+def test_sizes_are_not_compared_where_one_side_is_empty():
+    """Nothing to scale, nothing to mix up."""
+    assert by_class(count_image(truth(), prediction((3, (0, 0, 5, 5)), size=(20, 10)))) == {3: [[0, 1, 0]] * 10}
+    assert by_class(count_image(truth((3, (0, 0, 5, 5))), prediction(size=(20, 10)))) == {3: [[0, 0, 1]] * 10}
+
+
 def test_an_unknown_match_is_refused():
     with pytest.raises(ValueError, match="match='label': one of category, class_id"):
         count_image(truth((3, (0, 0, 5, 5))), prediction(), 'label')

@@ -106,6 +106,19 @@ def test_paste_equals_mmdets_for_many_masks_at_512():
         assert (np.abs(values - 0.5)[unlike] < 1e-5).all()
 
 
+def test_below_a_half_a_large_mask_reaches_a_pixel_beyond_its_box_as_mmdets_does():
+    """A solid mask 300 high at rows 50 to 349: half a pixel beyond, the last cell weighs 0.5 - 0.5 * 28 / 300 = 0.453,
+    so a threshold of 0.45 takes in rows 49 and 350. Runs of one column must not go on into the next.
+    """
+    box, probs = np.array([0, 50, 20, 350], np.float32), np.ones((28, 28), np.float16)
+    pasted, where = _do_paste_mask(torch.ones(1, 1, 28, 28), torch.from_numpy(box)[None], 400, 20, skip_empty=True)
+    expected = np.zeros((400, 20), bool)
+    expected[where] = pasted[0].numpy() >= 0.45
+    mask = rle.runs_to_mask(paste(probs, box, 400, 20, 0.45), 400, 20)
+    np.testing.assert_array_equal(mask, expected)
+    np.testing.assert_array_equal(np.flatnonzero(mask[:, 10]), np.arange(49, 351))
+
+
 def test_a_box_of_whole_pixels_pastes_to_its_block():
     """Solid mask, 4 x 3 pixels at x 2, y 1, in an image that is not square."""
     runs = paste(np.ones((28, 28), np.float16), np.array([2, 1, 6, 4]), HEIGHT, WIDTH, 0.5)
@@ -204,6 +217,16 @@ def test_objects_come_by_descending_score_and_ties_keep_the_models_order():
     raw = raw_prediction(
         (3, 0.75, (0, 0, 2, 2)), (3, 0.75, (2, 0, 4, 3)), (3, 0.9, (4, 0, 6, 4)), (3, 0.75, (6, 0, 8, 5)))
     assert areas(postprocess(raw, Postprocess())) == [8, 4, 6, 10]
+
+
+def test_many_ties_keep_the_models_order():
+    """100 objects, every third at 0.75 and the others at 0.5, each with a box of its own: an unstable sort shuffles them.
+    """
+    boxes = [(0, index % 10, 1 + index // 10, 1 + index % 10) for index in range(100)]
+    raw = raw_prediction(*[(3, 0.5 if index % 3 else 0.75, box) for index, box in enumerate(boxes)])
+    masks = postprocess(raw, Postprocess(nms_iou=None, overlap='none')).masks
+    order = sorted(range(100), key=lambda index: index % 3 > 0)
+    assert [coco_mask.decode(mask).tobytes() for mask in masks] == [block(*boxes[index]).tobytes() for index in order]
 
 
 def test_of_equal_scores_the_first_keeps_the_pixels():

@@ -8,8 +8,8 @@ from PIL import Image
 
 from fashion_mmdet.datasets.records import read_records
 from fashion_mmdet.evaluation.dump import read_dump, read_info
-from fashion_mmdet.evaluation.offline import score_submission, truth_from_record
 from fashion_mmdet.evaluation.matching import count_image
+from fashion_mmdet.evaluation.offline import score_submission, truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.reporting import submit
 from fashion_mmdet.evaluation.scoring import summarize

@@ -56,7 +56,8 @@ def test_an_error_names_the_file_and_not_the_class_that_mmengine_was_building():
 
 def test_options_are_python_literals_or_text():
     options = parse_options(['a.b=3', 'scale=(384,256)', 'load_from=None', 'amp=true', 'name=SGD', 'x=a=b', 'e='])
-    assert options == {'a.b': 3, 'scale': (384, 256), 'load_from': None, 'amp': True, 'name': 'SGD', 'x': 'a=b', 'e': ''}
+    assert options == {
+        'a.b': 3, 'scale': (384, 256), 'load_from': None, 'amp': True, 'name': 'SGD', 'x': 'a=b', 'e': ''}
 
 
 def test_a_config_with_a_syntax_error_is_a_value_error(tmp_path: Path):

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fashion_mmdet.evaluation.predictions import RawPrediction
+from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
 
 SCHEMA = pa.schema([
     ('image_id', pa.string()), ('height', pa.int32()), ('width', pa.int32()), ('category', pa.int16()),
@@ -130,12 +130,6 @@ def read_dump(path: str | os.PathLike) -> Iterator[RawPrediction]:
             yield raw
     for image_id, height, width in images:
         yield empty_prediction(image_id, height, width)
-
-
-def empty_prediction(image_id: str, height: int, width: int) -> RawPrediction:
-    """Make the raw prediction of an image in which nothing was found."""
-    return RawPrediction(image_id, height, width, np.zeros(0, np.int64), np.zeros(0, np.float32),
-                         np.zeros((0, 4), np.float32), np.zeros((0, 28, 28), np.float16))
 
 
 def _from_table(table: pa.Table) -> Iterator[RawPrediction]:

@@ -63,6 +63,12 @@ class Truth:
     attributes: list[tuple[int, ...]]
 
 
+def empty_prediction(image_id: str, height: int, width: int) -> RawPrediction:
+    """Make the raw prediction of an image in which nothing was found."""
+    return RawPrediction(image_id, height, width, np.zeros(0, np.int64), np.zeros(0, np.float32),
+                         np.zeros((0, 4), np.float32), np.zeros((0, 28, 28), np.float16))
+
+
 def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPrediction:
     """Take the raw prediction out of mmdet's data sample (as a dict, as metrics get it).
 
@@ -74,10 +80,12 @@ def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPredictio
         KeyError: the model pasted its masks: its mask head is not a RawFCNMaskHead.
     """
     instances = sample['pred_instances']
-    if 'mask_probs' not in instances:
-        raise KeyError('the model gives no raw mask probabilities: set mask_head.type to RawFCNMaskHead')
     height, width = sample['ori_shape'][:2]
     labels = instances['labels'].cpu().numpy().astype(np.int64)
+    if not len(labels):  # mmdet skips the mask head where no image of a batch has a detection
+        return empty_prediction(sample['img_id'], int(height), int(width))
+    if 'mask_probs' not in instances:
+        raise KeyError('the model gives no raw mask probabilities: set mask_head.type to RawFCNMaskHead')
     return RawPrediction(
         image_id=sample['img_id'], height=int(height), width=int(width),
         categories=np.asarray(category_ids, np.int64)[labels],

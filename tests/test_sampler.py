@@ -1,0 +1,115 @@
+"""Resampling: factors by hand, shares counted, ranks, epochs, resume."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from fashion_mmdet.datasets import sampler as module
+from fashion_mmdet.datasets.sampler import ClassBalancedSampler, draw, repeat_factors, target_weights
+
+
+class Dataset:
+    """Labels of a few images, as IMaterialistDataset gives them."""
+
+    def __init__(self, labels: list[list[int]]) -> None:
+        self.labels = labels
+        self.metainfo = {'classes': tuple('abcdef')}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def get_cat_ids(self, index: int) -> list[int]:
+        return self.labels[index]
+
+
+LABELS = [[0, 1], [0], [0, 0], [0], [], [2, 0], [0]]
+
+
+def test_the_rarest_class_sets_the_repeat_factor():
+    """Class 1 is in 1 of 4 images: sqrt(1.0 / 0.25) = 2. Class 0 is in all: 1."""
+    np.testing.assert_allclose(repeat_factors([[0, 1], [0], [0], [0]], threshold=1.0), [2, 1, 1, 1])
+
+
+def test_a_class_counts_once_an_image_and_an_image_without_objects_has_factor_1():
+    """Class 0 twice in one image of 4: f = 1/4, sqrt(0.36 / 0.25) = 1.2."""
+    np.testing.assert_allclose(repeat_factors([[0, 0], [], [1], [1]], threshold=0.36), [1.2, 1, 1, 1])
+
+
+def test_images_with_a_target_weigh_the_factor():
+    np.testing.assert_array_equal(target_weights([[0, 1], [2], []], targets=[1, 5], factor=3.0), [3, 1, 1])
+
+
+@pytest.mark.parametrize('options', [
+    dict(rule='repeat_factor', threshold=0.5), dict(rule='sensitivity', targets=[1, 2], factor=4.0),
+    dict(rule='sensitivity', targets=[1], factor=3.0, num_images=23)], ids=['repeat', 'sensitivity', 'longer'])
+def test_over_50_epochs_each_image_comes_as_often_as_its_weight_says(options: dict):
+    """Systematic sampling is within 1 of the expectation each epoch; the mean of 50 epochs is much nearer."""
+    sampler = ClassBalancedSampler(Dataset(LABELS), seed=0, **options)
+    counts: Counter[int] = Counter()
+    for epoch in range(50):
+        sampler.set_epoch(epoch)
+        drawn = Counter(sampler)
+        assert all(abs(drawn[index] - sampler.expected[index]) < 1.2 for index in range(len(LABELS)))
+        counts.update(drawn)
+    shares = np.array([counts[index] for index in range(len(LABELS))]) / sum(counts.values())
+    np.testing.assert_allclose(shares, sampler.expected / sampler.expected.sum(), atol=0.02)
+
+
+def test_the_number_of_draws_is_the_sum_rounded_up_whatever_the_seed():
+    """0.5 + 1.7 + 3 = 5.2: six draws, always."""
+    assert {len(draw(np.array([0.5, 1.7, 3.0]), np.random.default_rng(seed))) for seed in range(20)} == {6}
+
+
+def test_each_epoch_has_its_own_order_and_the_same_seed_the_same_epoch():
+    first = ClassBalancedSampler(Dataset(LABELS), seed=1)
+    epochs = []
+    for epoch in range(3):
+        first.set_epoch(epoch)
+        epochs.append(list(first))
+    assert epochs[0] != epochs[1] != epochs[2]
+    resumed = ClassBalancedSampler(Dataset(LABELS), seed=1)
+    resumed.set_epoch(2)
+    assert list(resumed) == epochs[2]
+
+
+@pytest.mark.parametrize('world_size', [2, 3])
+def test_ranks_share_one_epoch_in_disjoint_parts_of_equal_length(monkeypatch: pytest.MonkeyPatch, world_size: int):
+    """Dealt out in turn, the parts are the single process's epoch, padded from its start to a multiple."""
+    whole = list(ClassBalancedSampler(Dataset(LABELS), seed=5))
+    parts = []
+    for rank in range(world_size):
+        monkeypatch.setattr(module, 'get_dist_info', lambda rank=rank: (rank, world_size))
+        part = ClassBalancedSampler(Dataset(LABELS), seed=5)
+        assert len(list(part)) == len(part)
+        parts.append(list(part))
+    assert len({len(part) for part in parts}) == 1
+    dealt = [index for round_ in zip(*parts, strict=True) for index in round_]
+    assert dealt[:len(whole)] == whole
+    assert dealt[len(whole):] == whole[:len(dealt) - len(whole)]
+
+
+def test_targets_come_from_a_sensitivity_file(tmp_path):
+    (tmp_path / 's.json').write_text('{"targets": [2], "classes": []}')
+    sampler = ClassBalancedSampler(Dataset(LABELS), rule='sensitivity', targets=tmp_path / 's.json', factor=2.0, seed=0)
+    np.testing.assert_allclose(sampler.expected, np.where(np.arange(7) == 5, 2, 1) * 7 / 8)
+
+
+def test_contradictions_are_refused():
+    with pytest.raises(ValueError, match='rule='):
+        ClassBalancedSampler(Dataset(LABELS), rule='random', seed=0)
+    with pytest.raises(ValueError, match='targets go with'):
+        ClassBalancedSampler(Dataset(LABELS), rule='repeat_factor', targets=[1], seed=0)
+    with pytest.raises(ValueError, match='targets go with'):
+        ClassBalancedSampler(Dataset(LABELS), rule='sensitivity', seed=0)
+
+
+def test_the_log_says_what_happens_to_the_classes():
+    """Class 1 in 1 of 2 images, drawn twice as often: 1/2 before, 2/3 after."""
+    text = module.describe_shift([[0, 1], [0]], np.array([2.0, 1.0]), ['a', 'b', 'c'])
+    assert [line.split() for line in text.splitlines()[1:]] == [['a', '1.000', '1.000'], ['b', '0.500', '0.667']]
+
+
+def test_it_is_registered_where_configs_look_for_samplers():
+    from mmdet.registry import DATA_SAMPLERS
+    assert DATA_SAMPLERS.get('ClassBalancedSampler') is ClassBalancedSampler

@@ -1,0 +1,74 @@
+"""Pretrained weights: found, or named in one line with where to put them and what needs none."""
+
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from fashion_mmdet.cli import load_config
+from fashion_mmdet.experiments.weights import drop_pretrained, find_weights, prepare_weights
+from tests.conftest import ROOT
+
+URL = 'https://example.invalid/folder/model-1234.pth'
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """torch.hub's folder of weights, empty, on a machine without a network."""
+    def refuse(url: str, path: str) -> None:
+        raise URLError('no network')
+
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', refuse)
+    return tmp_path / 'checkpoints'
+
+
+def test_weights_that_cannot_be_had_are_one_line_with_file_folder_and_alternative(hub: Path):
+    line = find_weights(URL)
+    assert '\n' not in line
+    assert f'put model-1234.pth into {hub}' in line
+    assert 'configs/fashion/maskrcnn_lite0_cpu.py' in line
+    assert (ROOT / 'configs/fashion/maskrcnn_lite0_cpu.py').is_file()
+
+
+def test_a_file_put_there_by_hand_is_taken(hub: Path):
+    hub.mkdir()
+    (hub / 'model-1234.pth').write_bytes(b'weights')
+    assert find_weights(URL) is None
+
+
+def test_a_missing_local_file_is_an_error():
+    with pytest.raises(FileNotFoundError, match=r'nowhere\.pth: no such checkpoint'):
+        find_weights('nowhere.pth')
+
+
+def test_without_coco_weights_lossw_goes_on_from_random_ones_and_says_so(hub: Path):
+    cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py'))
+    (line,) = prepare_weights(cfg)
+    assert 'going on from random weights' in line
+    assert cfg.load_from is None
+
+
+def test_a_backbone_that_cannot_be_downloaded_is_named_by_its_file(hub: Path):
+    cfg = Config(dict(load_from=None, model=dict(backbone=dict(
+        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')))))
+    (line,) = prepare_weights(cfg)
+    assert 'put resnet50-' in line
+    assert cfg.model.backbone.init_cfg is None
+
+
+def test_the_cpu_config_needs_no_download(hub: Path):
+    assert prepare_weights(load_config(str(ROOT / 'configs/fashion/maskrcnn_lite0_cpu.py'))) == []
+
+
+def test_a_checkpoint_replaces_all_pretrained_parts():
+    """mmengine's Pretrained anywhere in the model goes, other initializations stay."""
+    model = Config(dict(a=dict(init_cfg=dict(type='Pretrained', checkpoint='x')),
+                        b=[dict(c=dict(init_cfg=dict(type='Pretrained', checkpoint='y')))],
+                        d=dict(init_cfg=dict(type='Normal'))))._cfg_dict
+    drop_pretrained(model)
+    assert model.a.init_cfg is None
+    assert model.b[0].c.init_cfg is None
+    assert model.d.init_cfg.type == 'Normal'
