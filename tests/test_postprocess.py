@@ -220,8 +220,7 @@ def test_objects_come_by_descending_score_and_ties_keep_the_models_order():
 
 
 def test_many_ties_keep_the_models_order():
-    """100 objects, every third at 0.75 and the others at 0.5, each with a box of its own: an unstable sort shuffles them.
-    """
+    """100 objects, every third at 0.75, the others at 0.5, each with its own box: an unstable sort shuffles them."""
     boxes = [(0, index % 10, 1 + index // 10, 1 + index % 10) for index in range(100)]
     raw = raw_prediction(*[(3, 0.5 if index % 3 else 0.75, box) for index, box in enumerate(boxes)])
     masks = postprocess(raw, Postprocess(nms_iou=None, overlap='none')).masks
