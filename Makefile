@@ -10,7 +10,7 @@ RUN := work_dirs/quickstart
 
 # The stamp is newer than requirements.txt and pyproject.toml exactly when the environment fits them.
 $(VENV)/.installed: requirements.txt pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	@# Two builds of OpenCV arrive in one folder; the headless one, put there last, needs no graphics library.
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps `grep opencv requirements.txt`
@@ -21,9 +21,9 @@ demo: $(VENV)/.installed
 	FASHION_DATA=$(DEMO_DATA) $(BIN)/python tools/train.py configs/fashion/quickstart.py \
 	    $(if $(DEMO_OPTIONS),--cfg-options $(DEMO_OPTIONS))
 	FASHION_DATA=$(DEMO_DATA) $(BIN)/python tools/test.py configs/fashion/quickstart.py \
-	    `cat $(RUN)/last_checkpoint` --show-dir $(RUN)/pictures
+	    "$$(cat $(RUN)/last_checkpoint)" --show-dir $(RUN)/pictures
 	FASHION_DATA=$(DEMO_DATA) $(BIN)/python tools/test.py configs/fashion/quickstart.py \
-	    `cat $(RUN)/last_checkpoint` --submission $(RUN)/submission.csv
+	    "$$(cat $(RUN)/last_checkpoint)" --submission $(RUN)/submission.csv
 	$(BIN)/python tools/score_submission.py $(RUN)/submission.csv --validate-only \
 	    --sample $(DEMO_DATA)/sample_submission.csv
 	$(BIN)/python tools/score_submission.py $(RUN)/submission.csv $(DEMO_DATA)/test_truth.csv

@@ -1,11 +1,19 @@
 """What the command-line tools share: errors as one line, configs by path. No torch."""
 
+import logging
+import os
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+EVALUATOR_POSTPROCESS = re.compile(r'(val|test)_evaluator(\.\d+)?\.postprocess')
 # mmengine prefixes an error with the class it was building and that class's file.
 BUILD_PREFIX = re.compile(r'^(class `\w+` in [\w/.\-]+: )+')
 
@@ -14,13 +22,27 @@ BUILD_PREFIX = re.compile(r'^(class `\w+` in [\w/.\-]+: )+')
 def one_line_errors(tool: str) -> Iterator[None]:
     """Print a ValueError or OSError (bad input, missing file, full disk) as one line and exit with status 2.
 
-    Any other exception is a defect and keeps its traceback.
+    The traceback goes to the run's log file where there is one, and to the terminal with FASHION_TRACEBACK=1. Any other
+    exception is a defect and keeps its traceback.
     """
     try:
         yield
     except (ValueError, OSError) as error:
+        if os.environ.get('FASHION_TRACEBACK') == '1':
+            raise
+        _log_traceback()
         print(f'{tool}: {describe(error)}', file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _log_traceback() -> None:
+    """Append the traceback to the log file of mmengine's run, if a run has begun."""
+    logging_module = sys.modules.get('mmengine.logging')
+    if logging_module is None or not logging_module.MMLogger.check_instance_created('mmengine'):
+        return
+    for handler in logging_module.MMLogger.get_current_instance().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.stream.write(traceback.format_exc())
 
 
 def describe(error: Exception) -> str:
@@ -32,8 +54,15 @@ def describe(error: Exception) -> str:
     return ' '.join(text.split()) or type(error).__name__
 
 
-def load_config(path: str, options: dict | None = None):
+def load_config(path: str, options: dict | None = None) -> 'Config':
     """Read a config and merge `--cfg-options`.
+
+    A schedule that ended with the training still does when an option changes `train_cfg.max_epochs`. The config's one
+    `postprocess` is given to the metric, so that score, submission and pictures follow the same thresholds.
+
+    Args:
+        path: of the config, from the repository or dumped in a work_dir.
+        options: values by dotted key.
 
     Raises:
         FileNotFoundError: no such config; names those that stand beside it.
@@ -47,18 +76,36 @@ def load_config(path: str, options: dict | None = None):
         raise FileNotFoundError(f'{path}: no such config' + (f'; {folder} has {beside}' if beside else ''))
     try:
         cfg = Config.fromfile(path)
-    except (SyntaxError, KeyError, TypeError, AttributeError, NameError) as error:
+    except (SyntaxError, KeyError, TypeError, AttributeError, NameError, ImportError) as error:
         raise ValueError(f'{path}: not a config: {error}') from None
-    if options:
-        cfg.merge_from_dict(options)
+    epochs = cfg.get('train_cfg', {}).get('max_epochs')
+    for key in options or {}:
+        if EVALUATOR_POSTPROCESS.match(key):
+            raise ValueError(f'--cfg-options {key}: set postprocess itself; metric, submission and pictures share it')
+    try:
+        cfg.merge_from_dict(options or {})
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f'--cfg-options: {error} does not fit {path}') from None
+    _stretch_schedule(cfg, epochs)
     _share_postprocess(cfg)
     return cfg
 
 
-def _share_postprocess(cfg) -> None:
-    """Give the config's one `postprocess` to every evaluator that scores masks, unless it declares its own."""
+def _stretch_schedule(cfg: 'Config', before: int | None) -> None:
+    """Let schedules that were to end with the training end with it when its length has changed."""
+    after = cfg.get('train_cfg', {}).get('max_epochs')
+    if before == after or not isinstance(after, int):
+        return
+    for schedule in cfg.get('param_scheduler') or []:
+        for key in ('end', 'T_max'):
+            if schedule.get('by_epoch', True) and schedule.get(key) == before:
+                schedule[key] = after
+
+
+def _share_postprocess(cfg: 'Config') -> None:
+    """Give the config's `postprocess` to every evaluator that scores masks."""
     for name in ('val_evaluator', 'test_evaluator'):
         evaluators = cfg.get(name) or []
         for evaluator in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
             if evaluator.type == 'FashionIoUSweepMetric':
-                evaluator.setdefault('postprocess', cfg.get('postprocess', {}))
+                evaluator.postprocess = cfg.get('postprocess', {})

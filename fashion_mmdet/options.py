@@ -17,7 +17,7 @@ def parse_options(pairs: Sequence[str]) -> dict:
     for pair in pairs:
         key, equals, text = pair.partition('=')
         if not equals or not key:
-            raise ValueError(f'--cfg-options {pair!r}: expected key=value')
+            raise ValueError(f'option {pair!r}: expected key=value')
         try:
             options[key] = ast.literal_eval(text)
         except (ValueError, SyntaxError):

@@ -4,4 +4,5 @@ import fashion_mmdet.datasets.imaterialist
 import fashion_mmdet.datasets.sampler
 import fashion_mmdet.evaluation.dump_metric
 import fashion_mmdet.evaluation.metrics
+import fashion_mmdet.experiments.checkpoint_hook
 import fashion_mmdet.models  # noqa: F401

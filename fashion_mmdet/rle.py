@@ -8,7 +8,11 @@ Three forms of the same (H, W) mask, all column-major (down the columns first):
   ignores RLE with bytes).
 """
 
+import re
+
 import numpy as np
+
+NUMBERS = re.compile(r'[\s0-9-]*', re.ASCII)  # numpy alone would take 1_0, +1 and digits of other scripts
 
 Runs = tuple[np.ndarray, np.ndarray]
 
@@ -22,14 +26,20 @@ def parse_kaggle(text: str) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         ValueError: an odd count of numbers, or something that is no whole number.
     """
-    words = text.split()
     try:
-        numbers = np.array(words, dtype=np.int64)
+        if not NUMBERS.fullmatch(text):
+            raise ValueError
+        numbers = np.array(text.split(), dtype=np.int64)
     except (ValueError, OverflowError):
         raise ValueError(f'runs hold something that is no whole number: {text[:40]!r}') from None
     if numbers.size % 2:
         raise ValueError(f'{numbers.size} numbers, but runs are pairs of start and length')
     return numbers[0::2] - 1, numbers[1::2]
+
+
+def last_pixel(starts: np.ndarray, lengths: np.ndarray) -> float:
+    """Find the largest 1-based pixel of unchecked runs; a float, since int64 could overflow and pass for a pixel."""
+    return float((starts.astype(np.float64) + lengths).max(initial=0))
 
 
 def merge_runs(starts: np.ndarray, ends: np.ndarray) -> Runs:

@@ -21,8 +21,6 @@ def test_a_shipped_config_trains_and_predicts_at_toy_size(path: Path):
     cfg = load_config(str(path))
     init_default_scope(cfg.default_scope)
     drop_pretrained(cfg.model)
-    if 'weights' in cfg.model.backbone:
-        cfg.model.backbone.weights = None
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     model.init_weights()
@@ -82,3 +80,33 @@ def test_one_postprocess_option_reaches_the_metric():
     path = str(ROOT / 'configs/fashion/quickstart.py')
     cfg = load_config(path, {'postprocess.score_thr': 0.3})
     assert cfg.val_evaluator.postprocess.score_thr == 0.3
+
+
+def test_thresholds_cannot_be_set_for_the_metric_alone():
+    with pytest.raises(ValueError, match='metric, submission and pictures share it'):
+        load_config(str(ROOT / 'configs/fashion/quickstart.py'), {'val_evaluator.postprocess.score_thr': 0.3})
+
+
+def test_a_schedule_that_ended_with_the_training_still_does():
+    """20 epochs of cosine made 5: T_max and end follow; the warm-up by iterations stays."""
+    cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_lite0_cpu.py'), {'train_cfg.max_epochs': 5})
+    warm_up, cosine = cfg.param_scheduler
+    assert (cosine.T_max, cosine.end) == (5, 5)
+    assert warm_up.end == 100
+
+
+@pytest.mark.parametrize('options', [{'param_scheduler.9.begin': 1}, {'train_cfg.max_epochs.a': 3}])
+def test_an_option_that_does_not_fit_is_a_value_error(options: dict):
+    with pytest.raises(ValueError, match='does not fit'):
+        load_config(str(ROOT / 'configs/fashion/quickstart.py'), options)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_a_config_and_its_own_dump_do_not_differ(path: Path, tmp_path: Path):
+    """What the tools add to a config they run says nothing of the experiment."""
+    from fashion_mmdet.experiments.diff import diff_configs
+    from fashion_mmdet.experiments.diff import load_config as read
+    cfg = load_config(str(path))
+    cfg.work_dir, cfg.launcher = str(tmp_path), 'none'
+    cfg.dump(tmp_path / path.name)
+    assert diff_configs([read(path), read(tmp_path / path.name)]) == []

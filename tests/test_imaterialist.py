@@ -275,3 +275,12 @@ def test_unknown_options_are_refused(root, options, message):
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'train\.csv'):
         dataset(tmp_path)
+
+
+def test_a_file_that_is_missing_here_does_not_deal_the_other_photos_anew(root):
+    """The split goes by the CSV: without photo 00, every other photo stays in its half."""
+    before = {split: ids(dataset(root, split, val_fraction=0.3)) for split in ('train', 'val')}
+    (gone,) = [path for path in (root / 'train').iterdir() if path.stem == '00']
+    gone.unlink()
+    for split, images in before.items():
+        assert ids(dataset(root, split, val_fraction=0.3)) == [image for image in images if image != gone.name]

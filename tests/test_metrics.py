@@ -174,7 +174,7 @@ def test_unknown_options_are_refused_before_the_first_image(options, message):
 def test_pasted_masks_are_refused_with_what_to_set(metric):
     pasted = copy.deepcopy(PARTLY)
     del pasted['pred_instances']['mask_probs']
-    with pytest.raises(KeyError, match=r'set mask_head\.type to RawFCNMaskHead'):
+    with pytest.raises(ValueError, match=r'set mask_head\.type to RawFCNMaskHead'):
         metric.process({}, [pasted])
 
 

@@ -1,19 +1,22 @@
 """tools/test.py on the tiny run: score, dump, submission, pictures, errors."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fashion_mmdet.datasets.records import read_records
 from fashion_mmdet.evaluation.dump import read_dump, read_info
-from fashion_mmdet.evaluation.matching import count_image
-from fashion_mmdet.evaluation.offline import score_submission, truth_from_record
-from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
+from fashion_mmdet.evaluation.offline import score_submission
+from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.reporting import submit
-from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import find_problems
+from tests.conftest import ROOT
+from tools import score_dump
 from tools import test as tool
 
 LOOSE = 'postprocess.score_thr=0.02'  # a model of six iterations is sure of nothing
@@ -32,19 +35,18 @@ def val_dump(tiny_config: Path, tiny_run: Path, tmp_path_factory: pytest.TempPat
 
 def logged_score(folder: Path) -> dict[str, float]:
     """Read the metric that mmengine logged."""
-    import json
-    (file,) = folder.glob('*/*.json')
+    (file,) = folder.glob('test/*/*.json')
     return json.loads(file.read_text().splitlines()[-1])
 
 
-def test_the_dump_rescored_without_the_model_gives_the_same_score(val_dump: Path, sample_root: Path):
-    records = {record.image_id: record for record in read_records(sample_root / 'train.csv')[0]}
-    counts = [count_image(truth_from_record(records[raw.image_id], (512, 512)), postprocess(raw, OPTIONS, (512, 512)))
-              for raw in read_dump(val_dump)]
-    scores, logged = summarize(counts), logged_score(val_dump.parent)
-    assert sum(row.predicted for row in scores.classes) > 0
-    assert scores.score == logged['fashion/score']
-    assert scores.score_50 == logged['fashion/score_50']
+def test_the_dump_rescored_without_the_model_gives_the_same_score(
+        val_dump: Path, sample_root: Path, capsys: pytest.CaptureFixture):
+    truth = str(sample_root / 'train.csv')
+    assert score_dump.main([str(val_dump), truth, '--json', '--options', 'score_thr=0.02']) == 0
+    scores, logged = json.loads(capsys.readouterr().out), logged_score(val_dump.parent)
+    assert sum(row['predicted'] for row in scores['classes']) > 0
+    assert scores['score'] == logged['fashion/score']
+    assert scores['score_50'] == logged['fashion/score_50']
 
 
 def test_a_submission_of_val_scores_as_the_metric_in_the_loop(val_dump: Path, sample_root: Path, tmp_path: Path):
@@ -98,3 +100,39 @@ def test_a_submission_of_val_photos_is_refused(capsys: pytest.CaptureFixture):
         tool.main(['config.py', 'c.pth', '--submission', 's.csv', '--split', 'val'])
     assert exit_.value.code == 2
     assert '--submission predicts the test photos' in capsys.readouterr().err
+
+
+def test_testing_leaves_the_training_s_config_alone(tiny_config: Path, tiny_run: Path, val_dump: Path):
+    """The test run writes into a folder of its own; the dumped training config still tests the test photos."""
+    from fashion_mmdet.cli import load_config
+    assert (val_dump.parent / 'test' / 'tiny.py').is_file()
+    assert not (val_dump.parent / 'tiny.py').exists()
+    assert load_config(str(tiny_run / 'tiny.py')).test_dataloader.dataset.split == 'test'
+
+
+def test_a_checkpoint_of_another_model_is_one_line(
+        tiny_config: Path, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as exit_:
+        tool.main([str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(tmp_path), '--cfg-options',
+                   'model.roi_head.bbox_head.fc_out_channels=100'])
+    assert exit_.value.code == 2
+    assert 'weights of another model' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_score_and_the_dump_of_one(
+        tiny_config: Path, tiny_run: Path, val_dump: Path, tmp_path: Path):
+    """torchrun, two ranks over gloo, a number of val images that does not divide evenly or does: the same figures."""
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--master_port=29611',
+               'tools/test.py', str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--launcher', 'pytorch', '--work-dir',
+               str(tmp_path), '--cfg-options', LOOSE]
+    environment = {**os.environ, 'PYTHONPATH': f'{ROOT}/tests', 'OMP_NUM_THREADS': '1'}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=400)
+    single, double = logged_score(val_dump.parent), logged_score(tmp_path)
+    for name in ('fashion/score', 'fashion/score_50', 'fashion/score_75'):
+        assert single[name] == double[name]
+    one, two = list(read_dump(val_dump)), list(read_dump(tmp_path / 'val.parquet'))
+    assert [raw.image_id for raw in one] == [raw.image_id for raw in two]
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a.categories, b.categories)
+        np.testing.assert_array_equal(a.mask_probs, b.mask_probs)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,13 @@ def run_and_fail(capsys: pytest.CaptureFixture, argv: list[str]) -> str:
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith('train: ')]
     assert len(lines) == 1
     return lines[0]
+
+
+def copy_checkpoints(source: Path, target: Path) -> None:
+    """Copy a run's two checkpoints, the second the newer."""
+    for epoch in (1, 2):
+        shutil.copy(source / f'epoch_{epoch}.pth', target)
+        os.utime(target / f'epoch_{epoch}.pth', (epoch, epoch))
 
 
 def test_a_run_leaves_checkpoints_config_and_curves(tiny_run: Path):
@@ -75,11 +83,31 @@ def test_resume_survives_a_cut_off_note_of_the_last_checkpoint(tiny_run: Path, t
     from mmengine.config import Config
 
     from fashion_mmdet.experiments.running import resume_latest
-    for name in ('epoch_1.pth', 'epoch_2.pth'):
-        (tmp_path / name).write_bytes(b'weights')
-        os.utime(tmp_path / name, (int(name[6]), int(name[6])))
+    copy_checkpoints(tiny_run, tmp_path)
     (tmp_path / 'last_checkpoint').write_text('')
-    assert resume_latest(Config(dict(work_dir=str(tmp_path)))) == str(tmp_path / 'epoch_2.pth')
+    assert resume_latest(Config(dict(work_dir=str(tmp_path), model={}))) == str(tmp_path / 'epoch_2.pth')
+
+
+def test_a_copied_work_dir_resumes_from_itself_and_not_from_the_one_it_was_copied_from(tiny_run: Path, tmp_path: Path):
+    from mmengine.config import Config
+
+    from fashion_mmdet.experiments.running import resume_latest
+    copy_checkpoints(tiny_run, tmp_path)
+    shutil.copy(tiny_run / 'last_checkpoint', tmp_path)
+    assert resume_latest(Config(dict(work_dir=str(tmp_path), model={}))) == str(tmp_path / 'epoch_2.pth')
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_2.pth')
+
+
+def test_resume_passes_over_a_cut_off_checkpoint_and_clears_a_killed_runs_half_files(tiny_run: Path, tmp_path: Path):
+    from mmengine.config import Config
+
+    from fashion_mmdet.experiments.running import resume_latest
+    copy_checkpoints(tiny_run, tmp_path)
+    whole = (tmp_path / 'epoch_2.pth').read_bytes()
+    (tmp_path / 'epoch_2.pth').write_bytes(whole[:len(whole) // 2])
+    (tmp_path / '.epoch_3.pth.abc.tmp').write_bytes(b'half')
+    assert resume_latest(Config(dict(work_dir=str(tmp_path), model={}))) == str(tmp_path / 'epoch_1.pth')
+    assert not list(tmp_path.glob('.*.tmp'))
 
 
 def test_a_wrong_config_name_names_its_neighbours(capsys: pytest.CaptureFixture):
@@ -138,3 +166,64 @@ def test_a_full_disk_at_the_second_checkpoint_leaves_the_first_whole(
     assert 'state_dict' in torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
     assert not (tmp_path / 'epoch_2.pth').exists()
     assert not list(tmp_path.glob('.*.tmp'))
+
+
+def test_a_junk_checkpoint_to_start_from_is_one_line(capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path):
+    (tmp_path / 'junk.pth').write_bytes(b'junk')
+    line = run_and_fail(capsys, [str(tiny_config), '--work-dir', str(tmp_path / 'run'), '--cfg-options',
+                                 f'load_from={tmp_path}/junk.pth'])
+    assert 'junk.pth: not a checkpoint' in line
+
+
+def test_an_unknown_postprocess_option_is_one_line(capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path):
+    line = run_and_fail(capsys, [str(tiny_config), '--work-dir', str(tmp_path), '--cfg-options',
+                                 'postprocess.score_treshold=0.3'])
+    assert 'postprocess.score_treshold: no such option; there are score_thr' in line
+
+
+def test_the_traceback_of_a_one_line_error_is_in_the_runs_log(
+        capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path):
+    run_and_fail(capsys, [str(tiny_config), '--work-dir', str(tmp_path), '--cfg-options',
+                          f'train_dataloader.dataset.data_root={tmp_path}/nowhere'])
+    (log,) = tmp_path.glob('*/*.log')
+    assert 'Traceback (most recent call last)' in log.read_text()
+
+
+def test_the_old_best_checkpoint_stays_when_the_new_one_cannot_be_written(tmp_path: Path):
+    """mmengine removes the old best first; a full disk would then leave none."""
+    from fashion_mmdet.experiments.checkpoint_hook import SafeCheckpointHook
+    hook, runner = best_hook(tmp_path)
+    hook._save_best_checkpoint(runner(epoch=1), {'fashion/score': 0.1})
+    assert [path.name for path in tmp_path.glob('best_*')] == ['best_fashion_score_epoch_1.pth']
+    with pytest.raises(OSError, match='No space'):
+        hook._save_best_checkpoint(runner(epoch=2, full=True), {'fashion/score': 0.2})
+    assert [path.name for path in tmp_path.glob('best_*')] == ['best_fashion_score_epoch_1.pth']
+    hook._save_best_checkpoint(runner(epoch=3), {'fashion/score': 0.3})
+    assert [path.name for path in tmp_path.glob('best_*')] == ['best_fashion_score_epoch_3.pth']
+    assert isinstance(hook, SafeCheckpointHook)
+
+
+def best_hook(folder: Path):
+    """The shipped hook on a runner that only writes files; `runner(epoch, full)` makes the runner."""
+    from unittest.mock import MagicMock
+
+    from fashion_mmdet.experiments.checkpoint_hook import SafeCheckpointHook
+    info: dict = {}
+
+    def make(epoch: int, full: bool = False) -> MagicMock:
+        def save(out_dir: str, filename: str, *args, **kwargs) -> None:
+            if full:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            (Path(out_dir) / filename).write_bytes(b'weights')
+
+        runner = MagicMock(epoch=epoch, iter=epoch, work_dir=str(folder), save_checkpoint=save)
+        runner.message_hub.runtime_info = info
+        runner.message_hub.update_info = info.__setitem__
+        runner.message_hub.get_info = info.get
+        return runner
+
+    hook = SafeCheckpointHook(interval=1, save_best='fashion/score', rule='greater', out_dir=str(folder.parent))
+    hook.before_train(make(0))
+    hook.out_dir = str(folder)
+    hook.last_ckpt = None
+    return hook, make

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 
 from fashion_mmdet.cli import load_config
-from fashion_mmdet.experiments.weights import drop_pretrained, find_weights, prepare_weights
+from fashion_mmdet.experiments.weights import check_fit, drop_pretrained, find_weights, prepare_weights, read_checkpoint
 from tests.conftest import ROOT
 
 URL = 'https://example.invalid/folder/model-1234.pth'
@@ -47,8 +47,9 @@ def test_a_missing_local_file_is_an_error():
 def test_without_coco_weights_lossw_goes_on_from_random_ones_and_says_so(hub: Path):
     cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py'))
     (line,) = prepare_weights(cfg)
-    assert 'going on from random weights' in line
+    assert 'going on from random weights, nothing frozen' in line
     assert cfg.load_from is None
+    assert (cfg.model.backbone.frozen_stages, cfg.model.backbone.norm_eval) == (-1, False)
 
 
 def test_a_backbone_that_cannot_be_downloaded_is_named_by_its_file(hub: Path):
@@ -72,3 +73,23 @@ def test_a_checkpoint_replaces_all_pretrained_parts():
     assert model.a.init_cfg is None
     assert model.b[0].c.init_cfg is None
     assert model.d.init_cfg.type == 'Normal'
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path):
+    """A layer of another width: its weight and its bias do not fit."""
+    torch.save({'state_dict': torch.nn.Linear(3, 4).state_dict()}, tmp_path / 'c.pth')
+    check_fit(tmp_path / 'c.pth', torch.nn.Linear(3, 4))
+    with pytest.raises(ValueError, match=r'another model: 2 tensors .* such as weight'):
+        check_fit(tmp_path / 'c.pth', torch.nn.Linear(3, 5))
+
+
+def test_bare_weights_are_a_checkpoint_too(tmp_path: Path):
+    torch.save(torch.nn.Linear(3, 4).state_dict(), tmp_path / 'c.pth')
+    assert set(read_checkpoint(tmp_path / 'c.pth')) == {'weight', 'bias'}
+
+
+@pytest.mark.parametrize('content', [{}, {'epoch': 3}, [1, 2]])
+def test_a_file_without_weights_is_refused(tmp_path: Path, content: object):
+    torch.save(content, tmp_path / 'c.pth')
+    with pytest.raises(ValueError, match='holds no model weights'):
+        read_checkpoint(tmp_path / 'c.pth')

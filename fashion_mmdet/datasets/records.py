@@ -172,7 +172,7 @@ def check_runs(where: str, pixels: str, height: int, width: int, audit: Audit) -
     if (lengths <= 0).any():
         audit.add('runs_malformed', f'{where}: a run of length {lengths.min()}')
         return None
-    last = (starts.astype(np.float64) + lengths).max()  # int64 would overflow, and its wrapped sum pass for a pixel
+    last = rle.last_pixel(starts, lengths)
     if starts.min() < 0 or last > height * width:
         outside = starts.min() + 1 if starts.min() < 0 else int(last)
         audit.add('runs_outside_image', f'{where}: pixel {outside} of {height * width} ({height}x{width})')

@@ -3,10 +3,12 @@
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
+from pycocotools import mask as coco_mask
 
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.evaluation.matching import MATCHES, count_image
@@ -53,7 +55,7 @@ class FashionIoUSweepMetric(BaseMetric):
             raise ValueError(f'average={average!r}: one of {", ".join(AVERAGES)}')
         if match not in MATCHES:
             raise ValueError(f'match={match!r}: one of {", ".join(MATCHES)}')
-        self.options = Postprocess(**(postprocess or {}))
+        self.options = Postprocess.from_config(postprocess)
         self.average, self.match = average, match
         self.size = tuple(size) if size is not None else None
 
@@ -84,7 +86,8 @@ class PostprocessedCocoMetric(CocoMetric):
 
     def __init__(self, *args, postprocess: Mapping | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.options = Postprocess(**{**dict(score_thr=0.0, nms_iou=None, overlap='none'), **(postprocess or {})})
+        self.options = Postprocess.from_config(
+            {**dict(score_thr=0.0, nms_iou=None, overlap='none'), **(postprocess or {})})
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Give every sample final masks, boxes and labels and pass it on."""
@@ -98,8 +101,6 @@ def finish_sample(sample: dict, options: Postprocess, dataset_meta: dict) -> dic
     Returns:
         A copy of the sample; `pred_instances` holds masks (COCO RLE), bboxes (N, 4) around the masks, labels, scores.
     """
-    import torch
-    from pycocotools import mask as coco_mask
     ids = category_ids(dataset_meta)
     prediction = postprocess(raw_from_sample(sample, ids), options)
     boxes = torch.as_tensor(coco_mask.toBbox(prediction.masks) if prediction.masks else []).reshape(-1, 4).float()

@@ -1,12 +1,14 @@
 """Scores without the model: of a submission, or of a dump of raw predictions. No torch."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from fashion_mmdet.datasets.records import Record, read_records
+from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.matching import ImageCounts, count_image
+from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.evaluation.scoring import Scores, summarize
 from fashion_mmdet.evaluation.submission import read_predictions
@@ -42,13 +44,42 @@ def score_submission(submission: str | os.PathLike, truth: str | os.PathLike, si
     Raises:
         ValueError: an invalid submission, or an image without truth.
     """
-    predictions = read_predictions(submission, size)
+    found = read_predictions(submission, size)
+    listed = found if images is None else dict.fromkeys(images)
+    predictions = (found.get(image_id) or Prediction(image_id, size, np.zeros(0, np.int64), np.zeros(0), [])
+                   for image_id in listed)
+    return _score(predictions, truth, size, average, match)
+
+
+def score_dump(dump: str | os.PathLike, truth: str | os.PathLike, options: Postprocess,
+               size: tuple[int, int] | None = (512, 512), average: str = 'image',
+               match: str = 'category') -> tuple[Scores, str]:
+    """Postprocess and score a dump of raw predictions.
+
+    Args:
+        dump: Parquet file that tools/test.py wrote.
+        truth: CSV like train.csv.
+        options: thresholds and policies.
+        size: height and width of the masks compared; None for each photo's own.
+        average: see `scoring.summarize`.
+        match: see `matching.count_image`.
+
+    Returns:
+        The scores, and the report of the truth's audit ('' where nothing is wrong).
+
+    Raises:
+        ValueError: not a dump, or an image without truth.
+    """
+    return _score((postprocess(raw, options, size) for raw in read_dump(dump)), truth, size, average, match)
+
+
+def _score(predictions: Iterable[Prediction], truth: str | os.PathLike, size: tuple[int, int] | None, average: str,
+           match: str) -> tuple[Scores, str]:
     records, audit = read_records(truth)
     known = {record.image_id: record for record in records}
     counts: list[ImageCounts] = []
-    for image_id in predictions if images is None else dict.fromkeys(images):
-        if image_id not in known:
-            raise ValueError(f'{truth}: no image {image_id!r}; --images restricts the score to images that are there')
-        prediction = predictions.get(image_id) or Prediction(image_id, size, np.zeros(0, np.int64), np.zeros(0), [])
-        counts.append(count_image(truth_from_record(known[image_id], size), prediction, match))
+    for prediction in predictions:
+        if prediction.image_id not in known:
+            raise ValueError(f'{truth}: no image {prediction.image_id!r}')
+        counts.append(count_image(truth_from_record(known[prediction.image_id], size), prediction, match))
     return summarize(counts, average), audit.report()

@@ -5,7 +5,7 @@ everywhere.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -52,11 +52,24 @@ class Postprocess:
                 raise ValueError(f'{name}={value}: must lie between 0 and 1')
         if self.max_per_image is not None and self.max_per_image < 0:
             raise ValueError(f'max_per_image={self.max_per_image}: must not be negative; None keeps all')
+        if any(not 0 <= category < NUM_CATEGORIES for category in self.drop_categories):
+            raise ValueError(f'drop_categories={list(self.drop_categories)}: ids are 0 to {NUM_CATEGORIES - 1}')
         if isinstance(self.score_thr, Mapping):
             known = {'default', *map(str, range(NUM_CATEGORIES))}
             unknown = [key for key in self.score_thr if str(key) not in known]
             if unknown:
                 raise ValueError(f'score_thr: {unknown[0]!r} is no category id')
+        if ((self.score_thresholds() < 0) | (self.score_thresholds() > 1)).any():
+            raise ValueError(f'score_thr={self.score_thr}: must lie between 0 and 1')
+
+    @classmethod
+    def from_config(cls, options: Mapping | None) -> 'Postprocess':
+        """Take the options of a config's `postprocess`; ValueError names one that does not exist."""
+        known = [field.name for field in fields(cls)]
+        for name in options or {}:
+            if name not in known:
+                raise ValueError(f'postprocess.{name}: no such option; there are {", ".join(known)}')
+        return cls(**(options or {}))
 
     def score_thresholds(self) -> np.ndarray:
         """Give each category's score threshold; (46,) float."""

@@ -77,7 +77,7 @@ def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPredictio
         category_ids: the category id of each label.
 
     Raises:
-        KeyError: the model pasted its masks: its mask head is not a RawFCNMaskHead.
+        ValueError: the model pasted its masks: its mask head is not a RawFCNMaskHead.
     """
     instances = sample['pred_instances']
     height, width = sample['ori_shape'][:2]
@@ -85,7 +85,7 @@ def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPredictio
     if not len(labels):  # mmdet skips the mask head where no image of a batch has a detection
         return empty_prediction(sample['img_id'], int(height), int(width))
     if 'mask_probs' not in instances:
-        raise KeyError('the model gives no raw mask probabilities: set mask_head.type to RawFCNMaskHead')
+        raise ValueError('the model gives no raw mask probabilities: set mask_head.type to RawFCNMaskHead')
     return RawPrediction(
         image_id=sample['img_id'], height=int(height), width=int(width),
         categories=np.asarray(category_ids, np.int64)[labels],

@@ -1,5 +1,6 @@
 """What follows a test run: submission and pictures, from the dump."""
 
+import glob
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -60,6 +61,8 @@ def draw_overlays(dump: str | os.PathLike, folder: str | os.PathLike, options: P
             truth = truth_from_sample({**image, 'ori_shape': (image['height'], image['width'])}, ids)
             score = summarize([count_image(resize_truth(truth, SIZE), postprocess(raw, options, SIZE))]).score
             stem = f'{score:.3f}_{stem}'
+        for older in Path(folder).glob(f'?.???_{glob.escape(Path(raw.image_id).stem)}.png'):
+            older.unlink()
         save_picture(side_by_side(photo, prediction, truth, score), Path(folder) / f'{stem}.png')
         count += 1
     return count

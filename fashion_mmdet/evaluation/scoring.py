@@ -93,6 +93,12 @@ def _score_class(category: int, hits: int, spurious: int, missed: int, iou_sum: 
         sensitivity=share(hits, hits + missed), precision=share(hits, hits + spurious), mean_iou=share(iou_sum, hits))
 
 
+def format_scores(scores: Scores) -> str:
+    """Lay the classes and the score out for a terminal."""
+    return (f'{format_classes(scores.classes)}\n{scores.images} images   score {scores.score:.5f}   '
+            f'at IoU 0.5 {scores.score_50:.5f}   at IoU 0.75 {scores.score_75:.5f}')
+
+
 def format_classes(classes: Sequence[ClassScore]) -> str:
     """Lay the classes out as a table for a terminal or a log."""
     def cell(value: float | None) -> str:

@@ -85,6 +85,8 @@ def read_submission(path: str | os.PathLike, size: tuple[int, int] = SIZE) -> It
                 chunk.index, *(chunk[column] for column in SUBMISSION_COLUMNS), strict=True):
             line = int(number) + 2
             try:
+                if not image_id:
+                    raise ValueError('no ImageId')
                 check_class_id(class_id)
                 yield Row(line, image_id, parse_runs(pixels, size), class_id)
             except ValueError as error:
@@ -98,6 +100,8 @@ def check_class_id(class_id: str) -> None:
         raise ValueError(f'ClassId {class_id!r}: categories are 0 to {NUM_CATEGORIES - 1}')
     if attributes and attributes[-1] >= NUM_ATTRIBUTES:
         raise ValueError(f'ClassId {class_id!r}: attributes are 0 to {NUM_ATTRIBUTES - 1}')
+    if class_id != format_class_id(category, attributes):  # else one class under two names could overlap unseen
+        raise ValueError(f'ClassId {class_id!r}: written {format_class_id(category, attributes)!r}')
 
 
 def parse_runs(pixels: str, size: tuple[int, int]) -> rle.Runs:
@@ -107,12 +111,13 @@ def parse_runs(pixels: str, size: tuple[int, int]) -> rle.Runs:
         ValueError: says which rule is broken.
     """
     starts, lengths = rle.parse_kaggle(pixels)
-    ends = starts + lengths
     if starts.size and lengths.min() < 1:
         raise ValueError(f'a run of length {lengths.min()}; lengths are positive')
-    if starts.size and (starts.min() < 0 or ends.max() > size[0] * size[1]):
-        outside = starts.min() + 1 if starts.min() < 0 else ends.max()
+    last = rle.last_pixel(starts, lengths)
+    if starts.size and (starts.min() < 0 or last > size[0] * size[1]):
+        outside = starts.min() + 1 if starts.min() < 0 else int(last)
         raise ValueError(f'pixel {outside} lies outside the {size[0]}x{size[1]} image (1 to {size[0] * size[1]})')
+    ends = starts + lengths
     if (starts[1:] < ends[:-1]).any():
         raise ValueError('runs are not sorted, or overlap')
     return rle.merge_runs(starts, ends)

@@ -30,7 +30,9 @@ class _Missing:
 
 
 MISSING = _Missing()
-IGNORED_KEYS = frozenset({'_scope_'})  # mmengine's note of where a base came from; says nothing of the experiment
+IGNORED_KEYS = frozenset({'_scope_', 'launcher'})  # mmengine's notes of where a base came from and how it was started
+# A dumped config repeats its `postprocess` for the metrics.
+DERIVED = re.compile(r'(val|test)_evaluator(\.\w+)?\.postprocess\b')
 
 
 def find_config(path: str | Path) -> Path:
@@ -79,7 +81,7 @@ def diff_configs(cfgs: Sequence['Config | Mapping']) -> Leaves:
         Key and one value per config, `MISSING` where it has none, in the order of the configs.
     """
     return [(key, values) for key, values in _all_leaves(cfgs)
-            if not all(_same(values[0], value) for value in values[1:])]
+            if not DERIVED.match(key) and not all(_same(values[0], value) for value in values[1:])]
 
 
 def _plain(cfg: 'Config | Mapping') -> dict:

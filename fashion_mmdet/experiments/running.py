@@ -1,12 +1,14 @@
 """What a run needs before mmengine's Runner takes over."""
 
+import logging
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.fileio import LocalBackend, register_backend
+from mmengine.logging import print_log
 
 from fashion_mmdet.evaluation.submission import read_image_ids
-from fashion_mmdet.experiments.weights import drop_pretrained
+from fashion_mmdet.experiments.weights import drop_pretrained, read_checkpoint
 from fashion_mmdet.files import write_bytes, write_text
 
 
@@ -39,7 +41,9 @@ def start_processes(cfg: Config, launcher: str) -> None:
     if launcher != 'pytorch':
         raise ValueError(f'--launcher {launcher} needs GPUs; without any, use pytorch (torchrun)')
     torch.distributed.init_process_group('gloo')
-    cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False))
 
 
 def use_mixed_precision(cfg: Config) -> None:
@@ -54,62 +58,57 @@ def use_mixed_precision(cfg: Config) -> None:
 def resume_latest(cfg: Config) -> str | None:
     """Set the config to resume from the newest whole checkpoint of its work_dir.
 
-    Goes by what is on disk when mmengine's note `last_checkpoint` is missing or cut off.
+    mmengine's note `last_checkpoint` may be missing, cut off, or hold the path of a folder that this one was copied
+    from: what counts is what lies here. Temporary files of a run that was killed are removed.
 
     Returns:
-        The checkpoint's path, or None where there is none yet: the run then starts anew.
+        The checkpoint's path, or None where there is none: the run then starts anew.
     """
     folder = Path(cfg.work_dir)
-    note = folder / 'last_checkpoint'
-    if not note.is_file() or not Path(note.read_text().strip() or '.').is_file():
-        found = sorted([*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')],
-                       key=lambda file: file.stat().st_mtime)
-        if not found:
-            return None
-        write_text(note, str(found[-1]))
-    cfg.resume = True
-    cfg.load_from = None
-    return note.read_text().strip()
+    for leftover in folder.glob('.*.pth.*.tmp'):
+        leftover.unlink()
+    found = sorted([*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')], key=lambda file: file.stat().st_mtime)
+    for file in reversed(found):
+        try:
+            read_checkpoint(file)
+        except ValueError as error:
+            print_log(f'{error}; trying the one before', logger='current', level=logging.WARNING)
+            continue
+        write_text(folder / 'last_checkpoint', str(file.resolve()))
+        cfg.resume, cfg.load_from = True, None
+        drop_pretrained(cfg.model)
+        return str(file)
+    return None
 
 
 def prepare_test(cfg: Config, checkpoint: str, split: str, dump: str) -> None:
     """Point a config's test loop at a checkpoint and a split, and let it dump raw predictions.
 
     Args:
-        cfg: changed in place.
+        cfg: changed in place; its work_dir becomes the folder `test` in itself, so that the training's own config and
+            logs stay as they are.
         checkpoint: a .pth file.
         split: 'val' is scored with the config's `val_evaluator`; 'test' has no truth and is only dumped.
         dump: where the raw predictions go.
 
     Raises:
         FileNotFoundError: no such checkpoint.
-        ValueError: a file that is no checkpoint.
+        ValueError: a file that is no checkpoint, or a config whose test set is not the test photos.
     """
-    check_checkpoint(checkpoint)
+    read_checkpoint(checkpoint)
     cfg.load_from, cfg.resume = str(checkpoint), False
     drop_pretrained(cfg.model)
+    text = cfg.dump()
     evaluators = []
     if split == 'val':
         cfg.test_dataloader = cfg.val_dataloader
         evaluators = cfg.val_evaluator if isinstance(cfg.val_evaluator, (list, tuple)) else [cfg.val_evaluator]
-    text = cfg.dump()
+    elif cfg.test_dataloader.dataset.split != 'test':
+        raise ValueError(f"{cfg.filename}: test_dataloader.dataset.split is {cfg.test_dataloader.dataset.split!r}, "
+                         "not 'test'")
+    cfg.work_dir = str(Path(cfg.work_dir) / 'test')
     cfg.test_evaluator = [
         *evaluators, dict(type='DumpRawPredictions', path=dump, config=text, checkpoint=str(checkpoint))]
-
-
-def check_checkpoint(path: str | Path) -> None:
-    """Raise FileNotFoundError or ValueError unless a checkpoint can be read."""
-    import pickle
-
-    import torch
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{path}: no such checkpoint')
-    try:
-        checkpoint = torch.load(path, map_location='cpu', mmap=True, weights_only=False)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
-        raise ValueError(f'{path}: not a checkpoint, or cut off: {error}') from None
-    if not isinstance(checkpoint, dict) or not ('state_dict' in checkpoint or 'model' in checkpoint):
-        raise ValueError(f'{path}: holds no model weights')
 
 
 def submission_images(cfg: Config) -> list[str]:

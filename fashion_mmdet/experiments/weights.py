@@ -1,12 +1,17 @@
 """Pretrained weights that a config asks for: found, downloaded, or clearly named as missing."""
 
+import pickle
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 from mmengine.config import Config, ConfigDict
+
+if TYPE_CHECKING:
+    import torch
 
 DOWNLOAD_FREE = 'configs/fashion/maskrcnn_lite0_cpu.py'
 TIMEOUT_S = 30
@@ -19,7 +24,7 @@ def prepare_weights(cfg: Config) -> list[str]:
 
     Returns:
         A line for each source that could not be had: which file to put where, or which config needs none. The run
-        then starts from random weights instead.
+        then starts from random weights instead, with nothing of the backbone frozen.
 
     Raises:
         FileNotFoundError: a local file that is not there.
@@ -35,6 +40,10 @@ def prepare_weights(cfg: Config) -> list[str]:
         if problem:
             problems.append(problem)
             part.init_cfg = None
+    if problems and 'frozen_stages' in cfg.model.get('backbone', {}):
+        # Frozen random layers, or BatchNorm held at mean 0 and variance 1, would never learn.
+        cfg.model.backbone.frozen_stages = -1
+        cfg.model.backbone.norm_eval = False
     return problems
 
 
@@ -42,6 +51,9 @@ def drop_pretrained(model: ConfigDict) -> None:
     """Take pretrained weights out of a model's config: a checkpoint brings its own."""
     for part in list(_pretrained_parts(model)):
         part.init_cfg = None
+    backbone = model.get('backbone', {})
+    if backbone.get('type') == 'TimmBackbone':
+        backbone.weights = None
 
 
 def find_weights(source: str) -> str | None:
@@ -60,6 +72,7 @@ def find_weights(source: str) -> str | None:
     if url is None:
         if not Path(source).is_file():
             raise FileNotFoundError(f'{source}: no such checkpoint')
+        read_checkpoint(source)
         return None
     import torch
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
@@ -72,8 +85,39 @@ def find_weights(source: str) -> str | None:
             torch.hub.download_url_to_file(url, str(file))
     except OSError as error:  # URLError, HTTPError and time-outs are OSErrors
         return (f'pretrained weights missing: put {file.name} into {folder} (from {url}), or use {DOWNLOAD_FREE}, '
-                f'which needs no download; going on from random weights ({error})')
+                f'which needs no download; going on from random weights, nothing frozen ({error})')
     return None
+
+
+def read_checkpoint(path: str | Path) -> dict[str, 'torch.Tensor']:
+    """Read the weights of a checkpoint, with or without training state around them.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a checkpoint, or cut off.
+    """
+    import torch
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path}: no such checkpoint')
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=False)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
+        raise ValueError(f'{path}: not a checkpoint, or cut off: {error}') from None
+    state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, dict) else {}
+    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise ValueError(f'{path}: holds no model weights')
+    return state
+
+
+def check_fit(path: str | Path, model: 'torch.nn.Module') -> None:
+    """Raise ValueError unless a checkpoint holds every tensor of a model; mmengine itself only warns."""
+    # Weights of a model wrapped for several processes carry a prefix.
+    found, wanted = ({name.removeprefix('module.'): tensor.shape for name, tensor in state.items()}
+                     for state in (read_checkpoint(path), model.state_dict()))
+    wrong = [name for name, shape in wanted.items() if found.get(name) != shape]
+    if wrong:
+        raise ValueError(f'{path}: weights of another model: {len(wrong)} tensors are missing or of another shape, '
+                         f'such as {wrong[0]}')
 
 
 def _to_url(source: str) -> str | None:

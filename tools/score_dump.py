@@ -1,0 +1,48 @@
+"""Score a dump of raw predictions under other thresholds, without the model.
+
+    python tools/score_dump.py work_dirs/maskrcnn_lite0_cpu/val.parquet data/ccp/train.csv
+    python tools/score_dump.py DUMP TRUTH.csv --options score_thr=0.3 nms_iou=None overlap=all
+
+The options are those of the config's `postprocess`; the truth is a CSV like train.csv.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.options import parse_options
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('dump', help='Parquet file that tools/test.py wrote')
+    parser.add_argument('truth', help='CSV with ImageId,EncodedPixels,Height,Width,ClassId')
+    parser.add_argument('--options', nargs='+', default=[], metavar='KEY=VALUE', help='of the postprocessing')
+    parser.add_argument('--average', choices=('image', 'image_class'), default='image')
+    parser.add_argument('--match', choices=('category', 'class_id'), default='category')
+    parser.add_argument('--size', type=int, default=512, help='side of the masks compared; 0 for each photo as it is')
+    parser.add_argument('--json', action='store_true', help='print one object: score, score_50, score_75, classes')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Score and print."""
+    args = parse_args(argv)
+    with one_line_errors('score_dump'):
+        from fashion_mmdet.evaluation.offline import score_dump
+        from fashion_mmdet.evaluation.postprocess import Postprocess
+        from fashion_mmdet.evaluation.scoring import format_scores
+        size = (args.size, args.size) if args.size > 0 else None
+        options = Postprocess.from_config(parse_options(args.options))
+        scores, audit = score_dump(args.dump, args.truth, options, size, args.average, args.match)
+    if audit:
+        print(f'score_dump: the audit of {args.truth} found\n{audit}', file=sys.stderr)
+    print(json.dumps(asdict(scores)) if args.json else format_scores(scores))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
