@@ -74,7 +74,7 @@ class ClassBalancedSampler(Sampler):
         dataset: with `get_cat_ids(index)`.
         rule: 'repeat_factor' (LVIS, by class frequency) or 'sensitivity' (target classes `factor` times as often).
         threshold: of `repeat_factors`.
-        targets: labels, or the path of a sensitivity file, JSON with a list `targets`; for 'sensitivity'.
+        targets: category ids, or the path of the file that tools/sensitivity.py saves; for 'sensitivity'.
         factor: how many times as often a target's images come; for 'sensitivity'.
         num_images: length of an epoch over all processes; None for the number of images ('sensitivity') or the sum of
             the factors ('repeat_factor').
@@ -99,7 +99,7 @@ class ClassBalancedSampler(Sampler):
         if rule == 'repeat_factor':
             expected = repeat_factors(labels, threshold)
         else:
-            weights = target_weights(labels, read_targets(targets), factor)
+            weights = target_weights(labels, to_labels(read_targets(targets), dataset), factor)
             expected = weights * (len(labels) / weights.sum())
         if num_images is not None:
             expected = expected * (num_images / expected.sum())
@@ -124,10 +124,16 @@ class ClassBalancedSampler(Sampler):
 
 
 def read_targets(targets: Sequence[int] | str | os.PathLike) -> list[int]:
-    """Take target labels as they are, or from the file that tools/sensitivity.py writes."""
+    """Take target category ids as they are, or from the file that tools/sensitivity.py writes."""
     if isinstance(targets, (str, os.PathLike)):
         return list(json.loads(Path(targets).read_text())['targets'])
     return list(targets)
+
+
+def to_labels(categories: Sequence[int], dataset) -> list[int]:
+    """Turn category ids into a data set's labels; a data set without `category_ids` labels by id."""
+    ids = getattr(dataset, 'category_ids', None)
+    return list(categories) if ids is None else [ids.index(category) for category in categories if category in ids]
 
 
 def describe_shift(image_labels: Sequence[Sequence[int]], expected: np.ndarray, names: Sequence[str]) -> str:

@@ -1,0 +1,52 @@
+"""Find the classes that a model misses, what it calls them instead, and which to resample.
+
+    python tools/sensitivity.py work_dirs/maskrcnn_r50_aug/val.parquet
+    python tools/sensitivity.py DUMP.parquet --truth data/ccp/train.csv --top 5 --out work_dirs/sensitivity.json
+
+The targets are the deck's set, "most occurring but least sensitive": among the more frequent half of the classes, the
+--top with the lowest sensitivity. ClassBalancedSampler takes the file as its `targets`.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.options import parse_options
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('dump', help='Parquet file that tools/test.py wrote')
+    parser.add_argument('--truth', metavar='CSV', help='default: train.csv of FASHION_DATA')
+    parser.add_argument('--top', type=int, default=5, help='how many targets to pick (default %(default)s)')
+    parser.add_argument('--out', metavar='JSON', help='where to save targets and classes')
+    parser.add_argument('--options', nargs='+', default=[], metavar='KEY=VALUE', help='of the postprocessing')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Count, print, save."""
+    args = parse_args(argv)
+    with one_line_errors('sensitivity'):
+        from fashion_mmdet.analysis.sensitivity import format_tallies, pick_targets, tally
+        from fashion_mmdet.classes import CATEGORIES
+        from fashion_mmdet.evaluation.postprocess import Postprocess
+        from fashion_mmdet.files import write_text
+        truth = args.truth or Path(os.environ.get('FASHION_DATA', 'data/imaterialist')) / 'train.csv'
+        rows = tally(args.dump, truth, Postprocess.from_config(parse_options(args.options)))
+        targets = pick_targets(rows, args.top)
+        print(format_tallies(rows))
+        print('most occurring but least sensitive: '
+              + '; '.join(f'{category} {CATEGORIES[category]}' for category in targets))
+        if args.out:
+            write_text(args.out, json.dumps(dict(targets=targets, classes=[row.to_dict() for row in rows]), indent=1))
+            print(f'saved: {args.out}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
