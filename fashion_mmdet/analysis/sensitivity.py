@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.datasets.records import read_records
 from fashion_mmdet.evaluation.dump import read_dump
-from fashion_mmdet.evaluation.matching import match_greedily
+from fashion_mmdet.evaluation.matching import mask_ious, match_greedily
 from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
@@ -114,8 +113,7 @@ def tally(dump: str | os.PathLike, truth: str | os.PathLike, options: Postproces
 
 def count_errors(truth: Truth, prediction: Prediction, tallies: list[ClassTally]) -> None:
     """Add one image to the tallies: hits within a class first, then what is left across classes."""
-    ious = coco_mask.iou(prediction.masks, truth.masks, [0] * len(truth.masks)) \
-        if truth.masks and prediction.masks else np.zeros((len(prediction.masks), len(truth.masks)))
+    ious = mask_ious(prediction.masks, truth.masks)
     same = prediction.categories[:, None] == truth.categories[None, :]
     hit_of = match_greedily(np.where(same, ious, 0.0), IOU)[0]  # (P,) true object or -1
     found = set(hit_of[hit_of >= 0].tolist())
@@ -147,8 +145,7 @@ def match_by_class(truth: Truth, prediction: Prediction) -> Iterator[tuple[int, 
     for category in np.unique(prediction.categories).tolist():
         predicted = np.flatnonzero(prediction.categories == category)
         true = np.flatnonzero(truth.categories == category)
-        ious = coco_mask.iou([prediction.masks[index] for index in predicted], [truth.masks[index] for index in true],
-                             [0] * len(true)) if len(true) else np.zeros((len(predicted), 0))
+        ious = mask_ious([prediction.masks[index] for index in predicted], [truth.masks[index] for index in true])
         for index, hit in zip(predicted, match_greedily(ious, IOU)[0] >= 0, strict=True):
             yield category, float(prediction.scores[index]), bool(hit)
 

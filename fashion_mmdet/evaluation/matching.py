@@ -1,5 +1,6 @@
 """Matching predictions to true objects: arrays in, counts out. No torch, no files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,7 +92,7 @@ def count_image(truth: Truth, prediction: Prediction, match: str = 'category',
     for key in dict.fromkeys([*true_keys, *predicted_keys]):
         true = [index for index, other in enumerate(true_keys) if other == key]
         predicted = [index for index, other in enumerate(predicted_keys) if other == key]
-        ious = _mask_ious([prediction.masks[index] for index in predicted], [truth.masks[index] for index in true])
+        ious = mask_ious([prediction.masks[index] for index in predicted], [truth.masks[index] for index in true])
         matched = match_greedily(ious, thresholds)
         hits = np.flatnonzero(matched[0] >= 0)
         categories.append(int(key.split('_')[0]))
@@ -113,7 +114,8 @@ def _keys(objects: Truth | Prediction, match: str) -> list[str]:
     raise ValueError(f'match={match!r}: one of {", ".join(MATCHES)}')
 
 
-def _mask_ious(predicted: list[dict], true: list[dict]) -> np.ndarray:
+def mask_ious(predicted: Sequence[dict], true: Sequence[dict]) -> np.ndarray:
+    """Compare masks; (P, G) float in [0, 1], of COCO RLE of one size, also where either side is empty."""
     if not predicted or not true:
         return np.zeros((len(predicted), len(true)))
-    return coco_mask.iou(predicted, true, [0] * len(true))
+    return coco_mask.iou(list(predicted), list(true), [0] * len(true))

@@ -13,22 +13,13 @@ from pycocotools import mask as coco_mask
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.evaluation.matching import MATCHES, count_image
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
-from fashion_mmdet.evaluation.predictions import Truth, raw_from_sample, truth_from_sample
+from fashion_mmdet.evaluation.predictions import raw_from_sample, resize_truth, truth_from_sample
 from fashion_mmdet.evaluation.scoring import AVERAGES, format_classes, summarize
-from fashion_mmdet.rle import resize_coco
 
 
 def category_ids(dataset_meta: dict) -> tuple[int, ...]:
     """Find the category id of each label of a data set, by name."""
     return tuple(CATEGORIES.index(name) for name in dataset_meta['classes'])
-
-
-def resize_truth(truth: Truth, size: tuple[int, int] | None) -> Truth:
-    """Bring true masks to the size of the comparison, as `cv2.resize(INTER_NEAREST)` would."""
-    if size is None:
-        return truth
-    return Truth(truth.image_id, size, truth.categories, [resize_coco(mask, size) for mask in truth.masks],
-                 truth.attributes)
 
 
 @METRICS.register_module()

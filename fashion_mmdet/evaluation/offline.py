@@ -9,20 +9,18 @@ from fashion_mmdet.datasets.records import Record, read_records
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.matching import ImageCounts, count_image
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
-from fashion_mmdet.evaluation.predictions import Prediction, Truth
+from fashion_mmdet.evaluation.predictions import Prediction, Truth, resize_truth
 from fashion_mmdet.evaluation.scoring import Scores, summarize
 from fashion_mmdet.evaluation.submission import read_predictions
-from fashion_mmdet.rle import resize_coco
 
 
 def truth_from_record(record: Record, size: tuple[int, int] | None = None) -> Truth:
     """Take an annotated image's objects, scaled as `cv2.resize(INTER_NEAREST)` would; None keeps the photo's size."""
-    size = size or (record.height, record.width)
-    return Truth(
-        image_id=record.image_id, size=size,
+    return resize_truth(Truth(
+        image_id=record.image_id, size=(record.height, record.width),
         categories=np.array([instance.category for instance in record.instances], np.int64),
-        masks=[resize_coco(instance.mask, size) for instance in record.instances],
-        attributes=[instance.attributes for instance in record.instances])
+        masks=[instance.mask for instance in record.instances],
+        attributes=[instance.attributes for instance in record.instances]), size)
 
 
 def score_submission(submission: str | os.PathLike, truth: str | os.PathLike, size: tuple[int, int] = (512, 512),

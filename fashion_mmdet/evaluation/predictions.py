@@ -1,8 +1,10 @@
 """What travels between the model and its uses: raw predictions in, final masks out. No torch."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+
+from fashion_mmdet.rle import resize_coco
 
 
 @dataclass(slots=True)
@@ -103,3 +105,10 @@ def truth_from_sample(sample: dict, category_ids: tuple[int, ...]) -> Truth:
         if instances else np.zeros(0, np.int64),
         masks=[instance['mask'] for instance in instances],
         attributes=[tuple(instance.get('attributes', ())) for instance in instances])
+
+
+def resize_truth(truth: Truth, size: tuple[int, int] | None) -> Truth:
+    """Bring true masks to the size of the comparison, as `cv2.resize(INTER_NEAREST)` would; None leaves them."""
+    if size is None:
+        return truth
+    return replace(truth, size=size, masks=[resize_coco(mask, size) for mask in truth.masks])

@@ -10,10 +10,10 @@ from rich.progress import track
 
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.matching import count_image
-from fashion_mmdet.evaluation.metrics import category_ids, resize_truth
+from fashion_mmdet.evaluation.metrics import category_ids
 from fashion_mmdet.evaluation.overlay import save_picture, side_by_side
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
-from fashion_mmdet.evaluation.predictions import Prediction, truth_from_sample
+from fashion_mmdet.evaluation.predictions import Prediction, resize_truth, truth_from_sample
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE, write_submission
 
