@@ -402,3 +402,15 @@ def test_the_raw_prediction_stays_as_it_was():
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Postprocess(**options)
+
+
+def test_no_garment_has_two_names_where_cross_class_iou_forbids_it():
+    """A coat (0.9) and a jacket (0.8) on the same 6 columns: IoU 1. A sleeve (0.7) on two of them: IoU 2/6.
+
+    Above 0.5 the jacket goes, the sleeve stays; without the option all three do.
+    """
+    boxes = np.array([[0, 0, 6, 10], [0, 0, 6, 10], [0, 0, 2, 10]], np.float32)
+    raw = RawPrediction('a', 10, 10, np.array([9, 4, 31]), np.array([0.9, 0.8, 0.7], np.float32), boxes,
+                        np.ones((3, 28, 28), np.float16))
+    assert postprocess(raw, Postprocess(cross_class_iou=0.5)).categories.tolist() == [9, 31]
+    assert postprocess(raw, Postprocess()).categories.tolist() == [9, 4, 31]

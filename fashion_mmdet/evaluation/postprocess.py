@@ -24,6 +24,8 @@ class Postprocess:
     Attributes:
         score_thr: detections below go; one number, or a mapping from category id with 'default' for the rest.
         nms_iou: of two masks of a class whose IoU is larger, the lower-scored goes; None for no NMS.
+        cross_class_iou: the same over all classes, so that no garment has two names; None allows it. Parts lie on
+            garments (a sleeve on its coat) with an IoU far below 0.5.
         mask_thr: a pixel is in from this probability on.
         overlap: a pixel claimed twice stays with the higher score: within a 'class' (the competition's rule), over
             'all' classes, or 'none': masks stay as they are.
@@ -37,6 +39,7 @@ class Postprocess:
 
     score_thr: float | Mapping[int | str, float] = 0.5
     nms_iou: float | None = 0.3
+    cross_class_iou: float | None = None
     mask_thr: float = 0.5
     overlap: str = 'class'
     min_area: int = 1
@@ -46,7 +49,7 @@ class Postprocess:
     def __post_init__(self) -> None:
         if self.overlap not in OVERLAPS:
             raise ValueError(f'overlap={self.overlap!r}: one of {", ".join(OVERLAPS)}')
-        for name in ('mask_thr', 'nms_iou'):
+        for name in ('mask_thr', 'nms_iou', 'cross_class_iou'):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f'{name}={value}: must lie between 0 and 1')
@@ -107,6 +110,8 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     kept = np.array([mask[0].size > 0 for mask in masks], dtype=bool)
     if options.nms_iou is not None:
         kept = suppress_duplicates(masks, categories, kept, (height, width), options.nms_iou)
+    if options.cross_class_iou is not None:
+        kept = suppress_duplicates(masks, np.zeros_like(categories), kept, (height, width), options.cross_class_iou)
     if options.overlap != 'none':
         groups = categories if options.overlap == 'class' else np.zeros_like(categories)
         masks = suppress_overlap(masks, groups, kept)
@@ -156,13 +161,13 @@ def _bilinear_weights(start: int, stop: int, low: float, high: float, cells: int
     return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(cells))).astype(np.float32)
 
 
-def suppress_duplicates(masks: list[rle.Runs], categories: np.ndarray, kept: np.ndarray, size: tuple[int, int],
+def suppress_duplicates(masks: list[rle.Runs], groups: np.ndarray, kept: np.ndarray, size: tuple[int, int],
                         max_iou: float) -> np.ndarray:
-    """Non-maximum suppression by mask IoU within each class.
+    """Non-maximum suppression by mask IoU within each group.
 
     Args:
         masks: N, by descending score.
-        categories: (N,).
+        groups: (N,) int; masks of different groups do not meet.
         kept: (N,) bool, which masks take part.
         size: height and width of the masks.
         max_iou: a mask that overlaps a better one more than this goes.
@@ -171,8 +176,8 @@ def suppress_duplicates(masks: list[rle.Runs], categories: np.ndarray, kept: np.
         (N,) bool, which masks stay.
     """
     kept = kept.copy()
-    for category in np.unique(categories[kept]):
-        members = np.flatnonzero(kept & (categories == category))
+    for group in np.unique(groups[kept]):
+        members = np.flatnonzero(kept & (groups == group))
         if len(members) < 2:
             continue
         encoded = [rle.runs_to_coco(masks[index], *size) for index in members]
