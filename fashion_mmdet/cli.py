@@ -43,6 +43,7 @@ def _log_traceback() -> None:
     for handler in logging_module.MMLogger.get_current_instance().handlers:
         if isinstance(handler, logging.FileHandler):
             handler.stream.write(traceback.format_exc())
+            handler.flush()
 
 
 def describe(error: Exception) -> str:

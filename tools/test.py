@@ -4,11 +4,12 @@
     python tools/test.py CONFIG CHECKPOINT --submission submission.csv  predict the test photos, write the CSV
     python tools/test.py CONFIG CHECKPOINT --show-dir pictures          true and predicted side by side
 
-The raw predictions go to work_dirs/<config>/<split>.parquet, or where --dump says; submission and pictures are made
-from that file with the config's `postprocess`.
+The raw predictions go to work_dirs/<config>/<split>.parquet, or where --dump says, the scores of val beside them as
+JSON; submission and pictures are made from that file with the config's `postprocess`.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.experiments import running
         from fashion_mmdet.experiments.weights import check_fit
+        from fashion_mmdet.files import write_text
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
         dump = args.dump or str(Path(cfg.work_dir) / f'{args.split}.parquet')
         options = Postprocess.from_config(cfg.get('postprocess'))
@@ -55,10 +57,14 @@ def main(argv: list[str] | None = None) -> int:
         running.start_processes(cfg, args.launcher)
         runner = Runner.from_cfg(cfg)
         check_fit(args.checkpoint, runner.model)
-        runner.test()
+        metrics = runner.test()
         if not dist.is_main_process():
             return 0
         print(f'raw predictions: {dump}')
+        if args.split == 'val':
+            scores = Path(dump).with_suffix('.json')
+            write_text(scores, json.dumps(metrics, indent=1))
+            print(f'scores: {scores}')
         dataset = runner.test_dataloader.dataset
         if args.submission:
             masks = reporting.submit(dump, args.submission, options, running.submission_images(cfg))
