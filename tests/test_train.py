@@ -225,3 +225,16 @@ def best_hook(folder: Path):
     hook.out_dir = str(folder)
     hook.last_ckpt = None
     return hook, make
+
+
+def test_a_config_line_resamples_the_training(tiny_config: Path, tmp_path: Path):
+    """Six images of the repeat-factor rule at a threshold that repeats none: an epoch is each image once."""
+    config = tmp_path / 'resampled.py'
+    config.write_text(f"""
+_base_ = '{tiny_config}'
+train_dataloader = dict(sampler=dict(_delete_=True, type='ClassBalancedSampler', threshold=0.0001))
+train_cfg = dict(max_epochs=1)
+""")
+    assert train.main([str(config), '--work-dir', str(tmp_path / 'run')]) == 0
+    images = [image for line in batches(tmp_path / 'run') for image in line.split()[3].split(',')]
+    assert len(images) == len(set(images)) == 6
