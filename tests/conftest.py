@@ -12,6 +12,13 @@ torch.set_num_threads(1)  # the tensors are tiny, and so times and sums do not d
 
 ROOT = Path(__file__).resolve().parents[1]
 
+
+def find_ccp() -> Path:
+    """Find the Clothing Co-Parsing folder: FASHION_CCP, or data/ccp in a folder beside the repository."""
+    beside = [path for path in sorted(ROOT.parent.glob('*/data/ccp')) if (path / 'label_list.mat').is_file()]
+    return Path(os.environ.get('FASHION_CCP') or (beside[0] if beside else ROOT / 'CCP'))
+
+
 # The demo's model on a handful of drawn people, two short epochs, in this process.
 TINY_CONFIG = """
 _base_ = '{root}/configs/fashion/quickstart.py'

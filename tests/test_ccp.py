@@ -1,7 +1,6 @@
 """CCP label maps become the competition's rows."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -17,10 +16,11 @@ from scipy.io import savemat
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES
 from fashion_mmdet.datasets import ccp
 from fashion_mmdet.rle import kaggle_to_runs, runs_to_mask
+from tests.conftest import find_ccp
 
 ROOT = Path(__file__).parents[1]
 TOOL = ROOT / 'tools' / 'convert_ccp.py'
-REAL = Path(os.environ.get('FASHION_CCP', ROOT / '../shared/data/ccp'))
+REAL = find_ccp()
 needs_ccp = pytest.mark.skipif(not REAL.is_dir(), reason=f'no CCP folder at {REAL} (FASHION_CCP)')
 
 NAMES = ['null', 'shoes', 'boots', 't-shirt', 'skin', 'glasses']

@@ -1,6 +1,5 @@
 """timm models as backbones: shapes, packaged weights and what they know, what is frozen."""
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,9 +15,10 @@ from torch import Tensor, nn
 
 from fashion_mmdet.models import TimmBackbone, timm_backbone
 from fashion_mmdet.models.timm_backbone import load_pypi_weights
+from tests.conftest import find_ccp
 
 ROOT = Path(__file__).parents[1]
-PHOTOS = Path(os.environ.get('FASHION_CCP', ROOT / '../shared/data/ccp')) / 'photos'
+PHOTOS = find_ccp() / 'photos'
 needs_photos = pytest.mark.skipif(not PHOTOS.is_dir(), reason=f'no CCP photos at {PHOTOS} (FASHION_CCP)')
 
 LITE0 = 'tf_efficientnet_lite0'
