@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 from fashion_mmdet.classes import CATEGORIES, PALETTE
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.images import find_problem, read_size
-from fashion_mmdet.datasets.records import SUBMISSION_COLUMNS, Record, read_records, read_table
+from fashion_mmdet.datasets.records import Record, read_image_ids, read_records
 from fashion_mmdet.datasets.split import stratified_split
 
 SPLITS = ('train', 'val', 'all', 'test')
@@ -108,10 +108,8 @@ class IMaterialistDataset(BaseDetDataset):
         return problem is None
 
     def _list_test_images(self) -> list[dict]:
-        ids = dict.fromkeys(image for chunk in read_table(self.ann_file, SUBMISSION_COLUMNS)
-                            for image in chunk['ImageId'])
         images = []
-        for image_id in ids:
+        for image_id in read_image_ids(self.ann_file):
             path = self._image_path(image_id)
             problem = find_problem(path)
             if problem:

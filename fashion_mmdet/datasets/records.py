@@ -71,6 +71,12 @@ def _check_columns(path: str | os.PathLike, found: list[str], wanted: tuple[str,
                          f'expected {",".join(wanted)}')
 
 
+def read_image_ids(path: str | os.PathLike) -> list[str]:
+    """List the images of a sample submission in order, each once."""
+    return list(dict.fromkeys(image_id for chunk in read_table(path, SUBMISSION_COLUMNS)
+                              for image_id in chunk['ImageId']))
+
+
 def read_records(path: str | os.PathLike) -> tuple[list[Record], Audit]:
     """Read a train.csv and check every row that needs no image file.
 

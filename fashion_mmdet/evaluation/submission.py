@@ -9,7 +9,7 @@ import numpy as np
 
 from fashion_mmdet import rle
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, format_class_id, parse_class_id
-from fashion_mmdet.datasets.records import SUBMISSION_COLUMNS, read_table
+from fashion_mmdet.datasets.records import SUBMISSION_COLUMNS, read_image_ids, read_table
 from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.files import atomic_path
 
@@ -61,12 +61,6 @@ def write_submission(path: str | os.PathLike, predictions: Iterable[Prediction],
                 masks += 1
         writer.writerows((image_id, '', EMPTY_CLASS_ID) for image_id in rest)
     return masks
-
-
-def read_image_ids(path: str | os.PathLike) -> list[str]:
-    """List the images of a sample submission in order, each once."""
-    return list(dict.fromkeys(image_id for chunk in read_table(path, SUBMISSION_COLUMNS)
-                              for image_id in chunk['ImageId']))
 
 
 def read_submission(path: str | os.PathLike, size: tuple[int, int] = SIZE) -> Iterator[Row | str]:

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
 
-from fashion_mmdet.evaluation.submission import read_image_ids
+from fashion_mmdet.datasets.records import read_image_ids
 from fashion_mmdet.experiments.weights import drop_pretrained, read_checkpoint
 from fashion_mmdet.files import write_bytes, write_text
 

@@ -67,11 +67,10 @@ def find_weights(source: str) -> str | None:
 
     Raises:
         FileNotFoundError: `source` is a path and nothing is there.
+        ValueError: what is there is no checkpoint.
     """
     url = _to_url(source)
     if url is None:
-        if not Path(source).is_file():
-            raise FileNotFoundError(f'{source}: no such checkpoint')
         read_checkpoint(source)
         return None
     import torch
