@@ -168,6 +168,11 @@ def _palette(size: int) -> tuple[tuple[int, int, int], ...]:
 PALETTE = _palette(NUM_CATEGORIES)
 
 
+def short_name(category: int) -> str:
+    """Give the first of a category's names: 'shirt' for 'shirt, blouse'."""
+    return CATEGORIES[category].split(',')[0]
+
+
 def parse_class_id(text: str) -> tuple[int, tuple[int, ...]]:
     """Split a ClassId such as `10_3_20_34` into its category and its attributes, ascending.
 

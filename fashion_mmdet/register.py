@@ -2,6 +2,7 @@
 
 import fashion_mmdet.datasets.imaterialist
 import fashion_mmdet.datasets.sampler
+import fashion_mmdet.datasets.transforms
 import fashion_mmdet.evaluation.dump_metric
 import fashion_mmdet.evaluation.metrics
 import fashion_mmdet.experiments.checkpoint_hook

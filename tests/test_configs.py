@@ -1,31 +1,73 @@
 """Every shipped config loads, builds, learns from a toy batch and predicts."""
 
+from functools import reduce
 from pathlib import Path
 
 import pytest
 import torch
 from mmdet.registry import MODELS
 from mmdet.testing import demo_mm_inputs
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
 
 from fashion_mmdet.cli import load_config
+from fashion_mmdet.experiments.diff import MISSING, diff_configs
+from fashion_mmdet.experiments.diff import load_config as read
 from fashion_mmdet.experiments.weights import drop_pretrained
+from fashion_mmdet.files import write_text
+from fashion_mmdet.options import parse_options
 from tests.conftest import ROOT
 
 CONFIGS = sorted((ROOT / 'configs' / 'fashion').rglob('*.py'))
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
-def test_a_shipped_config_trains_and_predicts_at_toy_size(path: Path):
-    """Finite losses, a gradient for the RoI head, raw masks from the test step."""
+def test_a_shipped_config_builds_data_model_and_optimizer_learns_and_predicts(
+        path: Path, sample_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """All three loaders on drawn photos; a step at toy size; one test for all, since building R50 takes seconds."""
+    monkeypatch.setenv('FASHION_DATA', str(sample_root))
+    monkeypatch.chdir(tmp_path)
     cfg = load_config(str(path))
     init_default_scope(cfg.default_scope)
+    assert_loaders(cfg)
     drop_pretrained(cfg.model)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     model.init_weights()
-    batch = demo_mm_inputs(2, [[3, 64, 96], [3, 96, 64]], num_items=[2, 1], num_classes=46, with_mask=True)
+    assert_optimizer(cfg, model)
+    assert_step_and_prediction(cfg, model)
 
+
+def assert_loaders(cfg: Config) -> None:
+    """Train and val share the 12 photos of the sample; only train has boxes and masks."""
+    targets = cfg.train_dataloader.sampler.get('targets')
+    if targets:
+        write_text(targets, '{"targets": [0, 23]}')
+    train, val, test = (Runner.build_dataloader(cfg[f'{name}_dataloader'], seed=0) for name in ('train', 'val', 'test'))
+    assert len(train.dataset) + len(val.dataset) == 12
+    assert len(val.dataset) > 0
+    assert len(test.dataset) == 4
+    sample = train.dataset[next(iter(train.sampler))]
+    assert sample['inputs'].shape[0] == 3
+    assert 'masks' in sample['data_samples'].gt_instances
+    assert len(val.dataset[0]['data_samples'].gt_instances) == 0
+
+
+def assert_optimizer(cfg: Config, model: torch.nn.Module) -> None:
+    """Every parameter that learns is in the optimizer; a frozen backbone learns nothing."""
+    optimizer = build_optim_wrapper(model, cfg.optim_wrapper).optimizer
+    optimized = {id(parameter) for group in optimizer.param_groups for parameter in group['params']}
+    assert {id(parameter) for parameter in model.parameters() if parameter.requires_grad} <= optimized
+    assert type(optimizer).__name__ == cfg.optim_wrapper.optimizer.type
+    frozen = cfg.model.backbone.frozen_stages >= (4 if cfg.model.backbone.type == 'ResNet' else 5)
+    assert frozen == (not any(parameter.requires_grad for parameter in model.backbone.parameters()))
+
+
+def assert_step_and_prediction(cfg: Config, model: torch.nn.Module) -> None:
+    """Finite losses, a gradient for the RoI head, raw masks from the test step."""
+    batch = demo_mm_inputs(2, [[3, 64, 96], [3, 96, 64]], num_items=[2, 1], num_classes=46, with_mask=True)
     losses, _ = model.parse_losses(model(**model.data_preprocessor(batch, True), mode='loss'))
     losses.backward()
     assert torch.isfinite(losses)
@@ -50,6 +92,108 @@ def test_a_shipped_config_declares_what_the_tools_rely_on(path: Path):
     assert (train.split, val.split) == ('train', 'val') or train.split == 'all'
     assert (train.seed, train.val_fraction) == (val.seed, val.val_fraction)
     assert path.read_text().startswith('"""'), 'a header says what it changes and why'
+
+
+R50, CPU = 'configs/fashion/maskrcnn_r50_{}.py', 'configs/fashion/cpu/maskrcnn_lite0_{}.py'
+PIPELINE = 'train_dataloader.dataset.pipeline'
+COCO = 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_{0}_fpn_2x_coco/mask_rcnn_{0}_fpn_2x_coco_'
+SCHEDULE = 'param_scheduler.MultiStepLR'
+# What each rung changes against the one that it stands on, and nothing else: key -> value there.
+RUNGS = {
+    'heads': ('configs/fashion/maskrcnn_r101_baseline.py', {
+        'model.backbone.depth': 50, 'model.backbone.frozen_stages': 4,
+        'train_dataloader.dataset.num_images': 5000,
+        'coco_weights': COCO.format('r50') + 'bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth',
+        'load_from': COCO.format('r50') + 'bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth',
+        'deck_score': 0.044}),
+    'all': (R50.format('heads'), {
+        'model.backbone.frozen_stages': -1, 'load_from': 'work_dirs/maskrcnn_r50_heads/epoch_10.pth',
+        f'{SCHEDULE}.type': 'MultiStepLR', f'{SCHEDULE}.by_epoch': True, f'{SCHEDULE}.milestones': [10],
+        f'{SCHEDULE}.gamma': 0.1, 'train_cfg.max_epochs': 20, 'deck_score': 0.063}),
+    'aug': (R50.format('all'), {
+        f'{PIPELINE}.resize.type': 'RandomResize', f'{PIPELINE}.resize.ratio_range': [0.8, 1.25],
+        f'{PIPELINE}.rotate.type': 'Rotate', f'{PIPELINE}.rotate.prob': 0.5, f'{PIPELINE}.rotate.max_mag': 10.0,
+        f'{PIPELINE}.crop.type': 'RandomCrop', f'{PIPELINE}.crop.crop_type': 'relative_range',
+        f'{PIPELINE}.crop.crop_size': [0.7, 0.7], f'{PIPELINE}.crop.recompute_bbox': True,
+        f'{PIPELINE}.crop.allow_negative_crop': False,
+        f'{PIPELINE}.filter.type': 'FilterAnnotations', f'{PIPELINE}.filter.min_gt_bbox_wh': [1, 1],
+        f'{PIPELINE}.filter.min_gt_mask_area': 4, f'{PIPELINE}.filter.by_mask': True,
+        f'{PIPELINE}.color.type': 'PhotoMetricDistortion',
+        f'{PIPELINE}.blur.type': 'RandomBlur', f'{PIPELINE}.blur.prob': 0.2, f'{PIPELINE}.blur.sigma': [0.5, 1.5],
+        'deck_score': None}),
+    'ident': (R50.format('aug'), {
+        'model.rpn_head.loss_cls.loss_weight': 10.0, 'model.rpn_head.loss_bbox.loss_weight': 0.8,
+        'model.roi_head.bbox_head.loss_cls.loss_weight': 6.0, 'model.roi_head.bbox_head.loss_bbox.loss_weight': 6.0,
+        'model.roi_head.mask_head.loss_mask.loss_weight': 6.0,
+        'optim_wrapper.optimizer.lr': 1e-4, f'{SCHEDULE}.gamma': 0.5, 'deck_score': 0.078}),
+    'lossw': (R50.format('ident'), {
+        'model.rpn_head.loss_cls.loss_weight': 1.0, 'train_dataloader.dataset.num_images': 10000,
+        'optim_wrapper.optimizer.lr': 5e-5, f'{SCHEDULE}.gamma': 0.6, 'model.test_cfg.rcnn.max_per_img': 50,
+        'deck_score': 0.081}),
+    'resampled': (R50.format('lossw'), {
+        'train_dataloader.sampler.type': 'ClassBalancedSampler', 'train_dataloader.sampler.shuffle': MISSING,
+        'train_dataloader.sampler.rule': 'sensitivity', 'train_dataloader.sampler.factor': 3.0,
+        'train_dataloader.sampler.num_images': 3000,
+        'train_dataloader.sampler.targets': 'work_dirs/maskrcnn_r50_lossw/sensitivity.json',
+        'optim_wrapper.optimizer.lr': 1e-4, f'{SCHEDULE}.milestones': [5], f'{SCHEDULE}.gamma': 0.5,
+        'train_cfg.max_epochs': 10, 'deck_score': 0.082}),
+    'full': (R50.format('lossw'), {'train_dataloader.dataset.num_images': None, 'deck_score': None}),
+    'smooth': (R50.format('full'), {
+        f'{PIPELINE}.resize.resize_type': 'SmoothResize',
+        'val_dataloader.dataset.pipeline.resize.type': 'SmoothResize',
+        'test_dataloader.dataset.pipeline.resize.type': 'SmoothResize'}),
+}
+
+
+@pytest.mark.parametrize('rung', RUNGS)
+def test_a_rung_changes_what_the_ladder_says_and_nothing_else(rung: str):
+    parent, expected = RUNGS[rung]
+    rows = diff_configs([read(ROOT / parent), read(ROOT / R50.format(rung))])
+    assert {key: after for key, (_, after) in rows} == expected
+
+
+# The CPU's equal budget replaces rates and epochs; what else a rung changes it changes there too, in CPU terms.
+BUDGET = ('optim_wrapper', 'param_scheduler', 'train_cfg', 'coco_weights')
+CPU_TERMS = {
+    'heads': {'model.backbone.depth': MISSING, 'model.backbone.frozen_stages': 5,
+              'train_dataloader.dataset.num_images': 160, 'load_from': MISSING},
+    # The first two levels stay frozen on a CPU.
+    'all': {'model.backbone.frozen_stages': 2, 'load_from': 'work_dirs/maskrcnn_lite0_heads/iter_100.pth'},
+    'lossw': {'train_dataloader.dataset.num_images': 320},
+    'resampled': {'train_dataloader.sampler.targets': 'work_dirs/maskrcnn_lite0_lossw/sensitivity.json',
+                  'train_dataloader.sampler.num_images': None},
+}
+
+
+@pytest.mark.parametrize('rung', RUNGS)
+def test_a_cpu_rung_changes_what_its_r50_twin_changes(rung: str):
+    parent, expected = RUNGS[rung]
+    expected = {key: value for key, value in expected.items() if not key.startswith(BUDGET)} | CPU_TERMS.get(rung, {})
+    expected = {key: value for key, value in expected.items()
+                if value is not MISSING or key == 'train_dataloader.sampler.shuffle'}
+    below = CPU.format(Path(parent).stem.rpartition('_')[2])
+    rows = diff_configs([read(ROOT / below), read(ROOT / CPU.format(rung))])
+    assert {key: after for key, (_, after) in rows if not key.startswith(BUDGET)} == expected
+
+
+def test_every_rung_has_its_twin_on_the_cpu():
+    names = [path.stem.rpartition('_')[2] for path in CONFIGS if path.parent.name == 'cpu']
+    assert names == sorted(['baseline', *RUNGS])
+
+
+def test_the_baseline_is_r101_with_all_five_losses_weighing_one():
+    cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r101_baseline.py'))
+    head = cfg.model.roi_head
+    weights = [cfg.model.rpn_head.loss_cls, cfg.model.rpn_head.loss_bbox, head.bbox_head.loss_cls,
+               head.bbox_head.loss_bbox, head.mask_head.loss_mask]
+    assert [loss.loss_weight for loss in weights] == [1.0] * 5
+    assert cfg.model.backbone.depth == 101
+
+
+def test_the_heads_rung_trains_as_matterport_does():
+    cfg = load_config(str(ROOT / R50.format('heads')))
+    assert cfg.optim_wrapper.optimizer == dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=1e-4)
+    assert cfg.train_cfg.max_epochs == 10
 
 
 def test_lossw_declares_the_decks_weights_and_schedule():
@@ -95,6 +239,38 @@ def test_a_schedule_that_ended_with_the_training_still_does():
     assert warm_up.end == 100
 
 
+def test_a_rung_by_iterations_stretches_its_cosine_and_keeps_its_warm_up():
+    """Warm-up to iteration 25, cosine from 25 to 100; of 200 iterations the cosine takes 200 - 25 = 175."""
+    cfg = load_config(str(ROOT / CPU.format('all')), {'train_cfg.max_iters': 200})
+    warm_up, cosine = cfg.param_scheduler
+    assert (warm_up.begin, warm_up.end) == (0, 25)
+    assert (cosine.begin, cosine.end, cosine.T_max) == (25, 200, 175)
+
+
+def test_epochs_for_a_loop_by_iterations_are_refused():
+    with pytest.raises(ValueError, match=r'train_cfg\.max_epochs: IterBasedTrainLoop takes max_iters'):
+        load_config(str(ROOT / CPU.format('all')), {'train_cfg.max_epochs': 5})
+
+
+def read_knobs() -> list[tuple[str, str, str]]:
+    """Read the rows of configs/README.md's table of knobs: name, first key, first example."""
+    text = (ROOT / 'configs/README.md').read_text().split('## Knobs')[1].split('## ')[0]
+    rows = [line.split('|')[1:-1] for line in text.splitlines() if line.startswith('| ') and '`' in line]
+    return [(name.strip(), key.split('`')[1], example.split('`')[1].strip('"')) for name, key, example in rows]
+
+
+@pytest.mark.parametrize(('name', 'key', 'example'), read_knobs(), ids=lambda value: str(value).replace(' ', '_'))
+def test_a_knob_of_the_readme_is_a_key_of_the_ladder_and_takes_its_example(name: str, key: str, example: str):
+    rung = str(ROOT / R50.format('resampled'))
+    if key != 'optim_wrapper.accumulative_counts':  # the only one that a wrapper has a default for
+        parent, _, last = key.rpartition('.')
+        assert last in reduce(lambda node, part: node[int(part) if part.isdigit() else part], parent.split('.'),
+                              load_config(rung))
+    cfg = load_config(rung, parse_options([f'{key}={example}']))
+    value = reduce(lambda node, part: node[int(part) if part.isdigit() else part], key.split('.'), cfg)
+    assert value == parse_options([f'x={example}'])['x']
+
+
 @pytest.mark.parametrize('options', [{'param_scheduler.9.begin': 1}, {'train_cfg.max_epochs.a': 3}])
 def test_an_option_that_does_not_fit_is_a_value_error(options: dict):
     with pytest.raises(ValueError, match='does not fit'):
@@ -104,8 +280,6 @@ def test_an_option_that_does_not_fit_is_a_value_error(options: dict):
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_a_config_and_its_own_dump_do_not_differ(path: Path, tmp_path: Path):
     """What the tools add to a config they run says nothing of the experiment."""
-    from fashion_mmdet.experiments.diff import diff_configs
-    from fashion_mmdet.experiments.diff import load_config as read
     cfg = load_config(str(path))
     cfg.work_dir, cfg.launcher = str(tmp_path), 'none'
     cfg.dump(tmp_path / path.name)

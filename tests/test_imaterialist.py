@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 from fashion_mmdet.classes import CATEGORIES, PALETTE
 from fashion_mmdet.datasets import imaterialist
-from fashion_mmdet.datasets.imaterialist import IMaterialistDataset
+from fashion_mmdet.datasets.imaterialist import IMaterialistDataset, order_steps
 from fashion_mmdet.rle import mask_to_runs, runs_to_kaggle
 
 IMAGES, HEIGHT, WIDTH = 40, 12, 9
@@ -284,3 +284,19 @@ def test_a_file_that_is_missing_here_does_not_deal_the_other_photos_anew(root):
     gone.unlink()
     for split, images in before.items():
         assert ids(dataset(root, split, val_fraction=0.3)) == [image for image in images if image != gone.name]
+
+
+def test_steps_by_name_go_in_the_data_sets_order_whatever_the_dicts():
+    """A dumped config has its keys sorted: annotations, flip, load, pack."""
+    steps = dict(annotations=dict(type='B'), flip=dict(type='C'), load=dict(type='A'), pack=dict(type='D'))
+    assert [step['type'] for step in order_steps(steps)] == ['A', 'B', 'C', 'D']
+
+
+def test_a_step_that_is_none_is_left_out_and_a_list_is_in_order_already():
+    assert order_steps(dict(pack=dict(type='D'), blur=None, load=dict(type='A'))) == [dict(type='A'), dict(type='D')]
+    assert order_steps((dict(type='D'), dict(type='A'))) == [dict(type='D'), dict(type='A')]
+
+
+def test_a_step_of_another_name_is_refused():
+    with pytest.raises(ValueError, match=r"pipeline step 'mixup': one of load, .*; or give the pipeline as a list"):
+        order_steps(dict(load=dict(type='A'), mixup=dict(type='MixUp')))

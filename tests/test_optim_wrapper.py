@@ -8,7 +8,7 @@ from mmengine.device import get_device
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import Tensor, nn
 
-from fashion_mmdet.models import Bfloat16OptimWrapper
+from fashion_mmdet.models import Bfloat16OptimWrapper, optim_wrapper
 
 DEVICE = get_device()
 
@@ -41,6 +41,12 @@ def step(wrapper: OptimWrapper, model: nn.Module, x: Tensor, factor: float = 1.0
     with wrapper.optim_context(model):
         loss = model(x).float().sum() * factor
     wrapper.update_params(loss)
+
+
+@pytest.fixture(autouse=True)
+def fast_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests hold on a CPU without bfloat16 in hardware too: PyTorch then computes it in software."""
+    monkeypatch.setattr(optim_wrapper, 'has_fast_bfloat16', lambda: True)
 
 
 @pytest.fixture
@@ -170,3 +176,12 @@ def test_training_ends_where_float32_ends_to_bfloat16s_precision():
     """
     assert fit(OptimWrapper) == pytest.approx(3, abs=1e-5)
     assert fit(Bfloat16OptimWrapper) == pytest.approx(3, abs=2.0**-6)
+
+
+@pytest.mark.skipif(DEVICE != 'cpu', reason='a GPU always has it')
+def test_without_bfloat16_in_hardware_the_pass_stays_float32(slope, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(optim_wrapper, 'has_fast_bfloat16', lambda: False)
+    wrapper = wrap(slope)
+    with wrapper.optim_context(slope):
+        slope(column(1.0))
+    assert slope.computed_in == [torch.float32]

@@ -185,7 +185,8 @@ def test_a_new_sample_replaces_the_old_one(tmp_path):
     ],
 )
 def test_nonsense_is_refused_in_one_line(argv, tmp_path, capsys):
-    assert tool.main([str(tmp_path / 'new'), *argv]) == 2
+    with pytest.raises(SystemExit, match=r'^2$'):
+        tool.main([str(tmp_path / 'new'), *argv])
     error = capsys.readouterr().err
     assert re.fullmatch(r'make_sample: [^\n]+\n', error)
     assert argv[1] in error
@@ -198,7 +199,8 @@ def test_a_folder_with_real_photos_is_refused_and_left_alone(name, tmp_path, cap
     path.parent.mkdir(exist_ok=True)
     path.write_text('ImageId,EncodedPixels,Height,Width,ClassId\n0a1b.jpg,1 1,9,9,6\n')
     before = files_of(tmp_path)
-    assert tool.main([str(tmp_path), '--images', '1']) == 2
+    with pytest.raises(SystemExit, match=r'^2$'):
+        tool.main([str(tmp_path), '--images', '1'])
     assert name in capsys.readouterr().err
     assert files_of(tmp_path) == before
 

@@ -1,12 +1,13 @@
 """Resampling: factors by hand, shares counted, ranks, epochs, resume."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from fashion_mmdet.datasets import sampler as module
-from fashion_mmdet.datasets.sampler import ClassBalancedSampler, draw, repeat_factors, target_weights
+from fashion_mmdet.datasets.sampler import ClassBalancedSampler, draw, repeat_factors, target_weights, to_labels
 
 
 class Dataset:
@@ -117,3 +118,11 @@ def test_the_log_says_what_happens_to_the_classes():
 def test_it_is_registered_where_configs_look_for_samplers():
     from mmdet.registry import DATA_SAMPLERS
     assert DATA_SAMPLERS.get('ClassBalancedSampler') is ClassBalancedSampler
+
+
+def test_targets_become_the_labels_of_a_data_set_that_keeps_some_categories():
+    dataset = SimpleNamespace(category_ids=(3, 23, 7))
+    assert to_labels([7, 3], dataset) == [2, 0]
+    assert to_labels([7, 3], SimpleNamespace()) == [7, 3]
+    with pytest.raises(ValueError, match='leaves out category 4'):
+        to_labels([3, 4], dataset)

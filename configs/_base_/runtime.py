@@ -12,8 +12,8 @@ env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'))
-visualizer = dict(
-    type='DetLocalVisualizer', name='visualizer',
+visualizer = dict(  # without a name, so that several runs in one process do not share it
+    type='DetLocalVisualizer',
     vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 randomness = dict(seed=0)

@@ -1,6 +1,6 @@
 """The iMaterialist data set as mmdet sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +16,24 @@ from fashion_mmdet.datasets.records import Record, read_image_ids, read_records
 from fashion_mmdet.datasets.split import stratified_split
 
 SPLITS = ('train', 'val', 'all', 'test')
+
+# mmengine sorts the keys of a config that it dumps: the order of a pipeline by name has to stand here.
+PIPELINE_STEPS = ('load', 'annotations', 'resize', 'rotate', 'crop', 'filter', 'flip', 'color', 'blur', 'pack')
+
+
+def order_steps(pipeline: Sequence[dict] | Mapping[str, dict | None]) -> list[dict]:
+    """Put a pipeline's steps in order; one given as a list is in order already.
+
+    Raises:
+        ValueError: a step's name is not in `PIPELINE_STEPS`.
+    """
+    if not isinstance(pipeline, Mapping):
+        return list(pipeline)
+    unknown = set(pipeline) - set(PIPELINE_STEPS)
+    if unknown:
+        raise ValueError(f'pipeline step {sorted(unknown)[0]!r}: one of {", ".join(PIPELINE_STEPS)}; or give the '
+                         'pipeline as a list')
+    return [pipeline[name] for name in PIPELINE_STEPS if pipeline.get(name)]
 
 
 @DATASETS.register_module()
@@ -33,8 +51,10 @@ class IMaterialistDataset(BaseDetDataset):
         num_images: a random subset of so many images of the split; None for all.
         categories: category ids to keep, in the order of their labels; None for all 46.
         check_images: compare each file's header with the CSV. Reading 45,625 headers takes about a minute.
-        data_root, data_prefix, pipeline, filter_cfg and so on: as in mmdet. `filter_cfg=dict(filter_empty_gt=True)`
-            leaves out training images without an object.
+        pipeline: transforms as a list, or by name, so that a config can replace one step; they then go in the order of
+            `PIPELINE_STEPS`, and one that is None is left out.
+        data_root, data_prefix, filter_cfg and so on: as in mmdet. `filter_cfg=dict(filter_empty_gt=True)` leaves out
+            training images without an object.
 
     Raises:
         ValueError: an unknown option, or a file that is not this CSV.
@@ -45,7 +65,7 @@ class IMaterialistDataset(BaseDetDataset):
 
     def __init__(self, *args, split: str = 'all', val_fraction: float = 0.1, seed: int = 0,
                  num_images: int | None = None, categories: Sequence[int] | None = None, check_images: bool = True,
-                 **kwargs) -> None:
+                 pipeline: Sequence[dict] | Mapping[str, dict | None] = (), **kwargs) -> None:
         if split not in SPLITS:
             raise ValueError(f'split={split!r}: one of {", ".join(SPLITS)}')
         if num_images is not None and num_images < 1:
@@ -61,7 +81,7 @@ class IMaterialistDataset(BaseDetDataset):
                 classes=tuple(CATEGORIES[category] for category in categories),
                 palette=tuple(PALETTE[category] for category in categories),
                 **(kwargs.get('metainfo') or {}))
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, pipeline=order_steps(pipeline), **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Read the CSV, audit it, choose the split.

@@ -37,6 +37,15 @@ class Record:
     instances: list[Instance] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the CSV as the audit left it: category id, attribute ids (ascending), runs of at least one pixel."""
+
+    category: int
+    attributes: tuple[int, ...]
+    runs: rle.Runs
+
+
 def read_table(path: str | os.PathLike, columns: tuple[str, ...], chunk_rows: int = 20_000) -> Iterator[pd.DataFrame]:
     """Read a CSV of the competition in chunks of text columns; the index is the row's number from 0.
 
@@ -99,33 +108,51 @@ def read_records(path: str | os.PathLike) -> tuple[list[Record], Audit]:
 def _read_records(path: str, mtime_ns: int, size: int) -> tuple[list[Record], Audit]:
     audit = Audit()
     records: dict[str, Record] = {}
+    for record, row in read_rows(path, audit):
+        records[record.image_id] = record
+        if row is not None:
+            record.instances.append(Instance(
+                category=row.category,
+                attributes=row.attributes,
+                mask=rle.runs_to_coco(row.runs, record.height, record.width),
+                bbox=rle.bounding_box(row.runs, record.height)))
+    return [record for record in records.values() if record.instances], audit
+
+
+def read_rows(path: str | os.PathLike, audit: Audit) -> Iterator[tuple[Record, Row | None]]:
+    """Read and check a train.csv row by row; one chunk of its text is held at a time, and no mask.
+
+    Args:
+        path: of the CSV.
+        audit: takes the problems, those of whole images after the last row.
+
+    Yields:
+        Every row's image (one object an image, whose instances are the caller's to fill) and what it annotates, None
+        where the audit drops the row. Errors as `read_records`.
+    """
+    records: dict[str, Record] = {}
+    annotated: set[str] = set()
     seen: set[int] = set()
     for chunk in read_table(path, COLUMNS):
         for number, image_id, pixels, height, width, class_id in zip(
                 chunk.index, *(chunk[column] for column in COLUMNS), strict=True):
-            line = number + 2  # the header is line 1
-            where = f'{path}:{line}'
-            record = records.get(image_id)
-            if record is None:
-                record = records[image_id] = Record(
-                    image_id, _read_length(where, 'Height', height), _read_length(where, 'Width', width))
-            elif (_read_length(where, 'Height', height), _read_length(where, 'Width', width)) != (
-                    record.height, record.width):
+            where = f'{path}:{number + 2}'  # the header is line 1
+            size = _read_length(where, 'Height', height), _read_length(where, 'Width', width)
+            record = records.setdefault(image_id, Record(image_id, *size))
+            row = None
+            if size != (record.height, record.width):
                 audit.add('size_conflict', f'{where}: {height}x{width} after {record.height}x{record.width}')
-                continue
-            key = hash((image_id, pixels, class_id))
-            if key in seen:
+            elif (key := hash((image_id, pixels, class_id))) in seen:
                 audit.add('duplicate_row', f'{where}: {image_id} {class_id}')
-                continue
-            seen.add(key)
-            instance = _read_instance(where, pixels, class_id, record, audit)
-            if instance is not None:
-                record.instances.append(instance)
-    kept = [record for record in records.values() if record.instances]
-    for record in records.values():
-        if not record.instances:
-            audit.add('image_without_rows', f'{path}: {record.image_id}')
-    return kept, audit
+            else:
+                seen.add(key)
+                row = _read_row(where, pixels, class_id, record, audit)
+            if row is not None:
+                annotated.add(image_id)
+            yield record, row
+    for image_id in records:
+        if image_id not in annotated:
+            audit.add('image_without_rows', f'{path}: {image_id}')
 
 
 def _read_length(where: str, name: str, text: str) -> int:
@@ -134,7 +161,7 @@ def _read_length(where: str, name: str, text: str) -> int:
     return int(text)
 
 
-def _read_instance(where: str, pixels: str, class_id: str, record: Record, audit: Audit) -> Instance | None:
+def _read_row(where: str, pixels: str, class_id: str, record: Record, audit: Audit) -> Row | None:
     """Check one row; None where the audit drops it."""
     try:
         category, attributes = parse_class_id(class_id)
@@ -146,11 +173,7 @@ def _read_instance(where: str, pixels: str, class_id: str, record: Record, audit
     runs = check_runs(where, pixels, record.height, record.width, audit)
     if runs is None:
         return None
-    return Instance(
-        category=category,
-        attributes=_check_attributes(where, class_id, category, attributes, audit),
-        mask=rle.runs_to_coco(runs, record.height, record.width),
-        bbox=rle.bounding_box(runs, record.height))
+    return Row(category, _check_attributes(where, class_id, category, attributes, audit), runs)
 
 
 def _check_attributes(where: str, class_id: str, category: int, attributes: tuple[int, ...],

@@ -1,17 +1,17 @@
 """Resampling: images of rare or missed classes come more often."""
 
 import itertools
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from mmdet.registry import DATA_SAMPLERS
 from mmengine.dist import get_dist_info, sync_random_seed
 from mmengine.logging import print_log
 from torch.utils.data import Sampler
+
+from fashion_mmdet.datasets.targets import read_targets
 
 RULES = ('repeat_factor', 'sensitivity')
 
@@ -123,17 +123,19 @@ class ClassBalancedSampler(Sampler):
         self.epoch = epoch
 
 
-def read_targets(targets: Sequence[int] | str | os.PathLike) -> list[int]:
-    """Take target category ids as they are, or from the file that tools/sensitivity.py writes."""
-    if isinstance(targets, (str, os.PathLike)):
-        return list(json.loads(Path(targets).read_text())['targets'])
-    return list(targets)
-
-
 def to_labels(categories: Sequence[int], dataset) -> list[int]:
-    """Turn category ids into a data set's labels; a data set without `category_ids` labels by id."""
+    """Turn category ids into a data set's labels; a data set without `category_ids` labels by id.
+
+    Raises:
+        ValueError: the data set keeps some categories only, and not this one.
+    """
     ids = getattr(dataset, 'category_ids', None)
-    return list(categories) if ids is None else [ids.index(category) for category in categories if category in ids]
+    if ids is None:
+        return list(categories)
+    missing = [category for category in categories if category not in ids]
+    if missing:
+        raise ValueError(f'targets: the data set leaves out category {missing[0]}')
+    return [ids.index(category) for category in categories]
 
 
 def describe_shift(image_labels: Sequence[Sequence[int]], expected: np.ndarray, names: Sequence[str]) -> str:

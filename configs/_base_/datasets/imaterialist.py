@@ -12,19 +12,20 @@ split_seed = 0
 # iMaterialist's photos are portraits of some 3000x2000 pixels; 800x1333 is mmdet's usual size.
 image_scale = (1333, 800)
 
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='Resize', scale=image_scale, keep_ratio=True),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackDetInputs'),
-]
+# A pipeline's steps by name: an experiment adds or replaces one without repeating the others. Their order is the data
+# set's: load, annotations, resize, rotate, crop, filter, flip, color, blur, pack.
+train_pipeline = dict(
+    load=dict(type='LoadImageFromFile'),
+    annotations=dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    resize=dict(type='Resize', scale=image_scale, keep_ratio=True),
+    flip=dict(type='RandomFlip', prob=0.5),
+    pack=dict(type='PackDetInputs'))
 # The truth travels as runs in the metainfo's `instances`: the metric needs no bitmap.
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=image_scale, keep_ratio=True),
-    dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'instances')),
-]
+test_pipeline = dict(
+    load=dict(type='LoadImageFromFile'),
+    resize=dict(type='Resize', scale=image_scale, keep_ratio=True),
+    pack=dict(type='PackDetInputs',
+              meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'instances')))
 
 train_dataloader = dict(
     batch_size=2,
@@ -36,24 +37,24 @@ train_dataloader = dict(
         type=dataset_type, data_root=data_root, ann_file='train.csv', data_prefix=dict(img_path='train'),
         split='train', val_fraction=val_fraction, seed=split_seed, num_images=None,
         filter_cfg=dict(filter_empty_gt=True), pipeline=train_pipeline))
-val_dataloader = dict(
+evaluation_loader = dict(
     batch_size=1,
     num_workers=2,
     persistent_workers=True,
     drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
+    sampler=dict(type='DefaultSampler', shuffle=False))
+val_dataloader = dict(
+    **evaluation_loader,
     dataset=dict(
         type=dataset_type, data_root=data_root, ann_file='train.csv', data_prefix=dict(img_path='train'),
         split='val', val_fraction=val_fraction, seed=split_seed, test_mode=True, pipeline=test_pipeline))
 test_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
+    **evaluation_loader,
     dataset=dict(
         type=dataset_type, data_root=data_root, ann_file='sample_submission.csv', data_prefix=dict(img_path='test'),
         split='test', test_mode=True, pipeline=test_pipeline))
+# A config keeps what counts: changing one of these names in a child would change nothing.
+del data_root, dataset_type, val_fraction, split_seed, image_scale, train_pipeline, test_pipeline, evaluation_loader
 
 # From raw predictions to masks, for the metric, the submission and the pictures alike.
 # Near the 2019 winner's values, chosen before any model was scored here.
