@@ -1,0 +1,231 @@
+"""The pages of a data set: one Markdown file with a sentence, a picture and the numbers to each question. No torch."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from rich.progress import track
+
+from fashion_mmdet.analysis import eda
+from fashion_mmdet.analysis.eda_examples import ExampleDraw, plot_example, read_photo
+from fashion_mmdet.analysis.eda_plots import (
+    STYLE,
+    plot_areas,
+    plot_attribute_shares,
+    plot_attributes,
+    plot_categories,
+    plot_labels,
+    plot_sizes,
+    plot_together,
+    save_figure,
+)
+from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
+from fashion_mmdet.datasets.audit import Audit
+from fashion_mmdet.datasets.records import Record, Row, read_rows
+from fashion_mmdet.evaluation.submission import SIZE
+from fashion_mmdet.files import write_text
+
+LABELS = (2, 10)  # objects an image that most images have
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+SPARE_EXAMPLES = 20  # drawn beside the asked ones, for photos that cannot be read
+EXAMPLE_DPI = 160
+
+
+def write_pages(root: Path, out: Path, examples: int, seed: int) -> Path:
+    """Parse ROOT/train.csv once, check the photos in ROOT/train where there are any, write pictures and page.
+
+    Args:
+        root: of the data set.
+        out: the folder to write; README.md comes last.
+        examples: how many photos to show.
+        seed: of the choice of these.
+
+    Returns:
+        The page.
+
+    Raises:
+        ValueError: the file is not this CSV, or none of its rows holds an object.
+        OSError: no such file, or a folder that cannot be written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path, audit, draw = root / 'train.csv', Audit(), ExampleDraw(examples + SPARE_EXAMPLES, seed)
+    rows = track(read_rows(path, audit), 'rows', total=max(eda.count_lines(path) - 1, 1))
+    tables = eda.collect(rows, draw.offer)
+    if not tables.image.size:
+        raise ValueError(f'{path}: no row holds an object; the audit found: {audit.report()}')
+    photos = root / 'train'
+    if photos.is_dir():
+        images = zip(tables.image_ids, tables.sizes_px.tolist(), strict=True)
+        eda.check_photos(photos, track(images, 'photos', total=len(tables.image_ids)), audit)
+    with matplotlib.rc_context(STYLE):
+        describe = [partial(describe, tables, out) for describe in (
+            describe_sizes, describe_labels, describe_categories, describe_attributes, describe_together,
+            describe_areas)]
+        describe.append(partial(describe_examples, draw.drawn(), photos, examples, out))
+        sections = [section() for section in track(describe, 'pictures')]
+    intro = (f'# The data in {root}\n\n{_count(len(tables.image_ids), "image")} with '
+             f'{_count(tables.image.size, "object")} in `train.csv`, counted after the audit below.')
+    write_text(out / 'README.md', '\n\n'.join([intro, *sections, describe_audit(audit, photos)]) + '\n')
+    return out / 'README.md'
+
+
+def describe_sizes(tables: eda.Tables, out: Path) -> str:
+    """Draw the image sizes; the ten commonest as a table."""
+    sizes, counts = eda.count_sizes(tables.sizes_px)
+    if len(sizes) == 1:
+        return _section('Image sizes', f'Every image is {sizes[0][0]}x{sizes[0][1]} (height x width, px).')
+    save_figure(plot_sizes(tables.sizes_px), out / 'sizes.png')
+    images, pixels = len(tables.image_ids), sizes.prod(axis=1)
+    (small_height, small_width), (large_height, large_width) = sizes[pixels.argmin()], sizes[pixels.argmax()]
+    portrait = float((tables.sizes_px[:, 0] > tables.sizes_px[:, 1]).mean())
+    reading = (
+        f'The images have {len(sizes):,} distinct sizes from {small_height}x{small_width} to '
+        f'{large_height}x{large_width} (height x width, px), the commonest, {sizes[0][0]}x{sizes[0][1]}, in '
+        f'{_percent(counts[0] / images)} of them; {_percent(portrait)} are higher than wide.')
+    rows = [(height, width, f'{count:,}', _percent(count / images))
+            for (height, width), count in zip(sizes[:10].tolist(), counts[:10].tolist(), strict=True)]
+    return _section('Image sizes', reading, _picture('sizes', 'image sizes'),
+                    _table(('height, px', 'width, px', 'images', 'share'), rows))
+
+
+def describe_labels(tables: eda.Tables, out: Path) -> str:
+    """Draw the number of objects an image."""
+    counts = eda.objects_per_image(tables.image, len(tables.image_ids))
+    save_figure(plot_labels(counts, *LABELS), out / 'labels.png')
+    reading = (
+        f'{_percent(eda.share_between(counts, *LABELS))} of the images have {LABELS[0]} to {LABELS[1]} objects; the '
+        f'median is {np.median(counts):g}, the mean {counts.mean():.1f}, the most {counts.max()}.')
+    return _section('Objects in an image', reading, _picture('labels', 'objects in an image'))
+
+
+def describe_categories(tables: eda.Tables, out: Path) -> str:
+    """Draw how often each category occurs; all numbers as a table."""
+    objects, images = eda.count_categories(tables.image, tables.category)
+    save_figure(plot_categories(objects, images), out / 'categories.png')
+    first, absent = int(objects.argmax()), np.flatnonzero(objects == 0)
+    rarest = np.sort(objects)[:NUM_CATEGORIES // 2].sum() / objects.sum()
+    reading = (
+        f'{CATEGORIES[first].capitalize()} leads with {_percent(objects[first] / objects.sum())} of the objects, in '
+        f'{_percent(images[first] / len(tables.image_ids))} of the images; the rarer half of the {NUM_CATEGORIES} '
+        f'categories holds {_percent(rarest)} of the objects, and {absent.size or "none"} of the categories '
+        f'{"has" if absent.size == 1 else "have"} no object.')
+    rows = [(category, CATEGORIES[category], f'{objects[category]:,}', f'{images[category]:,}')
+            for category in range(NUM_CATEGORIES)]
+    return _section('Categories', reading, _picture('categories', 'objects and images by category'),
+                    _details('All categories', _table(('id', 'category', 'objects', 'images'), rows)))
+
+
+def describe_attributes(tables: eda.Tables, out: Path) -> str:
+    """Draw how often each attribute occurs, and in which categories."""
+    counts = eda.count_attributes(tables.attribute)
+    main = int((tables.category < NUM_MAIN_CATEGORIES).sum())
+    if not counts.any():
+        return _section('Attributes', f'None of the {_count(main, "main garment")} (categories 0 to 12) has an '
+                        'attribute.')
+    shares = eda.attribute_shares(tables.category, tables.attribute_object)
+    save_figure(plot_attributes(counts), out / 'attributes.png')
+    save_figure(plot_attribute_shares(shares), out / 'attribute_shares.png')
+    described = np.unique(tables.attribute_object).size
+    first, most = int(counts.argmax()), int(np.nanargmax(shares))
+    reading = (
+        f'{_percent(described / main)} of the {_count(main, "main garment")} (categories 0 to 12) have attributes, '
+        f'{counts.sum() / described:.1f} each; {ATTRIBUTES[first]!r} is the commonest ({counts[first]:,}), '
+        f'{CATEGORIES[most]} the category that has them most often ({_percent(shares[most])}).')
+    rows = [(attribute, ATTRIBUTES[attribute], f'{count:,}') for attribute, count in enumerate(counts.tolist())]
+    return _section('Attributes', reading, _picture('attributes', 'objects by attribute'),
+                    'Share of the objects that have attributes, by category:',
+                    _picture('attribute_shares', 'share of the objects with attributes by category'),
+                    _details('All attributes', _table(('id', 'attribute', 'objects'), rows)))
+
+
+def describe_together(tables: eda.Tables, out: Path) -> str:
+    """Draw which categories share images."""
+    together = eda.count_together(tables.image, tables.category, len(tables.image_ids))
+    pair = eda.commonest_pair(together)
+    if pair is None:
+        return _section('Categories together', 'No image holds two categories.')
+    save_figure(plot_together(together), out / 'together.png')
+    first, second = pair
+    images, shared = len(tables.image_ids), together[first, second]
+    reading = (
+        f'{CATEGORIES[first].capitalize()} and {CATEGORIES[second]} share the most images, {shared:,} or '
+        f'{_percent(shared / images)}; met by chance they would share '
+        f'{_percent(together[first, first] / images * together[second, second] / images)}.')
+    return _section('Categories together', reading, _picture('together', 'categories that share images'))
+
+
+def describe_areas(tables: eda.Tables, out: Path) -> str:
+    """Draw the mask areas by category."""
+    quantiles = eda.area_quantiles(tables.area_share, tables.category, QUANTILES)
+    objects, _ = eda.count_categories(tables.image, tables.category)
+    save_figure(plot_areas(quantiles, objects), out / 'areas.png')
+    medians, pixels = quantiles[:, 2], SIZE[0] * SIZE[1]
+    small, large, median = int(np.nanargmin(medians)), int(np.nanargmax(medians)), float(np.median(tables.area_share))
+    reading = (
+        f'The median object covers {100 * median:.2g} % of its photo ({median * pixels:,.0f} px of the '
+        f'{SIZE[0]}x{SIZE[1]} at which masks are scored), by category from {100 * medians[small]:.2g} % '
+        f'({CATEGORIES[small]}, {medians[small] * pixels:,.0f} px) to {100 * medians[large]:.2g} % '
+        f'({CATEGORIES[large]}).')
+    return _section('Mask areas', reading, _picture('areas', 'share of the photo by category'))
+
+
+def describe_examples(drawn: Sequence[tuple[Record, list[Row]]], photos: Path, examples: int, out: Path) -> str:
+    """Draw the first photos of the draw that can be read, one panel an object."""
+    if not photos.is_dir():
+        return _section('Examples', f'No examples: no folder {photos}.')
+    shown, problems = [], []
+    for earlier in out.glob('example_*.png'):
+        earlier.unlink()
+    for record, rows in drawn:
+        if len(shown) == examples:
+            break
+        try:
+            photo = read_photo(photos / record.image_id, record.height, record.width)
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        name = f'example_{len(shown) + 1}'
+        save_figure(plot_example(photo, record, rows), out / f'{name}.png', EXAMPLE_DPI)
+        shown.append(f'`{record.image_id}`\n\n{_picture(name, record.image_id)}')
+    reading = (
+        f'{_count(len(shown), "photo")} drawn at random, each beside its objects, the largest first, with their '
+        f'share of the photo; squashed to the {SIZE[0]}x{SIZE[1]} at which masks are scored.')
+    left_out = [f'Drawn but left out, for their file:\n\n```text\n{chr(10).join(problems)}\n```'] if problems else []
+    return _section('Examples', reading, *shown, *left_out)
+
+
+def describe_audit(audit: Audit, photos: Path) -> str:
+    """Report what the audit found."""
+    checked = 'rows and photos' if photos.is_dir() else f'rows (the photos were not checked: no folder {photos})'
+    if not audit.counts:
+        return _section('Audit', f'The audit found nothing wrong with the {checked}.')
+    reading = (f'The audit of the {checked} found {_count(sum(audit.counts.values()), "problem")} of '
+               f'{_count(len(audit.counts), "kind")}; images with a bad photo are still counted above.')
+    return _section('Audit', reading, f'```text\n{audit.report()}\n```')
+
+
+def _section(title: str, *parts: str) -> str:
+    return '\n\n'.join([f'## {title}', *parts])
+
+
+def _picture(name: str, what: str) -> str:
+    return f'![{what}]({name}.png)'
+
+
+def _details(title: str, content: str) -> str:
+    return f'<details><summary>{title}</summary>\n\n{content}\n\n</details>'
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [header, ['---'] * len(header), *rows]
+    return '\n'.join(f'| {" | ".join(map(str, line))} |' for line in lines)
+
+
+def _percent(share: float) -> str:
+    return f'{100 * share:.1f} %'
+
+
+def _count(number: int, noun: str) -> str:
+    return f'{number:,} {noun}{"" if number == 1 else "s"}'

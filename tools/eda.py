@@ -1,0 +1,42 @@
+"""Explore a data set: sizes, labels, categories, attributes, areas, examples and audit as pictures and one page.
+
+    python tools/eda.py --data data/ccp --out work_dirs/eda
+    FASHION_DATA=data/imaterialist python tools/eda.py --out work_dirs/eda --examples 8
+
+Writes OUT/README.md and the pictures it shows. The CSV is parsed once, in chunks.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from fashion_mmdet.cli import one_line_errors
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--data', metavar='ROOT', help='folder of train.csv and train/ (default: FASHION_DATA, else '
+                                                       'data/imaterialist)')
+    parser.add_argument('--out', metavar='DIR', required=True, help='the folder to write')
+    parser.add_argument('--examples', type=int, default=4, help='photos to show (default %(default)s)')
+    parser.add_argument('--seed', type=int, default=0, help='of the choice of these (default %(default)s)')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Read, draw, write; 2 for what is wrong with the data."""
+    args = parse_args(argv)
+    with one_line_errors('eda'):
+        for name in ('examples', 'seed'):
+            if getattr(args, name) < 0:
+                raise ValueError(f'--{name} {getattr(args, name)}: 0 or more')
+        from fashion_mmdet.analysis.eda_page import write_pages
+        root = args.data or os.environ.get('FASHION_DATA', 'data/imaterialist')
+        print(f'saved: {write_pages(Path(root), Path(args.out), args.examples, args.seed)}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
