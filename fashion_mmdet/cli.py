@@ -58,8 +58,9 @@ def describe(error: Exception) -> str:
 def load_config(path: str, options: dict | None = None) -> 'Config':
     """Read a config and merge `--cfg-options`.
 
-    A schedule that ended with the training still does when an option changes `train_cfg.max_epochs`. The config's one
-    `postprocess` is given to the metric, so that score, submission and pictures follow the same thresholds.
+    A schedule that ended with the training still does when an option changes `train_cfg.max_epochs` or `max_iters`. The
+    config's one `postprocess` is given to the metric, so that score, submission and pictures follow the same
+    thresholds.
 
     Args:
         path: of the config, from the repository or dumped in a work_dir.
@@ -79,7 +80,7 @@ def load_config(path: str, options: dict | None = None) -> 'Config':
         cfg = Config.fromfile(path)
     except (SyntaxError, KeyError, TypeError, AttributeError, NameError, ImportError) as error:
         raise ValueError(f'{path}: not a config: {error}') from None
-    epochs = cfg.get('train_cfg', {}).get('max_epochs')
+    before = dict(cfg.get('train_cfg') or {})
     for key in options or {}:
         if EVALUATOR_POSTPROCESS.match(key):
             raise ValueError(f'--cfg-options {key}: set postprocess itself; metric, submission and pictures share it')
@@ -87,20 +88,30 @@ def load_config(path: str, options: dict | None = None) -> 'Config':
         cfg.merge_from_dict(options or {})
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f'--cfg-options: {error} does not fit {path}') from None
-    _stretch_schedule(cfg, epochs)
+    _stretch_schedule(cfg, before)
     _share_postprocess(cfg)
     return cfg
 
 
-def _stretch_schedule(cfg: 'Config', before: int | None) -> None:
+def _stretch_schedule(cfg: 'Config', before: dict) -> None:
     """Let schedules that were to end with the training end with it when its length has changed."""
-    after = cfg.get('train_cfg', {}).get('max_epochs')
-    if before == after or not isinstance(after, int):
+    loop = cfg.get('train_cfg') or {}
+    by_epoch = loop.get('type') != 'IterBasedTrainLoop'
+    length, other = ('max_epochs', 'max_iters') if by_epoch else ('max_iters', 'max_epochs')
+    if other in loop:
+        raise ValueError(f'train_cfg.{other}: {loop.get("type", "this loop")} takes {length}')
+    if before.get(length) == loop.get(length) or not isinstance(loop.get(length), int):
         return
     for schedule in cfg.get('param_scheduler') or []:
-        for key in ('end', 'T_max'):
-            if schedule.get('by_epoch', True) and schedule.get(key) == before:
-                schedule[key] = after
+        if schedule.get('by_epoch', True) != by_epoch:
+            continue
+        begin, end = schedule.get('begin', 0), schedule.get('end', schedule.get('T_max'))
+        if end != before.get(length):
+            continue
+        if 'end' in schedule:
+            schedule.end = loop[length]
+        if schedule.get('T_max') == end - begin:
+            schedule.T_max = loop[length] - begin
 
 
 def _share_postprocess(cfg: 'Config') -> None:

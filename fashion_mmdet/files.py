@@ -1,6 +1,7 @@
 """Files that are whole or absent: written under a temporary name beside the target and renamed."""
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -45,3 +46,12 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
 def write_text(path: str | os.PathLike, content: str) -> None:
     """Write `content` as UTF-8 so that `path` holds all of it or what it held before."""
     write_bytes(path, content.encode())
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Hash a file, a megabyte at a time; a gigabyte takes some seconds."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

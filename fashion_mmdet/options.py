@@ -8,7 +8,7 @@ def parse_options(pairs: Sequence[str]) -> dict:
     """Read `key=value` pairs.
 
     Args:
-        pairs: such as `train_cfg.max_epochs=5`, `image_scale=(384,256)`, `load_from=None`, `optim_wrapper.type=SGD`.
+        pairs: such as `train_cfg.max_epochs=5`, `load_from=None`, `optim_wrapper.type=SGD`, `a.scale=(384,256)`.
 
     Raises:
         ValueError: a pair without `=`, or without a key.

@@ -150,13 +150,13 @@ def test_a_missing_checkpoint_to_start_from_is_one_line(
 
 def test_a_full_disk_at_the_second_checkpoint_leaves_the_first_whole(
         capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tiny_config: Path, tmp_path: Path):
-    """The second fsync of the run fails as on a full disk: one line, epoch_1.pth readable, no half file."""
+    """The third fsync, after run.json's and epoch_1.pth's, fails as on a full disk: one line, no half file."""
     import torch
     calls = []
 
     def full(handle: int) -> None:
         calls.append(handle)
-        if len(calls) > 1:
+        if len(calls) > 2:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(fashion_mmdet.files.os, 'fsync', full)

@@ -1,5 +1,6 @@
 """Pretrained weights: found, or named in one line with where to put them and what needs none."""
 
+import json
 from pathlib import Path
 from urllib.error import URLError
 
@@ -8,6 +9,7 @@ import torch
 from mmengine.config import Config
 
 from fashion_mmdet.cli import load_config
+from fashion_mmdet.experiments.running import resume_latest
 from fashion_mmdet.experiments.weights import check_fit, drop_pretrained, find_weights, prepare_weights, read_checkpoint
 from tests.conftest import ROOT
 
@@ -44,12 +46,67 @@ def test_a_missing_local_file_is_an_error():
         find_weights('nowhere.pth')
 
 
-def test_without_coco_weights_lossw_goes_on_from_random_ones_and_says_so(hub: Path):
-    cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py'))
+def test_without_coco_weights_heads_goes_on_from_random_ones_and_says_so(hub: Path):
+    cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_heads.py'))
     (line,) = prepare_weights(cfg)
     assert 'going on from random weights, nothing frozen' in line
     assert cfg.load_from is None
     assert (cfg.model.backbone.frozen_stages, cfg.model.backbone.norm_eval) == (-1, False)
+
+
+def test_without_the_heads_run_lossw_starts_from_coco_weights_and_says_so(hub: Path, monkeypatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py'))
+    hub.mkdir()
+    (hub / Path(cfg.coco_weights).name).write_bytes(b'weights')
+    (line,) = prepare_weights(cfg)
+    assert 'train maskrcnn_r50_heads first' in line
+    assert 'going on from COCO weights' in line
+    assert cfg.load_from == cfg.coco_weights
+    assert cfg.model.backbone.norm_eval
+
+
+def test_with_neither_lossw_says_both_and_starts_from_random_weights(hub: Path, monkeypatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py'))
+    heads, coco = prepare_weights(cfg)
+    assert 'train maskrcnn_r50_heads first' in heads
+    assert 'mask_rcnn_r50_fpn_2x_coco' in coco
+    assert cfg.load_from is None
+    assert not cfg.model.backbone.norm_eval
+
+
+def test_the_heads_run_is_taken_where_it_is(hub: Path, monkeypatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_all.py'))
+    Path(cfg.load_from).parent.mkdir(parents=True)
+    torch.save(dict(state_dict=dict(weight=torch.ones(1))), cfg.load_from)
+    assert prepare_weights(cfg) == []
+    assert cfg.load_from == 'work_dirs/maskrcnn_r50_heads/epoch_10.pth'
+
+
+def test_a_child_that_wants_no_weights_gets_none(hub: Path):
+    cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py'), {'load_from': None})
+    assert prepare_weights(cfg) == []
+    assert cfg.load_from is None
+
+
+def test_a_cpu_rung_without_its_start_is_an_error(monkeypatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    cfg = load_config(str(ROOT / 'configs/fashion/cpu/maskrcnn_lite0_all.py'))
+    with pytest.raises(FileNotFoundError, match=r'maskrcnn_lite0_heads/iter_100\.pth: no such checkpoint'):
+        prepare_weights(cfg)
+
+
+@pytest.mark.parametrize(('random_start', 'frozen', 'norm_eval'), [(True, -1, False), (False, 4, True)])
+def test_a_resumed_run_freezes_what_it_froze_when_it_began(
+        random_start: bool, frozen: int, norm_eval: bool, tmp_path: Path):
+    cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_heads.py'))
+    cfg.work_dir = str(tmp_path)
+    torch.save(dict(state_dict=dict(weight=torch.ones(1))), tmp_path / 'epoch_1.pth')
+    (tmp_path / 'run.json').write_text(json.dumps(dict(random_start=random_start)))
+    assert resume_latest(cfg) == str(tmp_path / 'epoch_1.pth')
+    assert (cfg.model.backbone.frozen_stages, cfg.model.backbone.norm_eval) == (frozen, norm_eval)
 
 
 def test_a_backbone_that_cannot_be_downloaded_is_named_by_its_file(hub: Path):

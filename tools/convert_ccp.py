@@ -12,6 +12,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from fashion_mmdet.cli import one_line_errors
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
@@ -75,14 +77,11 @@ def convert(source: Path, target: Path) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Convert, or list the mapping; 2 for what is wrong with the data."""
     args = parse_args(argv)
-    try:
+    with one_line_errors('convert_ccp'):
         if args.list:
             print_mapping()
         else:
             convert(args.source, args.target)
-    except (ValueError, OSError) as error:
-        print(f'convert_ccp: {error}', file=sys.stderr)
-        return 2
     return 0
 
 

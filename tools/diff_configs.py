@@ -11,6 +11,8 @@ key's values. Exit status as of diff: 0 for no difference, 1 for some, 2 for tro
 import argparse
 import sys
 
+from fashion_mmdet.cli import one_line_errors
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
@@ -47,11 +49,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     from fashion_mmdet.experiments.diff import diff_configs, load_config
 
-    try:
+    with one_line_errors('diff_configs'):
         rows = diff_configs([load_config(path) for path in args.configs])
-    except (ValueError, OSError) as error:
-        print(f'diff_configs: {error}', file=sys.stderr)
-        return 2
     text = format_rows(args.format, args.configs, rows)
     if text:
         print(text)

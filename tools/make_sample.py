@@ -8,6 +8,8 @@ Same seed, same files. test_truth.csv holds the truth of test/, so that a submis
 import argparse
 import sys
 
+from fashion_mmdet.cli import one_line_errors
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
@@ -24,15 +26,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Draw the sample; 0 when it is written, 2 when it cannot be, 130 when interrupted."""
+    """Draw the sample; 0 when it is written, 130 when interrupted."""
     args = parse_args(argv)
     from fashion_mmdet.datasets.sample import make_sample
 
     try:
-        make_sample(**vars(args), progress=True)
-    except (ValueError, OSError) as error:
-        print(f'make_sample: {error}', file=sys.stderr)
-        return 2
+        with one_line_errors('make_sample'):
+            make_sample(**vars(args), progress=True)
     except KeyboardInterrupt:
         print('make_sample: interrupted; the sample is not complete', file=sys.stderr)
         return 130

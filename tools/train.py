@@ -31,8 +31,12 @@ def main(argv: list[str] | None = None) -> int:
     """Prepare the config, then let mmengine train."""
     args = parse_args(argv)
     with one_line_errors('train'):
-        cfg = load_config(args.config, parse_options(args.cfg_options))
+        options = parse_options(args.cfg_options)
+        cfg = load_config(args.config, options)
+        if 'load_from' in options:
+            cfg.coco_weights = None  # what was asked for by hand must be there
         from fashion_mmdet.experiments import running
+        from fashion_mmdet.experiments.provenance import ProvenanceHook
         from fashion_mmdet.experiments.weights import prepare_weights
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
         running.write_atomically()
@@ -45,6 +49,9 @@ def main(argv: list[str] | None = None) -> int:
         from mmengine.logging import print_log
         from mmengine.runner import Runner
         runner = Runner.from_cfg(cfg)
+        runner.register_hook(ProvenanceHook(
+            ['python', 'tools/train.py', *(sys.argv[1:] if argv is None else argv)], args.config, start=cfg.load_from,
+            random_start=bool(problems) and cfg.load_from is None))
         for problem in problems:
             print_log(problem, logger='current', level=logging.WARNING)
         if resumed:

@@ -8,7 +8,8 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
 
 from fashion_mmdet.datasets.records import read_image_ids
-from fashion_mmdet.experiments.weights import drop_pretrained, read_checkpoint
+from fashion_mmdet.experiments.record import read_record
+from fashion_mmdet.experiments.weights import drop_pretrained, read_checkpoint, thaw
 from fashion_mmdet.files import write_bytes, write_text
 
 
@@ -77,6 +78,8 @@ def resume_latest(cfg: Config) -> str | None:
         write_text(folder / 'last_checkpoint', str(file.resolve()))
         cfg.resume, cfg.load_from = True, None
         drop_pretrained(cfg.model)
+        if read_record(folder).get('random_start'):
+            thaw(cfg.model)
         return str(file)
     return None
 

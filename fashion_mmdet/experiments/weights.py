@@ -20,31 +20,49 @@ TIMEOUT_S = 30
 def prepare_weights(cfg: Config) -> list[str]:
     """Download what `load_from` and `init_cfg` name; where that fails, drop it from the config and say so.
 
-    Files are looked for, and put, where torch.hub keeps its own (`~/.cache/torch/hub/checkpoints`).
+    Files are looked for, and put, where torch.hub keeps its own (`~/.cache/torch/hub/checkpoints`). Where `load_from`
+    is the checkpoint of another run that has not been trained, the config's `coco_weights` take its place.
 
     Returns:
-        A line for each source that could not be had: which file to put where, or which config needs none. The run
-        then starts from random weights instead, with nothing of the backbone frozen.
+        A line for each source that could not be had: which file to put where, or which config needs none. Without any
+        of them the run starts from random weights, with nothing of the backbone frozen.
 
     Raises:
-        FileNotFoundError: a local file that is not there.
+        FileNotFoundError: a local file that is not there, and no `coco_weights` to go on from.
     """
-    problems = []
+    problems = _fall_back_to_coco(cfg)
+    missing = []
     if cfg.get('load_from'):
         problem = find_weights(cfg.load_from)
         if problem:
-            problems.append(problem)
+            missing.append(problem)
             cfg.load_from = None
     for part in list(_pretrained_parts(cfg.model)):
         problem = find_weights(part.init_cfg.checkpoint)
         if problem:
-            problems.append(problem)
+            missing.append(problem)
             part.init_cfg = None
-    if problems and 'frozen_stages' in cfg.model.get('backbone', {}):
-        # Frozen random layers, or BatchNorm held at mean 0 and variance 1, would never learn.
-        cfg.model.backbone.frozen_stages = -1
-        cfg.model.backbone.norm_eval = False
-    return problems
+    if missing and not cfg.get('load_from'):
+        thaw(cfg.model)
+    return problems + missing
+
+
+def _fall_back_to_coco(cfg: Config) -> list[str]:
+    """Start from `coco_weights` where the run that `load_from` points into has not been trained."""
+    if not cfg.get('load_from') or not cfg.get('coco_weights') or _to_url(cfg.load_from) \
+            or Path(cfg.load_from).is_file():
+        return []
+    wanted = Path(cfg.load_from)
+    cfg.load_from = cfg.coco_weights
+    return [f'{wanted}: no such checkpoint; train {wanted.parent.name} first to start from it; '
+            'going on from COCO weights']
+
+
+def thaw(model: ConfigDict) -> None:
+    """Freeze nothing: frozen random layers, or BatchNorm held at mean 0 and variance 1, would never learn."""
+    if 'frozen_stages' in model.get('backbone', {}):
+        model.backbone.frozen_stages = -1
+        model.backbone.norm_eval = False
 
 
 def drop_pretrained(model: ConfigDict) -> None:

@@ -1,0 +1,127 @@
+"""What it takes to repeat a run, written into its folder as run.json."""
+
+import importlib.metadata
+import json
+import platform
+import shlex
+import subprocess
+from datetime import datetime, timezone
+from pathlib import Path
+
+from mmengine import dist
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from fashion_mmdet.experiments.record import RECORD, read_record
+from fashion_mmdet.files import sha256, write_text
+
+PACKAGES = ('onedl-mmdetection', 'onedl-mmcv', 'onedl-mmengine', 'torch', 'torchvision', 'timm', 'pycocotools', 'numpy',
+            'pandas', 'opencv-python-headless')
+WRITE_EVERY = 50  # iterations
+COUNTED = ('train_time_s', 'images_seen')
+
+
+def describe_code(folder: str | Path) -> dict | None:
+    """Name the git commit of a checkout and whether its tracked files are as committed; None outside of git."""
+    def git(*words: str) -> str:
+        return subprocess.run(['git', '-C', str(folder), *words], capture_output=True, text=True, check=True).stdout
+    try:
+        return dict(commit=git('rev-parse', 'HEAD').strip(),
+                    clean=not git('status', '--porcelain', '--untracked-files=no').strip())
+    except (OSError, subprocess.CalledProcessError):  # no git, no repository
+        return None
+
+
+def describe_machine() -> dict:
+    """Name Python, packages, platform and device."""
+    import torch
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f'CPU, {torch.get_num_threads()} threads'
+    return dict(packages=versions, python=platform.python_version(), platform=platform.platform(), device=device)
+
+
+class ProvenanceHook(Hook):
+    """Writes run.json when training begins, brings it up to date every 50 iterations, closes it at the end.
+
+    It holds command, config, git commit, package versions, device, seed, a fingerprint of the data, the weights it
+    began from, when it began and ended, seconds of training (validation left out), epochs, iterations and images seen.
+    The resolved config lies beside it. A resumed run adds to what it was.
+
+    Args:
+        command: the words of the command line.
+        config: path of the config.
+        start: the checkpoint that training begins from, None for the model's own initialization.
+        random_start: pretrained weights could not be had, so the run begins from random ones with nothing frozen.
+    """
+
+    priority = 'LOW'  # after IterTimerHook, whose times it adds up
+
+    def __init__(self, command: list[str], config: str, start: str | None = None, random_start: bool = False) -> None:
+        self.command, self.config, self.start, self.random_start = shlex.join(command), config, start, random_start
+        self.run: dict = {}
+        self.counted: dict = {}  # by the run that is resumed, up to its checkpoint
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keep time and images with the weights that they went into: what comes after is lost if the run is killed."""
+        checkpoint['counted'] = {name: self.run.get(name, 0) for name in COUNTED}
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Take them up again; other runs' checkpoints, which a run may start from, do not count."""
+        self.counted = checkpoint.get('counted', {}) if runner._resume else {}
+
+    def before_train(self, runner: Runner) -> None:
+        """Describe the run; a resumed one keeps how it began."""
+        before = read_record(runner.work_dir) if runner._resume else {}
+        seed = runner.seed
+        if not dist.is_main_process():
+            return
+        if before and runner.iter >= runner.max_iters:  # resumed, but there is nothing left to train
+            self.run = before
+            return
+        self.run = dict(
+            command=self.command, config=self.config, git=describe_code(Path(__file__).parent), **describe_machine(),
+            world_size=dist.get_world_size(), seed=seed, data=self._describe_data(runner),
+            start=before.get('start', self.start), random_start=before.get('random_start', self.random_start),
+            started=before.get('started', _now()), finished=None, train_time_s=0.0, epochs=0.0,
+            iterations=runner.iter, images_seen=0)
+        self.run.update(self.counted)
+        self._write(runner)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
+                         outputs: dict | None = None) -> None:
+        """Add up time and images."""
+        if not dist.is_main_process():
+            return
+        self.run['train_time_s'] += runner.message_hub.get_scalar('train/time').current()
+        self.run['images_seen'] += len(data_batch['inputs']) * dist.get_world_size()
+        if (runner.iter + 1) % WRITE_EVERY == 0:
+            self._write(runner, iterations=runner.iter + 1)
+
+    def after_train(self, runner: Runner) -> None:
+        """Note the end."""
+        if dist.is_main_process():
+            self._write(runner, iterations=runner.iter, finished=self.run['finished'] or _now())
+
+    def _write(self, runner: Runner, **changes: object) -> None:
+        self.run.update(changes)
+        self.run['epochs'] = round(self.run['iterations'] / len(runner.train_dataloader), 2)
+        write_text(Path(runner.work_dir) / RECORD, json.dumps(self.run, indent=1))
+
+    def _describe_data(self, runner: Runner) -> dict:
+        dataset = runner.train_loop.dataloader.dataset
+        described = dict(root=str(getattr(dataset, 'data_root', '')), train_images=len(dataset))
+        ann_file = Path(str(getattr(dataset, 'ann_file', '')))
+        if ann_file.is_file():
+            described['train_csv_sha256'] = sha256(ann_file)
+        if runner.val_loop is not None:
+            described['val_images'] = len(runner.val_loop.dataloader.dataset)
+        return described
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec='seconds')
