@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.records import Record, read_records
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.matching import ImageCounts, count_image
@@ -71,8 +72,23 @@ def score_dump(dump: str | os.PathLike, truth: str | os.PathLike, options: Postp
     return _score((postprocess(raw, options, size) for raw in read_dump(dump)), truth, size, average, match)
 
 
-def _score(predictions: Iterable[Prediction], truth: str | os.PathLike, size: tuple[int, int] | None, average: str,
-           match: str) -> tuple[Scores, str]:
+def count_predictions(predictions: Iterable[Prediction], truth: str | os.PathLike,
+                      size: tuple[int, int] | None = (512, 512),
+                      match: str = 'category') -> tuple[list[ImageCounts], Audit]:
+    """Count the hits of every image.
+
+    Args:
+        predictions: masks of `size`.
+        truth: CSV like train.csv.
+        size: height and width of the masks compared; None for each photo's own.
+        match: see `matching.count_image`.
+
+    Returns:
+        The counts in the order of the predictions, and the truth's audit.
+
+    Raises:
+        ValueError: an image without truth.
+    """
     records, audit = read_records(truth)
     known = {record.image_id: record for record in records}
     counts: list[ImageCounts] = []
@@ -80,4 +96,10 @@ def _score(predictions: Iterable[Prediction], truth: str | os.PathLike, size: tu
         if prediction.image_id not in known:
             raise ValueError(f'{truth}: no image {prediction.image_id!r}')
         counts.append(count_image(truth_from_record(known[prediction.image_id], size), prediction, match))
+    return counts, audit
+
+
+def _score(predictions: Iterable[Prediction], truth: str | os.PathLike, size: tuple[int, int] | None, average: str,
+           match: str) -> tuple[Scores, str]:
+    counts, audit = count_predictions(predictions, truth, size, match)
     return summarize(counts, average), audit.report()

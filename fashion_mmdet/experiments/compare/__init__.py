@@ -1,0 +1,1 @@
+"""Runs side by side: scores, differences, table and page."""

@@ -1,0 +1,177 @@
+"""Runs side by side: scores with their errors, paired differences, what changed. No torch.
+
+The score's standard error and the difference's interval say how far other val photos of the same kind could move
+them. Another seed moves a training too; that is not in them.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from fashion_mmdet.analysis.sensitivity import pick_targets
+from fashion_mmdet.datasets.targets import read_targets
+from fashion_mmdet.experiments.compare.configs import experiment_changes
+from fashion_mmdet.experiments.compare.scores import RunScores, score_run
+from fashion_mmdet.experiments.diff import Leaves
+from fashion_mmdet.experiments.record import read_object
+from fashion_mmdet.experiments.runs import PRINTED, Run
+from fashion_mmdet.experiments.runs_log import SCORE, SCORE_50, Log, read_log
+
+TARGETS = 5
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean difference of the scores of the same images, and the bounds of its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+    images: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of the comparison.
+
+    Attributes:
+        run: config and record.
+        log: its curves.
+        scores: of its dump; None without.
+        score, score_50: of the dump, else as `source` says; None where nothing was scored.
+        source: 'dump'; 'val.json' (a dump without its truth); 'log' (the last val score); '' for none.
+        error: standard error of the score over the val images; None without the images' scores.
+        difference: against the run above it; None for the first, and where `obstacle` says why.
+        obstacle: why there is no difference; '' where there is one, and for the first.
+        changes: what its config changed against the run above it; None for the first.
+    """
+
+    run: Run
+    log: Log
+    scores: RunScores | None
+    score: float | None
+    score_50: float | None
+    source: str
+    error: float | None
+    difference: Difference | None
+    obstacle: str
+    changes: Leaves | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All rows, the categories whose sensitivity to show, and where these came from."""
+
+    rows: list[Row]
+    targets: list[int]
+    targets_from: str
+
+
+def read_target_ids(text: str) -> list[int]:
+    """Read category ids such as `0,6,23`, or the file that tools/sensitivity.py writes; errors as `read_targets`."""
+    by_id = re.fullmatch(r'\d+([, ]+\d+)*', text)
+    return read_targets([int(part) for part in re.split('[, ]+', text)] if by_id else text)
+
+
+def compare(runs: Sequence[Run], targets: Sequence[int] | None = None, targets_from: str = '') -> Comparison:
+    """Compare runs, each with the one before it.
+
+    Args:
+        runs: in the order of the table.
+        targets: categories whose sensitivity to show; None for the five most occurring but least sensitive of the
+            first run that has a dump.
+        targets_from: where given targets came from.
+
+    Raises:
+        ValueError: a broken log, dump or truth; names the file.
+    """
+    rows: list[Row] = []
+    for run in runs:
+        rows.append(_make_row(run, rows[-1] if rows else None))
+    if targets is None:
+        first = next((row for row in rows if row.scores is not None), None)
+        targets = pick_targets(first.scores.tallies(), TARGETS) if first else []
+        targets_from = f'the most occurring but least sensitive of {first.run.name}' if first else ''
+    return Comparison(rows, list(targets), targets_from)
+
+
+def _make_row(run: Run, above: Row | None) -> Row:
+    log, scores = read_log(run.logs), score_run(run)
+    score, score_50, source = _choose_score(run, log, scores)
+    obstacle = find_obstacle(above, run, scores) if above else ''
+    return Row(
+        run=run, log=log, scores=scores, score=score, score_50=score_50, source=source,
+        error=standard_error([value for value, _ in scores.images.values()]) if scores else None,
+        difference=paired_difference(_image_scores(above.scores), _image_scores(scores))
+        if above and not obstacle else None,
+        obstacle=obstacle, changes=experiment_changes(above.run, run) if above else None)
+
+
+def _choose_score(run: Run, log: Log, scores: RunScores | None) -> tuple[float | None, float | None, str]:
+    """Take score and score at IoU 0.5 from the dump, else from what tools/test.py printed, else from the log's end."""
+    if scores is not None:
+        return scores.score, scores.score_50, 'dump'
+    printed = run.folder / PRINTED
+    found: Mapping[str, Any] = {}
+    if run.dump is not None and printed.is_file():
+        found = read_object(printed)
+    if SCORE in found:
+        return found[SCORE], found.get(SCORE_50), 'val.json'
+    if log.val:
+        return log.val[-1][SCORE], log.val[-1].get(SCORE_50), 'log'
+    return None, None, ''
+
+
+def _image_scores(scores: RunScores) -> dict[str, float]:
+    return {image: score for image, (score, _) in scores.images.items()}
+
+
+def find_obstacle(above: Row, run: Run, scores: RunScores | None) -> str:
+    """Say why a run's scores cannot be paired with those of the run above it; '' where they can."""
+    for name, found in ((above.run.name, above.scores), (run.name, scores)):
+        if found is None:
+            return f'{name} has no scores of single images'
+    if above.scores.truth_sha256 != scores.truth_sha256:
+        return 'scored on different data (the true masks differ)'
+    shas = [one.data.get('train_csv_sha256') for one in (above.run, run)]
+    if None not in shas and shas[0] != shas[1]:
+        return 'trained on different data (the fingerprints of train.csv differ)'
+    if above.scores.images.keys() != scores.images.keys():
+        shared = len(above.scores.images.keys() & scores.images.keys())
+        return (f'scored on different images ({len(above.scores.images)} and {len(scores.images)}, '
+                f'{shared} of them shared)')
+    if above.scores.postprocess != scores.postprocess:
+        names = [name for name, value in scores.postprocess.items() if above.scores.postprocess[name] != value]
+        return f'scored with different postprocess ({", ".join(names)})'
+    if len(scores.images) < 2:
+        return 'one image has no interval'
+    return ''
+
+
+def standard_error(scores: Sequence[float]) -> float | None:
+    """Standard error of the mean: sample deviation / sqrt(N); None for fewer than two."""
+    if len(scores) < 2:
+        return None
+    return float(np.std(scores, ddof=1)) / math.sqrt(len(scores))
+
+
+def paired_difference(before: Mapping[str, float], after: Mapping[str, float]) -> Difference:
+    """Compare two runs image by image.
+
+    The interval is Student's t on the N differences: mean +- t(0.975, N - 1) * s / sqrt(N). Pairing takes out what is
+    hard or easy about an image, so that far smaller differences show than the two standard errors would allow.
+
+    Args:
+        before: score of each image.
+        after: of the same images, two at least.
+    """
+    differences = np.array([after[image] - score for image, score in before.items()])
+    mean = math.fsum(differences) / len(differences)
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1)) * standard_error(differences)
+    return Difference(mean, mean - reach, mean + reach, len(differences))

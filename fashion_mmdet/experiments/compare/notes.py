@@ -1,0 +1,69 @@
+"""The lines below a comparison: what its numbers mean, and what stands in the way of comparing. No torch."""
+
+from collections.abc import Iterator
+
+from fashion_mmdet.classes import short_name
+from fashion_mmdet.experiments.compare.comparison import Comparison, Row
+
+METRIC = dict(average='image', match='category', size=[512, 512])
+
+
+def write_notes(comparison: Comparison) -> list[str]:
+    """Write the lines that belong below the table."""
+    rows = comparison.rows
+    notes = list(_explain(comparison))
+    notes += [f'{rows[index].run.name} against {rows[index - 1].run.name}: no difference given: {rows[index].obstacle}.'
+              for index in range(1, len(rows))
+              if rows[index].obstacle and rows[index].scores and rows[index - 1].scores]
+    for row in rows:
+        notes += _describe_source(row)
+    return notes
+
+
+def _explain(comparison: Comparison) -> Iterator[str]:
+    scored = [row.scores for row in comparison.rows if row.scores]
+    counts = sorted({len(scores.images) for scores in scored})
+    if counts:
+        yield (f'±: standard error of the mean over the val images ({" or ".join(f"{count:,}" for count in counts)}). '
+               'Difference: against the run above, mean over the same images [95 % interval]; one that includes 0 may '
+               'be noise. Both cover the choice of photos only; another seed moves a training too.')
+    if comparison.targets:
+        names = ', '.join(
+            f'{short_name(category)} ({category}' + (f'; {scored[0].objects(category):,} objects)' if scored else ')')
+            for category in comparison.targets)
+        yield (f'Sensitivity: recall at IoU 0.5. Classes: {names}; {comparison.targets_from}. Others: the objects of '
+               'all other classes together.')
+
+
+def _describe_source(row: Row) -> Iterator[str]:
+    name, run = row.run.name, row.run
+    if row.source == 'log':
+        last = row.log.val[-1]
+        yield (f'* {name}: not scored from val.parquet; the last score in its log '
+               f'({"epoch" if row.log.by_epoch else "iteration"} {last["step"]})'
+               f'{_own_metric(row)}; no paired difference.')
+    if row.source == 'val.json':
+        yield f'* {name}: the score that tools/test.py printed into val.json{_own_metric(row)}; no paired difference.'
+    if row.source == '':
+        yield f'{name}: no score; neither val.parquet nor a val score in its log.'
+    if run.dump is not None and row.scores is None:
+        yield f'{name}: val.parquet cannot be scored again: {run.truth} is missing.'
+    trained = run.data.get('train_csv_sha256')
+    if row.scores is not None and trained is not None and trained != row.scores.truth_sha256:
+        yield f'{name}: {run.truth} has changed since the training; val may hold photos it was trained on.'
+    if row.source == 'dump' and run.finished_s is not None and run.dump.stat().st_mtime < run.finished_s:
+        yield f'{name}: val.parquet is older than the end of the training: an earlier checkpoint made it.'
+    if run.record.get('random_start'):
+        yield f'{name}: began from random weights; the pretrained ones could not be had.'
+
+
+def _own_metric(row: Row) -> str:
+    """Say how a run's own metric differs from the competition's; '' where it does not."""
+    evaluators = row.run.config.to_dict().get('val_evaluator') or []
+    for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
+        if evaluator.get('type') == 'FashionIoUSweepMetric':
+            own = {name: evaluator.get(name, value) for name, value in METRIC.items()}
+            own['size'] = list(own['size']) if own['size'] else None
+            differing = [f'{name}={own[name]!r}' for name in METRIC if own[name] != METRIC[name]]
+            return f', by its own metric: {", ".join(differing)}' if differing else ''
+    return ''

@@ -1,0 +1,109 @@
+"""The worst pictures of a run for its page: true and predicted, small. No torch."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+from fashion_mmdet.datasets.records import read_records
+from fashion_mmdet.evaluation.dump import read_dump
+from fashion_mmdet.evaluation.offline import truth_from_record
+from fashion_mmdet.evaluation.overlay import GAP_PX, TITLE_PX, side_by_side
+from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
+from fashion_mmdet.evaluation.predictions import Prediction, Truth
+from fashion_mmdet.experiments.compare.comparison import Row
+from fashion_mmdet.experiments.compare.notes import short_name
+
+WIDTH_PX = 800
+JPEG_QUALITY = 68  # some 60 KB a picture
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image, true and predicted side by side.
+
+    Attributes:
+        image_id: as in the CSV.
+        score, score_50: of the image.
+        categories: true or predicted in it, ascending.
+        text: what is to be seen, for who cannot see it.
+        uri: the JPEG as a data URI.
+        size: width and height in pixels.
+    """
+
+    image_id: str
+    score: float
+    score_50: float
+    categories: tuple[int, ...]
+    text: str
+    uri: str
+    size: tuple[int, int]
+
+
+def draw_worst(row: Row, count: int) -> tuple[list[Picture], str]:
+    """Draw the images with the lowest scores, the worst first; of equals, by name.
+
+    Returns:
+        The pictures, and why there are fewer than asked for ('' where there are not).
+    """
+    if row.scores is None:
+        return [], 'no dump of raw predictions that could be scored'
+    if not row.run.truth.is_file():
+        return [], f'{row.run.truth} is missing'
+    ranked = sorted(row.scores.images, key=lambda image: (row.scores.images[image][0], image))
+    there = [image for image in ranked if (row.run.photos / image).is_file()]
+    wanted = there[:count]
+    pictures = _draw(row, wanted) if wanted else {}
+    lost = len(ranked) - len(there)
+    reason = f'{lost} of {len(ranked)} photos are not in {row.run.photos}' if lost else ''
+    return [pictures[image] for image in wanted if image in pictures], reason
+
+
+def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
+    """Go through the dump once and draw what is wanted."""
+    options = Postprocess.from_config(row.run.options)
+    records = {record.image_id: record for record in read_records(row.run.truth)[0]}
+    pictures = {}
+    console = Console(stderr=True)
+    for raw in track(read_dump(row.run.dump), description=f'pictures of {row.run.name}', transient=True,
+                     total=len(row.scores.images), console=console, disable=not console.is_terminal):
+        if raw.image_id in wanted:
+            photo = _read_photo(row.run.photos / raw.image_id)
+            truth, prediction = truth_from_record(records[raw.image_id]), postprocess(raw, options)
+            score, score_50 = row.scores.images[raw.image_id]
+            sheet = side_by_side(photo, prediction, truth)
+            # The page has its own captions: cut the sheet's margins and title off.
+            uri, size = to_data_uri(sheet.crop((GAP_PX, TITLE_PX, sheet.width - GAP_PX, sheet.height - GAP_PX)))
+            pictures[raw.image_id] = Picture(
+                raw.image_id, score, score_50,
+                tuple(sorted({*truth.categories.tolist(), *prediction.categories.tolist()})),
+                describe(raw.image_id, score, truth, prediction), uri, size)
+    return pictures
+
+
+def _read_photo(path: Path) -> cv2.typing.MatLike:
+    photo = cv2.imread(str(path))
+    if photo is None:
+        raise ValueError(f'{path}: not a picture that can be read')
+    return cv2.cvtColor(photo, cv2.COLOR_BGR2RGB)
+
+
+def describe(image_id: str, score: float, truth: Truth, prediction: Prediction) -> str:
+    """Say what a picture shows."""
+    true = ', '.join(map(short_name, truth.categories.tolist())) or 'nothing'
+    predicted = ', '.join(map(short_name, prediction.categories.tolist())) or 'nothing'
+    return f'{image_id}, score {score:.3f}. True: {true}. Predicted: {predicted}.'
+
+
+def to_data_uri(picture: Image.Image) -> tuple[str, tuple[int, int]]:
+    """Shrink a picture to the page's width and write it as a JPEG data URI; returns it with width and height."""
+    size = (min(WIDTH_PX, picture.width), round(picture.height * min(1.0, WIDTH_PX / picture.width)))
+    buffer = io.BytesIO()
+    picture.resize(size, Image.Resampling.LANCZOS).save(
+        buffer, format='JPEG', quality=JPEG_QUALITY, optimize=True, progressive=True)
+    return 'data:image/jpeg;base64,' + base64.b64encode(buffer.getvalue()).decode(), size

@@ -1,0 +1,167 @@
+"""Runs as they lie in work_dirs: which folders are runs, their order, their config and record. No torch.
+
+    work_dirs/maskrcnn_lite0_cpu/
+      maskrcnn_lite0_cpu.py                    resolved config
+      run.json                                 record: command, commit, data, start, time, epochs
+      20260131_101500/vis_data/scalars.json    losses and val scores; a folder for every time it was started
+      val.parquet                              raw predictions of the val split
+      val.json                                 the scores that tools/test.py printed
+      val.scores.json                          scores of every image, kept by `compare.scores`
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fashion_mmdet.experiments.diff import find_config, load_config
+from fashion_mmdet.experiments.record import RECORD, read_record
+
+if TYPE_CHECKING:
+    from mmengine import Config
+
+DUMP, PRINTED, LOGS = 'val.parquet', 'val.json', '*/vis_data/scalars.json'
+A_RUN = f'a run has its config (*.py) and one of {RECORD}, {DUMP} and <time>/vis_data/scalars.json'
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, read.
+
+    Attributes:
+        folder: as given.
+        name: the folder's name, or its path where another run has the same name.
+        config: resolved.
+        record: what run.json holds; {} where there is none.
+    """
+
+    folder: Path
+    name: str
+    config: 'Config'
+    record: dict[str, Any]
+
+    @property
+    def dump(self) -> Path | None:
+        """The raw predictions of val, where tools/test.py wrote them."""
+        path = self.folder / DUMP
+        return path if path.is_file() else None
+
+    @property
+    def logs(self) -> list[Path]:
+        """The log of every time the run was started, in order of time."""
+        return sorted(self.folder.glob(LOGS), key=lambda path: path.parent.parent.name)
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """What run.json says of the data; {} where it does not."""
+        return self.record.get('data') or {}
+
+    @cached_property
+    def val_dataset(self) -> dict[str, Any]:
+        """The config's dataset of the val split; {} where it has none."""
+        return (self.config.get('val_dataloader') or {}).get('dataset') or {}
+
+    @property
+    def root(self) -> Path:
+        """The folder of photos and truth."""
+        return Path(self.data.get('root') or self.val_dataset.get('data_root') or 'data/imaterialist')
+
+    @property
+    def truth(self) -> Path:
+        """The CSV with the true masks of val."""
+        return self.root / (self.val_dataset.get('ann_file') or 'train.csv')
+
+    @property
+    def photos(self) -> Path:
+        """The folder of the val photos."""
+        return self.root / (self.val_dataset.get('data_prefix') or {}).get('img_path', 'train')
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """The config's `postprocess`, in plain dicts."""
+        return self.config.to_dict().get('postprocess') or {}
+
+    @property
+    def finished_s(self) -> float | None:
+        """When the training came to its end, in seconds since 1970; None where the record does not say."""
+        finished = self.record.get('finished')
+        return None if finished is None else _to_seconds(self.folder, 'finished', finished)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the record says that the training did not come to its end; without a record nobody knows."""
+        return 'finished' in self.record and self.record['finished'] is None
+
+
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder holds a config and what a run leaves beside it."""
+    return any(folder.glob('*.py')) and (
+        (folder / RECORD).is_file() or (folder / DUMP).is_file() or any(folder.glob(LOGS)))
+
+
+def find_runs(root: str | os.PathLike) -> list[Path]:
+    """Find every run under a folder, at any depth, oldest first.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: no run in it, or one whose record is broken.
+    """
+    if not Path(root).is_dir():
+        raise FileNotFoundError(f'{root}: no such folder')
+    found = []
+    for folder, children, _ in os.walk(root):
+        children[:] = sorted(name for name in children if not name.startswith('.'))
+        if is_run(Path(folder)):
+            children.clear()  # a test keeps its own config and logs in the run's folder
+            found.append(Path(folder))
+    if not found:
+        raise ValueError(f'{root}: no runs in it; {A_RUN}')
+    return sorted(found, key=started_s)
+
+
+def read_runs(folders: Sequence[str | os.PathLike]) -> list[Run]:
+    """Read runs in the order given.
+
+    Raises:
+        ValueError: a folder that is no run, a config that cannot be loaded or a broken record; names the file.
+    """
+    paths = [Path(folder) for folder in folders]
+    for path in paths:
+        if not is_run(path):
+            raise ValueError(f'{path}: {"no run; " + A_RUN if path.is_dir() else "no such folder"}')
+    own = [path.resolve().name for path in paths]
+    return [Run(path, name if own.count(name) == 1 else str(path), load_config(_config_of(path)), read_record(path))
+            for path, name in zip(paths, own, strict=True)]
+
+
+def _config_of(folder: Path) -> Path:
+    """Choose a folder's config: the one the record names, else the only one."""
+    named = folder / (Path(str(read_record(folder).get('config', ''))).stem + '.py')
+    return named if named.is_file() else find_config(folder)
+
+
+def started_s(folder: Path) -> float:
+    """Tell when a run began, in seconds since 1970: by its record, its oldest log, or its config's date.
+
+    Raises:
+        ValueError: the record's `started` is no time.
+    """
+    started = read_record(folder).get('started')
+    if started is not None:
+        return _to_seconds(folder, 'started', started)
+    for stamp in sorted(path.parent.parent.name for path in folder.glob(LOGS)):
+        try:
+            return datetime.strptime(stamp, '%Y%m%d_%H%M%S').timestamp()
+        except ValueError:
+            continue  # a folder that somebody renamed
+    return max(path.stat().st_mtime for path in folder.glob('*.py'))
+
+
+def _to_seconds(folder: Path, name: str, time: object) -> float:
+    try:
+        return datetime.fromisoformat(str(time).replace('Z', '+00:00')).timestamp()
+    except ValueError:
+        raise ValueError(f'{folder / RECORD}: {name} {time!r} is no ISO 8601 time') from None

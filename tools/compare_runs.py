@@ -1,0 +1,76 @@
+"""Compare runs in one table: scores with their errors, sensitivity, cost, what each config changed.
+
+    python tools/compare_runs.py                                        every run under work_dirs, oldest first
+    python tools/compare_runs.py work_dirs/run_a work_dirs/run_b --format markdown
+    python tools/compare_runs.py --format html --out runs.html --overlays 8
+
+Scores come from val.parquet, which tools/test.py writes, and stay beside it as val.scores.json; a run without one shows
+the last score of its log, starred. Each run is compared with the one above it, image by image.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from fashion_mmdet.cli import one_line_errors
+
+TEXT_FORMATS = ('table', 'markdown', 'json')
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('runs', metavar='RUN', nargs='*', help='folders of work_dirs; default: all, oldest first')
+    parser.add_argument('--format', choices=(*TEXT_FORMATS, 'html'), default='table')
+    parser.add_argument('--out', metavar='FILE', help='default: print')
+    parser.add_argument('--targets', metavar='FILE|IDS', help='classes to show: the file of tools/sensitivity.py, or '
+                        'ids as 0,6,23; default: the five most occurring but least sensitive of the first run')
+    parser.add_argument('--deck', action='store_true', help="add the deck's Kaggle score, the configs' deck_score")
+    parser.add_argument('--columns', metavar='GROUPS', help='of table and markdown, joined by commas: score, '
+                        'difference, deck, classes, cost, commit, changes; default: all')
+    parser.add_argument('--overlays', metavar='N', type=int, default=8, help='pictures a run in HTML (%(default)s)')
+    args = parser.parse_args(argv)
+    if args.format == 'html' and not args.out:
+        parser.error('--format html needs --out FILE')
+    if args.overlays < 0:
+        parser.error(f'--overlays {args.overlays}: not a number of pictures')
+    return args
+
+
+def read_groups(text: str | None) -> tuple[str, ...]:
+    """Read `--columns`; ValueError names a group that does not exist."""
+    from fashion_mmdet.experiments.compare.report import GROUPS
+    groups = GROUPS if text is None else tuple(text.split(','))
+    for group in groups:
+        if group not in GROUPS:
+            raise ValueError(f'--columns {group}: one of {", ".join(GROUPS)}')
+    return groups
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Read, compare, write."""
+    args = parse_args(argv)
+    with one_line_errors('compare_runs'):
+        from fashion_mmdet.experiments.compare import report
+        from fashion_mmdet.experiments.compare.comparison import compare, read_target_ids
+        from fashion_mmdet.experiments.runs import find_runs, read_runs
+        from fashion_mmdet.files import write_text
+        targets = read_target_ids(args.targets) if args.targets else None
+        comparison = compare(read_runs(args.runs or find_runs('work_dirs')), targets, args.targets or '')
+        if args.format == 'html':
+            from fashion_mmdet.experiments.compare.page import format_html
+            text = format_html(comparison, args.deck, args.overlays)
+        elif args.format == 'json':
+            text = report.format_json(comparison, args.deck)
+        else:
+            text = getattr(report, f'format_{args.format}')(comparison, args.deck, read_groups(args.columns))
+        if args.out:
+            write_text(args.out, text + '\n')
+            print(f'saved: {args.out}, {Path(args.out).stat().st_size / 1e6:.1f} MB', file=sys.stderr)
+        else:
+            print(text)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
