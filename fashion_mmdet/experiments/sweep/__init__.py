@@ -1,0 +1,1 @@
+"""Search of config values: study, trials, loop, report."""

@@ -1,0 +1,201 @@
+"""A sweep: trials one after the other until the study has as many as wanted."""
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+from mmengine.config import Config
+from optuna.trial import TrialState
+
+from fashion_mmdet.experiments.sweep import trial as training
+from fashion_mmdet.experiments.sweep.report import describe_end, describe_values
+from fashion_mmdet.experiments.sweep.space import Space, suggest, to_options
+from fashion_mmdet.experiments.sweep.study import SURPLUS, fail_lost_trials, is_surplus, requeue, root, trials_by_root
+
+FAILURES_IN_A_ROW = 3
+
+
+class Stopped(KeyboardInterrupt):
+    """The sweep was told to stop by the signal in `args`; Optuna passes on what is a KeyboardInterrupt."""
+
+
+class Abandoned(Exception):
+    """A trial that is not this sweep's to run: one too many, or taken over by another sweep."""
+
+
+@dataclass
+class Sweep:
+    """What all trials share, and the loop over them.
+
+    Attributes:
+        study: Optuna's.
+        config: path of the experiment.
+        cfg: the same with `options` merged.
+        options: `key=value` pairs for every trial.
+        space: by config key, a distribution.
+        folder: of the study; a trial's run is `trial_0007` in it.
+        wanted: number of trials in the study.
+        heartbeat_s: seconds between two signs of life.
+        train: the training tool.
+        poll_s: seconds between two looks at a running trial.
+    """
+
+    study: optuna.Study
+    config: str
+    cfg: Config
+    options: list[str]
+    space: Space
+    folder: Path
+    wanted: int
+    heartbeat_s: int = 10
+    train: Path = training.TRAIN
+    poll_s: float = 2.0
+    _failures: list[str] = field(default_factory=list, init=False)  # in a row
+    _number: int | None = field(default=None, init=False)  # of the trial that runs here
+    _abandoned: bool = field(default=False, init=False)
+
+    def run(self, deadline: float = float('inf')) -> None:
+        """Run trials until the study has `wanted` finished ones; wait for those that run elsewhere.
+
+        Args:
+            deadline: on time.monotonic's clock; no trial is begun after it.
+
+        Raises:
+            ValueError: three trainings failed in a row, or the folder holds trials of another study.
+            Stopped: by a signal; the trial is queued again first.
+        """
+        self._check_folders()
+        announced = None
+        while time.monotonic() < deadline:
+            fail_lost_trials(self.study, self.heartbeat_s)
+            states = {number: trial.state for number, trial in trials_by_root(self.study).items()}
+            running = [number for number, state in states.items() if state == TrialState.RUNNING]
+            if sum(state != TrialState.WAITING for state in states.values()) < self.wanted:
+                self._run_trial()
+            elif not running:
+                break
+            else:
+                if running != announced:
+                    print(f'waiting for trials that run elsewhere: {", ".join(map(str, running))}', flush=True)
+                    announced = running
+                time.sleep(self.poll_s)
+
+    def _check_folders(self) -> None:
+        """Refuse folders of trials that the study does not know: their scores would be taken for a new trial's."""
+        folders = sorted(self.folder.glob('trial_*'))  # first the folders: another sweep may just be making one
+        known = {self._folder(number) for number in trials_by_root(self.study)}
+        for folder in folders:
+            if folder not in known:
+                raise ValueError(f'{folder}: not of study {self.study.study_name}; remove it or choose another --study')
+
+    def _folder(self, number: int) -> Path:
+        return self.folder / f'trial_{number:04d}'
+
+    def _run_trial(self) -> None:
+        """Run one trial and print how it ended."""
+        self._number, self._abandoned = None, False
+        try:
+            self.study.optimize(self._objective, n_trials=1, catch=(training.TrainingFailed, Abandoned))
+        except Stopped:
+            if self._number is not None and self.study.trials[self._number].state == TrialState.FAIL:
+                requeue(self.study, self.study.trials[self._number])
+            raise
+        except ValueError:  # Optuna takes no result for a trial that another sweep has taken over
+            if not self._abandoned:
+                raise
+        if self._abandoned:
+            return
+        trial = self.study.trials[self._number]
+        if trial.state != TrialState.FAIL:
+            self._failures.clear()
+        print(describe_end(self.study, trial, self.wanted, ''.join(self._failures[-1:])), flush=True)
+        if len(self._failures) == FAILURES_IN_A_ROW:
+            raise ValueError(f'{FAILURES_IN_A_ROW} trainings failed in a row; the last: {self._failures[-1]}')
+
+    def _objective(self, trial: optuna.Trial) -> float:
+        """Train one trial and give its best score."""
+        self._number = trial.number
+        try:
+            return self._train(trial)
+        except Abandoned:
+            self._abandoned = True
+            raise
+        except optuna.exceptions.UpdateFinishedTrialError:  # a score came in after another sweep had taken the trial
+            self._abandoned = True
+            self._say_taken_over(self.study.trials[trial.number])
+            raise Abandoned from None
+        except training.TrainingFailed as error:
+            self._failures.append(str(error))
+            raise
+
+    def _train(self, trial: optuna.Trial) -> float:
+        frozen = self.study.trials[trial.number]
+        number, resume = root(frozen), root(frozen) != trial.number
+        folder = self._folder(number)
+        trial.set_user_attr('folder', str(folder))
+        if is_surplus(self.study, frozen, self.wanted):
+            trial.set_user_attr(SURPLUS, True)
+            raise Abandoned
+        values = suggest(trial, self.space)
+        print(f'trial {number}: {describe_values(values)}' + (', taken up again' if resume else ''), flush=True)
+        options = [*self.options, *to_options(values)]
+        command = training.train_command(self.config, folder, options, resume, self.train)
+        with training.running(command, folder) as process:
+            scores = self._watch(trial, folder, process, self._last_step(values))
+        training.check_ended_well(process, folder)
+        if not scores:
+            raise training.TrainingFailed('no fashion/score in its log; train_cfg.val_interval says when one is due')
+        return max(scores.values())
+
+    def _watch(
+            self, trial: optuna.Trial, folder: Path, process: subprocess.Popen, last_step: float) -> dict[int, float]:
+        """Report scores as they come; stop at the pruner's word, unless the trial is at its end anyway."""
+        reported: set[int] = set()
+        alive = True
+        while alive:
+            alive = training.is_running(process, self.poll_s)
+            scores = training.read_scores(folder)
+            for step in sorted(scores.keys() - reported):
+                trial.report(scores[step], step)
+                reported.add(step)
+                if alive and step < last_step and trial.should_prune():
+                    raise optuna.TrialPruned
+            frozen = self.study.trials[trial.number]
+            if frozen.state != TrialState.RUNNING:
+                self._say_taken_over(frozen)
+                raise Abandoned
+        return scores
+
+    def _say_taken_over(self, trial: optuna.trial.FrozenTrial) -> None:
+        print(f'trial {root(trial)}: taken over by another sweep', flush=True)
+
+    def _last_step(self, values: dict[str, Any]) -> float:
+        """Find the step of the last validation: epochs, or iterations where the config counts those."""
+        for name in ('max_epochs', 'max_iters'):
+            if last := values.get(f'train_cfg.{name}', self.cfg.get('train_cfg', {}).get(name)):
+                return last
+        return float('inf')
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into Stopped; while that is dealt with, ignore more of them."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop(number: int, frame: Any) -> None:
+        for one in numbers:
+            signal.signal(one, signal.SIG_IGN)
+        raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

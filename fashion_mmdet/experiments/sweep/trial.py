@@ -1,0 +1,95 @@
+"""One trial of a sweep: tools/train.py as a child process, and what it leaves in its work_dir."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fashion_mmdet.experiments.runs import LOGS
+from fashion_mmdet.experiments.runs_log import SCORE, read_log
+
+TRAIN = Path(__file__).resolve().parents[3] / 'tools' / 'train.py'
+TETHER = Path(__file__).with_name('tether.py')
+STDERR = 'stderr.txt'
+PATIENCE_S = 30
+# How tools/train.py begins its one-line errors, and how a traceback's last line begins.
+ERROR_LINE = re.compile(r'train: |[\w.]+(Error|Exception)\b')
+
+
+class TrainingFailed(Exception):
+    """A training ended with an error, or without a score."""
+
+
+def train_command(
+        config: str, folder: Path, options: Sequence[str], resume: bool = False, train: Path = TRAIN) -> list[str]:
+    """Build the command line of an ordinary run.
+
+    Args:
+        config: of the experiment.
+        folder: the run's work_dir.
+        options: `key=value` pairs for `--cfg-options`.
+        resume: go on from the folder's newest checkpoint, if it has one.
+        train: the training tool.
+    """
+    command = [sys.executable, str(train), str(config), '--work-dir', str(folder)]
+    return [*command, *(['--resume'] if resume else []), '--cfg-options', *options]
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen]:
+    """Run a command while the block lasts, and leave no process behind, however the block ends.
+
+    The child has a session of its own, so that a Ctrl-C reaches only the sweep, which then ends the child and its
+    data loader's workers; where the sweep is killed, the kernel ends the child.
+
+    Args:
+        command: what to run.
+        folder: made where it is missing; gets the command's standard error as `stderr.txt`. Its standard output is
+            dropped: mmengine writes the same to the run's log.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tether = [sys.executable, '-I', str(TETHER), str(os.getpid())]
+    with open(folder / STDERR, 'wb') as stderr:
+        process = subprocess.Popen([*tether, *command], start_new_session=True, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=stderr)
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen, patience_s: float = PATIENCE_S) -> None:
+    """End a child and its process group with SIGTERM, after `patience_s` seconds with SIGKILL. Reap it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience_s)
+
+
+def is_running(process: subprocess.Popen, wait_s: float) -> bool:
+    """Wait for a child's end, but no longer than `wait_s` seconds; tell whether it still runs."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(wait_s)
+    return process.returncode is None
+
+
+def read_scores(folder: Path) -> dict[int, float]:
+    """Read the validation scores of a run, all its starts joined, by step (epochs, or iterations where none count)."""
+    return {line['step']: float(line[SCORE]) for line in read_log(sorted(folder.glob(LOGS))).val}
+
+
+def check_ended_well(process: subprocess.Popen, folder: Path) -> None:
+    """Raise TrainingFailed with the child's last error line if it did not exit with 0."""
+    if process.returncode == 0:
+        return
+    lines = [line for line in (folder / STDERR).read_text(errors='replace').splitlines() if line.strip()]
+    errors = [line for line in lines if ERROR_LINE.match(line)] or lines[-1:]
+    if process.returncode < 0:
+        errors = [f'ended by {signal.Signals(-process.returncode).name}']
+    raise TrainingFailed(errors[-1] if errors else f'exit status {process.returncode}')
