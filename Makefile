@@ -1,12 +1,21 @@
-# make demo: from nothing to a scored submission.  make test: the tests.  Both make .venv where it is missing.
+# make demo: from nothing to a scored submission.  make test: the tests.  make ladder: the deck's experiments on a CPU.
+# All make .venv where it is missing.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DATA := data/sample
 DEMO_OPTIONS ?=
 RUN := work_dirs/quickstart
+LADDER_DATA ?= data/ccp
+RUNGS := baseline heads all aug ident lossw resampled full smooth
+LADDER_RUN := work_dirs/maskrcnn_lite0
+LADDER := $(RUNGS:%=$(LADDER_RUN)_%)
+COMPARE := $(BIN)/python tools/compare_runs.py --targets $(LADDER_RUN)_lossw/sensitivity.json --format markdown
+# A rung that is done has its scores; one that was stopped goes on from its newest checkpoint.
+SCORED := $(LADDER:%=%/val.json)
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint clean ladder
+.SECONDARY:
 
 # The stamp is newer than requirements.txt and pyproject.toml exactly when the environment fits them.
 $(VENV)/.installed: requirements.txt pyproject.toml
@@ -28,6 +37,27 @@ demo: $(VENV)/.installed
 	    --sample $(DEMO_DATA)/sample_submission.csv
 	$(BIN)/python tools/score_submission.py $(RUN)/submission.csv $(DEMO_DATA)/test_truth.csv
 	@echo "pictures: $(RUN)/pictures   submission: $(RUN)/submission.csv"
+
+ladder: $(SCORED)
+	$(COMPARE) $(LADDER) --deck --columns score,difference,deck,cost
+	@# These two stand on lossw, not on the rung above them.
+	$(COMPARE) $(LADDER_RUN)_lossw $(LADDER_RUN)_full $(LADDER_RUN)_smooth --columns difference
+	$(COMPARE) $(LADDER_RUN)_lossw $(LADDER_RUN)_resampled --columns difference,classes
+	$(COMPARE) $(LADDER) --deck --format html --out work_dirs/ladder.html
+
+work_dirs/maskrcnn_lite0_%/val.json: | $(VENV)/.installed
+	FASHION_DATA=$(LADDER_DATA) $(BIN)/python tools/train.py configs/fashion/cpu/maskrcnn_lite0_$*.py --resume \
+	    --cfg-options train_cfg.val_begin=1000  # tools/test.py scores the end
+	FASHION_DATA=$(LADDER_DATA) $(BIN)/python tools/test.py configs/fashion/cpu/maskrcnn_lite0_$*.py \
+	    "$$(cat $(@D)/last_checkpoint)"
+
+work_dirs/maskrcnn_lite0_%/sensitivity.json: work_dirs/maskrcnn_lite0_%/val.json
+	FASHION_DATA=$(LADDER_DATA) $(BIN)/python tools/sensitivity.py $(<:.json=.parquet) --out $@
+
+# What a rung needs from those below.
+$(patsubst %,work_dirs/maskrcnn_lite0_%/val.json,$(filter-out baseline heads,$(RUNGS))): \
+    | work_dirs/maskrcnn_lite0_heads/val.json
+work_dirs/maskrcnn_lite0_resampled/val.json: | work_dirs/maskrcnn_lite0_lossw/sensitivity.json
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
