@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -115,6 +116,14 @@ def test_an_error_in_the_middle_ends_the_processes_too(tmp_path, monkeypatch):
     monkeypatch.setattr(index_build, 'BATCH_ROWS', 5)
     csv = write(tmp_path, *random_rows(60, 0), 'a.jpg,1 2,5,0,3')
     with pytest.raises(ValueError, match=":62: Width '0' is no"):
+        build_index(csv, tmp_path / 'index', jobs=2)
+    assert {path.name for path in tmp_path.iterdir()} == {'train.csv'}
+
+
+def test_a_killed_process_is_an_error_of_one_line(tmp_path, monkeypatch):
+    csv = write(tmp_path, *random_rows(60, 0))
+    monkeypatch.setattr(index_build, 'check_row', lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(OSError, match=r'train\.csv: a process that parsed it was killed'):
         build_index(csv, tmp_path / 'index', jobs=2)
     assert {path.name for path in tmp_path.iterdir()} == {'train.csv'}
 

@@ -1,5 +1,6 @@
 """The index of a train.csv of the competition's size: built once, opened again, beside parsing row by row."""
 
+import os
 import statistics
 import tempfile
 import time
@@ -23,9 +24,10 @@ FRACTION = 20  # the peer parses one row in so many
 
 
 class Cost(NamedTuple):
-    """What a call cost: seconds, resident memory at its end, and how far its peak lay above its start; bytes."""
+    """What a call cost: seconds by the clock and of all cores, resident memory at its end, its peak above its start."""
 
     seconds: float
+    core_seconds: float
     resident_bytes: int
     growth_bytes: int
 
@@ -56,19 +58,19 @@ def run(rounds: int, progress: Progress | None = None, rows: int = competition_c
             opened.append(step(_call_apart(open_labels, csv)[0]))
             parsed.append(step(_call_apart(read_records, part)[0]))
         csv_bytes, index_bytes = csv.stat().st_size, Path(f'{csv}.index.arrow').stat().st_size
-    warm, again = (statistics.median(cost.seconds for cost in costs) for costs in (opened, parsed))
-    again *= rows / (rows // FRACTION)
+    scale = rows / (rows // FRACTION)
+    (warm, warm_cores), (again, again_cores) = (
+        [statistics.median(cost[field] for cost in costs) for field in range(2)] for costs in (opened, parsed))
     resident = max(cost.resident_bytes for cost in opened)
-    heap = statistics.median(cost.growth_bytes for cost in parsed) * rows / (rows // FRACTION)
-    lines = [
-        ('start, index there', format_seconds(warm), '1.0', _megabytes(resident)),
-        ('parse row by row', format_seconds(again), f'{again / warm:,.0f}', _megabytes(heap)),
-        ('build the index', format_seconds(built.seconds), f'{built.seconds / warm:,.0f}', _megabytes(built_peak))]
+    heap = statistics.median(cost.growth_bytes for cost in parsed)
+    lines = [_row('start, index there', warm, warm_cores, warm, resident),
+             _row('parse row by row', again * scale, again_cores * scale, warm, heap * scale),
+             _row('build the index', built.seconds, built.core_seconds, warm, built_peak)]
     note = (f'{rows:,} rows, {images:,} images, CSV {_megabytes(csv_bytes)}, index {_megabytes(index_bytes)}, '
             f'{count_cores()} cores. Start: to the labels of all images, without torch; resident memory of the '
-            f'process; median of {rounds}. Parse: 1/{FRACTION} of the rows, time and growth times {FRACTION}. Build: '
-            'once, memory of all processes together.')
-    return [Table('index of train.csv', ('work', 'time', 'times the start', 'memory'), lines, note)]
+            f'process; median of {rounds}. Parse: 1/{FRACTION} of the rows, times and growth times {FRACTION}. Build: '
+            'once, memory of all processes together. Core time: of all cores, other programs apart.')
+    return [Table('index of train.csv', ('work', 'time', 'core time', 'times the start', 'memory'), lines, note)]
 
 
 def open_labels(csv: Path) -> object:
@@ -96,12 +98,17 @@ def _call_apart(call: Callable[[Path], object], csv: Path) -> tuple[Cost, int]:
 
 def _report(call: Callable[[Path], object], csv: Path, sender: Connection) -> None:
     before = status_bytes('VmRSS')
-    start = time.perf_counter()
+    start, cores = time.perf_counter(), sum(os.times()[:4])
     result = call(csv)
-    seconds = time.perf_counter() - start
+    seconds, cores = time.perf_counter() - start, sum(os.times()[:4]) - cores
     resident, peak = status_bytes('VmRSS'), status_bytes('VmHWM')
     del result
-    sender.send(Cost(seconds, resident, peak - before))
+    sender.send(Cost(seconds, cores, resident, peak - before))
+
+
+def _row(work: str, seconds: float, core_seconds: float, start_seconds: float, memory_bytes: float) -> tuple[str, ...]:
+    return (work, format_seconds(seconds), format_seconds(core_seconds), f'{seconds / start_seconds:,.1f}',
+            _megabytes(memory_bytes))
 
 
 def _megabytes(size: float) -> str:

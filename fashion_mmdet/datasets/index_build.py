@@ -14,6 +14,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -174,6 +175,8 @@ def _map(function: partial, batches: Iterator[list[RowText]], jobs: int) -> Iter
         while waiting:
             yield waiting.popleft().result()
             waiting.extend(pool.submit(function, batch) for batch in islice(batches, 1))
+    except BrokenProcessPool:
+        raise ChildProcessError(f'{function.args[0]}: a process that parsed it was killed; out of memory?') from None
     finally:
         pool.shutdown(cancel_futures=True)
 
