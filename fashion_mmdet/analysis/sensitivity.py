@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from fashion_mmdet.classes import CATEGORIES
-from fashion_mmdet.datasets.records import read_records
+from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.matching import mask_ious, match_greedily
 from fashion_mmdet.evaluation.offline import truth_from_record
@@ -98,12 +98,12 @@ def tally(dump: str | os.PathLike, truth: str | os.PathLike, options: Postproces
     Raises:
         ValueError: an image without truth, or files that are not what they should be.
     """
-    known = {record.image_id: record for record in read_records(truth)[0]}
+    index = open_index(truth)
     tallies = [ClassTally(category) for category in range(len(CATEGORIES))]
     for raw in read_dump(dump):
-        if raw.image_id not in known:
+        if raw.image_id not in index:
             raise ValueError(f'{truth}: no image {raw.image_id!r}')
-        true = truth_from_record(known[raw.image_id], size)
+        true = truth_from_record(index.find(raw.image_id), size)
         count_errors(true, postprocess(raw, options, size), tallies)
         loose = postprocess(raw, replace(options, score_thr=0.0, max_per_image=None), size)
         for category, score, hit in match_by_class(true, loose):

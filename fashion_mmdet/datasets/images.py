@@ -1,5 +1,6 @@
 """What an image file's header says, without decoding it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -38,19 +39,21 @@ def _has_end(path: Path) -> bool:
         return JPEG_END in file.read()
 
 
-def find_problem(path: Path, height: int | None = None, width: int | None = None) -> tuple[str, str] | None:
+def find_problem(path: Path, height: int | None = None, width: int | None = None,
+                 read: Callable[[Path], tuple[int, int]] = read_size) -> tuple[str, str] | None:
     """Compare a file with what the CSV says.
 
     Args:
         path: of the image.
         height: in pixels, as the CSV has it; None skips the comparison.
         width: likewise.
+        read: `read_size`, or one that remembers what it read.
 
     Returns:
         The audit's kind of problem and where it is, or None.
     """
     try:
-        size = read_size(path)
+        size = read(path)
     except FileNotFoundError:
         return 'missing_file', str(path)
     except EOFError as error:

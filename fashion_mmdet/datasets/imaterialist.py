@@ -11,9 +11,14 @@ from mmengine.logging import print_log
 
 from fashion_mmdet.classes import CATEGORIES, PALETTE
 from fashion_mmdet.datasets.audit import Audit
-from fashion_mmdet.datasets.images import find_problem, read_size
-from fashion_mmdet.datasets.records import Record, read_image_ids, read_records
+from fashion_mmdet.datasets.headers import HeaderCache
+from fashion_mmdet.datasets.image_list import ImageList
+from fashion_mmdet.datasets.images import find_problem
+from fashion_mmdet.datasets.index import Index, empty_batch
+from fashion_mmdet.datasets.index_store import open_index
+from fashion_mmdet.datasets.records import read_image_ids
 from fashion_mmdet.datasets.split import stratified_split
+from fashion_mmdet.progress import track
 
 SPLITS = ('train', 'val', 'all', 'test')
 
@@ -43,6 +48,9 @@ class IMaterialistDataset(BaseDetDataset):
     Every problem in the data is counted and logged by kind, with what was done about it (`audit.RULES`); after
     loading, `audit` holds the counts.
 
+    The CSV is parsed once, to an index beside it that all workers and ranks map into memory (`index_store.open_index`);
+    an image's dict is made when it is asked for. What is in the photos' headers is remembered too (`headers`).
+
     Args:
         ann_file: train.csv; for `split='test'` a sample_submission.csv, whose images have no annotations.
         split: 'train', 'val' (stratified by class), 'all', or 'test'.
@@ -50,14 +58,15 @@ class IMaterialistDataset(BaseDetDataset):
         seed: of the split and of the subset; the same seed gives train and val that do not meet.
         num_images: a random subset of so many images of the split; None for all.
         categories: category ids to keep, in the order of their labels; None for all 46.
-        check_images: compare each file's header with the CSV. Reading 45,625 headers takes about a minute.
+        check_images: compare each file's header with the CSV. Reading 45,625 headers takes about a minute, the first
+            time.
         pipeline: transforms as a list, or by name, so that a config can replace one step; they then go in the order of
             `PIPELINE_STEPS`, and one that is None is left out.
         data_root, data_prefix, filter_cfg and so on: as in mmdet. `filter_cfg=dict(filter_empty_gt=True)` leaves out
-            training images without an object.
+            training images without an object. `serialize_data` makes no difference: there is no list to serialize.
 
     Raises:
-        ValueError: an unknown option, or a file that is not this CSV.
+        ValueError: an unknown option, `proposal_file`, or a file that is not this CSV.
         FileNotFoundError: no CSV.
     """
 
@@ -72,6 +81,9 @@ class IMaterialistDataset(BaseDetDataset):
             raise ValueError(f'num_images={num_images}: a positive number, or None for all')
         if categories is not None and not set(categories) <= set(range(len(CATEGORIES))):
             raise ValueError(f'categories={list(categories)}: ids from 0 to {len(CATEGORIES) - 1}')
+        if kwargs.get('proposal_file') is not None:
+            raise ValueError(f'proposal_file={kwargs["proposal_file"]!r}: this data set takes no proposals from a file')
+        kwargs['serialize_data'] = False
         self.split, self.val_fraction, self.seed = split, val_fraction, seed
         self.num_images, self.check_images = num_images, check_images
         self.category_ids = tuple(range(len(CATEGORIES))) if categories is None else tuple(categories)
@@ -83,7 +95,7 @@ class IMaterialistDataset(BaseDetDataset):
                 **(kwargs.get('metainfo') or {}))
         super().__init__(*args, pipeline=order_steps(pipeline), **kwargs)
 
-    def load_data_list(self) -> list[dict]:
+    def load_data_list(self) -> ImageList:
         """Read the CSV, audit it, choose the split.
 
         Returns:
@@ -92,64 +104,63 @@ class IMaterialistDataset(BaseDetDataset):
         """
         return self._list_test_images() if self.split == 'test' else self._list_annotated_images()
 
-    def filter_data(self) -> list[dict]:
+    def filter_data(self) -> ImageList:
         """Leave out training images without an object where `filter_cfg` says so, then draw the subset."""
         images = self.data_list
         if not self.test_mode and (self.filter_cfg or {}).get('filter_empty_gt', False):
-            images = [image for image in images if image['instances']]
+            images = images.take(np.flatnonzero(images.have_objects()))
         if self.num_images is not None and self.num_images < len(images):
             chosen = np.random.default_rng(self.seed).choice(len(images), self.num_images, replace=False)
-            images = [images[index] for index in np.sort(chosen)]
+            images = images.take(np.sort(chosen))
         self._log(len(images))
         return images
 
-    def get_cat_ids(self, idx: int) -> list[int]:
-        """List the labels of an image's objects, for samplers and mmdet's dataset wrappers."""
-        return [instance['bbox_label'] for instance in self.get_data_info(idx)['instances']]
+    def get_data_info(self, idx: int) -> dict:
+        """Make an image's dict (see `load_data_list`), with `sample_idx` as mmdet has it."""
+        self.full_init()
+        return dict(self.data_list[idx], sample_idx=idx if idx >= 0 else len(self) + idx)
 
-    def _list_annotated_images(self) -> list[dict]:
-        records, audit = read_records(self.ann_file)
-        self.audit.extend(audit)
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """List the labels of an image's objects, for samplers and mmdet's dataset wrappers; no mask is read."""
+        self.full_init()
+        return self.data_list.labels(idx)
+
+    def _get_unserialized_subset(self, indices: int | Sequence[int]) -> ImageList:
+        if isinstance(indices, int):
+            return self.data_list[:indices] if indices >= 0 else self.data_list[indices:]
+        return self.data_list.take(indices)
+
+    def _list_annotated_images(self) -> ImageList:
+        index = open_index(self.ann_file)
+        self.audit.extend(index.audit)
+        positions = np.arange(len(index))
         # The split goes by the CSV alone: a file that is missing here must not deal the other photos anew.
         if self.split != 'all':
-            labels = np.zeros((len(records), len(CATEGORIES)), bool)
-            for row, record in zip(labels, records, strict=True):
-                row[[instance.category for instance in record.instances]] = True
-            train, val = stratified_split(labels, self.val_fraction, self.seed)
-            records = [records[index] for index in (train if self.split == 'train' else val)]
+            train, val = stratified_split(index.labels(), self.val_fraction, self.seed)
+            positions = train if self.split == 'train' else val
         if self.check_images:
-            records = [record for record in records if self._check_image(record)]
-        return [self._to_dict(record) for record in records]
+            with HeaderCache(self._folder) as headers:
+                positions = [position for position in track(positions, 'photos') if self._check(
+                    headers, index.image_id(position), int(index.heights[position]), int(index.widths[position]))]
+        return ImageList(index, positions, self._folder, self.category_ids)
 
-    def _check_image(self, record: Record) -> bool:
-        problem = find_problem(self._image_path(record.image_id), record.height, record.width)
+    def _list_test_images(self) -> ImageList:
+        with HeaderCache(self._folder) as headers:
+            image_ids = [image_id for image_id in track(read_image_ids(self.ann_file), 'photos')
+                         if self._check(headers, image_id)]
+            sizes = [headers.read_size(self._folder / image_id) for image_id in image_ids]
+        index = Index(empty_batch(image_ids, sizes), Audit())
+        return ImageList(index, np.arange(len(index)), self._folder, self.category_ids)
+
+    def _check(self, headers: HeaderCache, image_id: str, height: int | None = None, width: int | None = None) -> bool:
+        problem = find_problem(self._folder / image_id, height, width, headers.read_size)
         if problem:
             self.audit.add(*problem)
         return problem is None
 
-    def _list_test_images(self) -> list[dict]:
-        images = []
-        for image_id in read_image_ids(self.ann_file):
-            path = self._image_path(image_id)
-            problem = find_problem(path)
-            if problem:
-                self.audit.add(*problem)
-                continue
-            height, width = read_size(path)
-            images.append(dict(img_id=image_id, img_path=str(path), height=height, width=width, instances=[]))
-        return images
-
-    def _to_dict(self, record: Record) -> dict:
-        labels = {category: label for label, category in enumerate(self.category_ids)}
-        instances = [
-            dict(bbox=list(instance.bbox), bbox_label=labels[instance.category], mask=instance.mask,
-                 attributes=instance.attributes, ignore_flag=0)
-            for instance in record.instances if instance.category in labels]
-        return dict(img_id=record.image_id, img_path=str(self._image_path(record.image_id)), height=record.height,
-                    width=record.width, instances=instances)
-
-    def _image_path(self, image_id: str) -> Path:
-        return Path(self.data_prefix['img_path']) / image_id
+    @property
+    def _folder(self) -> Path:
+        return Path(self.data_prefix['img_path'])
 
     def _log(self, count: int) -> None:
         print_log(f'{self.ann_file}: {count} images for split {self.split!r}', logger='current')

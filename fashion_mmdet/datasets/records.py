@@ -1,10 +1,11 @@
 """From the competition's train.csv to records: an image with its objects, checked row by row."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,32 @@ class Row:
     category: int
     attributes: tuple[int, ...]
     runs: rle.Runs
+
+
+class RowText(NamedTuple):
+    """A row of the CSV before its check, with what the rows above it say of it. Small to pickle.
+
+    Attributes:
+        number: from 0; it stands in line number + 2.
+        image_id, pixels, class_id: as in the CSV.
+        size: height and width in pixels.
+        first_size: those of the image's first row.
+        is_duplicate: a row above is the same.
+    """
+
+    number: int
+    image_id: str
+    pixels: str
+    class_id: str
+    size: tuple[int, int]
+    first_size: tuple[int, int]
+    is_duplicate: bool
+
+
+def to_instance(row: Row, height: int, width: int) -> Instance:
+    """Turn a checked row of an image of that height and width into an object with box and COCO RLE."""
+    return Instance(row.category, row.attributes, mask=rle.runs_to_coco(row.runs, height, width),
+                    bbox=rle.bounding_box(row.runs, height))
 
 
 def read_table(path: str | os.PathLike, columns: tuple[str, ...], chunk_rows: int = 20_000) -> Iterator[pd.DataFrame]:
@@ -111,11 +138,7 @@ def _read_records(path: str, mtime_ns: int, size: int) -> tuple[list[Record], Au
     for record, row in read_rows(path, audit):
         records[record.image_id] = record
         if row is not None:
-            record.instances.append(Instance(
-                category=row.category,
-                attributes=row.attributes,
-                mask=rle.runs_to_coco(row.runs, record.height, record.width),
-                bbox=rle.bounding_box(row.runs, record.height)))
+            record.instances.append(to_instance(row, record.height, record.width))
     return [record for record in records.values() if record.instances], audit
 
 
@@ -132,25 +155,46 @@ def read_rows(path: str | os.PathLike, audit: Audit) -> Iterator[tuple[Record, R
     """
     records: dict[str, Record] = {}
     annotated: set[str] = set()
+    for text in screen_rows(path):
+        record = records.setdefault(text.image_id, Record(text.image_id, *text.first_size))
+        row = check_row(path, text, audit)
+        if row is not None:
+            annotated.add(text.image_id)
+        yield record, row
+    audit_images(path, records, annotated, audit)
+
+
+def screen_rows(path: str | os.PathLike) -> Iterator[RowText]:
+    """Read a train.csv row by row and find out what a row alone does not tell: duplicates, its image's first size.
+
+    One chunk of the text is held at a time. Errors as `read_records`.
+    """
+    sizes: dict[str, tuple[int, int]] = {}
     seen: set[int] = set()
     for chunk in read_table(path, COLUMNS):
         for number, image_id, pixels, height, width, class_id in zip(
                 chunk.index, *(chunk[column] for column in COLUMNS), strict=True):
             where = f'{path}:{number + 2}'  # the header is line 1
             size = _read_length(where, 'Height', height), _read_length(where, 'Width', width)
-            record = records.setdefault(image_id, Record(image_id, *size))
-            row = None
-            if size != (record.height, record.width):
-                audit.add('size_conflict', f'{where}: {height}x{width} after {record.height}x{record.width}')
-            elif (key := hash((image_id, pixels, class_id))) in seen:
-                audit.add('duplicate_row', f'{where}: {image_id} {class_id}')
-            else:
+            first_size = sizes.setdefault(image_id, size)
+            is_duplicate = False
+            if size == first_size:  # a row that is dropped for its size makes no other row a duplicate
+                key = hash((image_id, pixels, class_id))
+                is_duplicate = key in seen
                 seen.add(key)
-                row = _read_row(where, pixels, class_id, record, audit)
-            if row is not None:
-                annotated.add(image_id)
-            yield record, row
-    for image_id in records:
+            yield RowText(number, image_id, pixels, class_id, size, first_size, is_duplicate)
+
+
+def audit_images(path: str | os.PathLike, image_ids: Iterable[str], annotated: Container[str], audit: Audit) -> None:
+    """Count the images that have lost all their rows.
+
+    Args:
+        path: of the CSV.
+        image_ids: all images of the CSV, in order.
+        annotated: those with a row that was kept.
+        audit: takes the problems.
+    """
+    for image_id in image_ids:
         if image_id not in annotated:
             audit.add('image_without_rows', f'{path}: {image_id}')
 
@@ -161,8 +205,16 @@ def _read_length(where: str, name: str, text: str) -> int:
     return int(text)
 
 
-def _read_row(where: str, pixels: str, class_id: str, record: Record, audit: Audit) -> Row | None:
+def check_row(path: str | os.PathLike, text: RowText, audit: Audit) -> Row | None:
     """Check one row; None where the audit drops it."""
+    where, class_id = f'{path}:{text.number + 2}', text.class_id
+    height, width = text.first_size
+    if text.size != text.first_size:
+        audit.add('size_conflict', f'{where}: {text.size[0]}x{text.size[1]} after {height}x{width}')
+        return None
+    if text.is_duplicate:
+        audit.add('duplicate_row', f'{where}: {text.image_id} {class_id}')
+        return None
     try:
         category, attributes = parse_class_id(class_id)
     except ValueError:
@@ -170,7 +222,7 @@ def _read_row(where: str, pixels: str, class_id: str, record: Record, audit: Aud
     if not 0 <= category < NUM_CATEGORIES:
         audit.add('unknown_category', f'{where}: ClassId {class_id!r}')
         return None
-    runs = check_runs(where, pixels, record.height, record.width, audit)
+    runs = check_runs(where, text.pixels, height, width, audit)
     if runs is None:
         return None
     return Row(category, _check_attributes(where, class_id, category, attributes, audit), runs)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from fashion_mmdet.datasets.audit import Audit
-from fashion_mmdet.datasets.records import Record, read_records
+from fashion_mmdet.datasets.index_store import open_index
+from fashion_mmdet.datasets.records import Record
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.matching import ImageCounts, count_image
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
@@ -89,14 +90,13 @@ def count_predictions(predictions: Iterable[Prediction], truth: str | os.PathLik
     Raises:
         ValueError: an image without truth.
     """
-    records, audit = read_records(truth)
-    known = {record.image_id: record for record in records}
+    index = open_index(truth)
     counts: list[ImageCounts] = []
     for prediction in predictions:
-        if prediction.image_id not in known:
+        if prediction.image_id not in index:
             raise ValueError(f'{truth}: no image {prediction.image_id!r}')
-        counts.append(count_image(truth_from_record(known[prediction.image_id], size), prediction, match))
-    return counts, audit
+        counts.append(count_image(truth_from_record(index.find(prediction.image_id), size), prediction, match))
+    return counts, index.audit
 
 
 def _score(predictions: Iterable[Prediction], truth: str | os.PathLike, size: tuple[int, int] | None, average: str,

@@ -10,7 +10,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from fashion_mmdet.datasets.records import read_records
+from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.overlay import GAP_PX, TITLE_PX, side_by_side
@@ -67,14 +67,14 @@ def draw_worst(row: Row, count: int) -> tuple[list[Picture], str]:
 def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
     """Go through the dump once and draw what is wanted."""
     options = Postprocess.from_config(row.run.options)
-    records = {record.image_id: record for record in read_records(row.run.truth)[0]}
+    index = open_index(row.run.truth)
     pictures = {}
     console = Console(stderr=True)
     for raw in track(read_dump(row.run.dump), description=f'pictures of {row.run.name}', transient=True,
                      total=len(row.scores.images), console=console, disable=not console.is_terminal):
         if raw.image_id in wanted:
             photo = _read_photo(row.run.photos / raw.image_id)
-            truth, prediction = truth_from_record(records[raw.image_id]), postprocess(raw, options)
+            truth, prediction = truth_from_record(index.find(raw.image_id)), postprocess(raw, options)
             score, score_50 = row.scores.images[raw.image_id]
             sheet = side_by_side(photo, prediction, truth)
             # The page has its own captions: cut the sheet's margins and title off.

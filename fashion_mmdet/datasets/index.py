@@ -1,0 +1,193 @@
+"""The index of a train.csv: parsed once, memory-mapped by every process that reads it. No torch.
+
+One Arrow IPC file with one record batch, a row an image, its objects in a list column; the audit and the CSV's hash are
+in the schema's metadata. Uncompressed, so that an image's masks are a slice of the file and processes share its pages.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from fashion_mmdet.classes import NUM_CATEGORIES
+from fashion_mmdet.datasets.audit import Audit
+from fashion_mmdet.datasets.records import Instance, Record
+
+FORMAT = 1
+META_KEY = b'fashion_mmdet.index'
+OBJECT = pa.struct([
+    ('category', pa.int16()), ('attributes', pa.large_list(pa.int16())), ('box', pa.list_(pa.int32(), 4)),
+    ('area', pa.int64()), ('mask', pa.large_binary())])
+SCHEMA = pa.schema([
+    ('image_id', pa.large_string()), ('height', pa.int32()), ('width', pa.int32()), ('first_row', pa.int64()),
+    ('instances', pa.large_list(OBJECT))])
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """What an index says of itself.
+
+    Attributes:
+        csv_bytes: size of the CSV.
+        csv_sha256: of its content.
+        counts: of the audit, by kind, in the order in which the kinds came up.
+        examples: of the audit, by kind, without the CSV's path in front.
+    """
+
+    csv_bytes: int
+    csv_sha256: str
+    counts: dict[str, int]
+    examples: dict[str, list[str]]
+
+    def to_metadata(self) -> dict[bytes, bytes]:
+        """Write it as a schema's metadata."""
+        return {META_KEY: json.dumps({'format': FORMAT, **self.__dict__}).encode()}
+
+    def audit(self, csv: str | os.PathLike) -> Audit:
+        """Write the audit anew for a CSV of this content at that path."""
+        audit = Audit()
+        audit.counts.update(self.counts)
+        audit.examples = {kind: [f'{csv}{example}' for example in self.examples[kind]] for kind in self.counts}
+        return audit
+
+
+def describe_audit(audit: Audit, csv: str | os.PathLike) -> dict[str, dict]:
+    """Take the CSV's path off an audit's examples, the inverse of `IndexInfo.audit`."""
+    cut = len(os.fspath(csv))
+    return dict(counts=dict(audit.counts),
+                examples={kind: [where[cut:] for where in kept] for kind, kept in audit.examples.items()})
+
+
+def read_batch(path: str | os.PathLike) -> tuple[pa.RecordBatch, IndexInfo]:
+    """Map an index into memory without reading its masks.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: cut off, another kind of file, or of another format.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path}: no such index')
+    try:
+        reader = pa.ipc.open_file(pa.memory_map(os.fspath(path)))
+        meta = json.loads((reader.schema.metadata or {}).get(META_KEY, b'{}'))
+        if meta.pop('format', None) != FORMAT or reader.num_record_batches != 1:
+            raise ValueError('no index of this format')
+        if not reader.schema.equals(SCHEMA):
+            raise ValueError('an index with other columns')
+        return reader.get_batch(0), IndexInfo(**meta)
+    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        raise ValueError(f'{path}: not an index of a train.csv: {error}') from None
+
+
+def empty_batch(image_ids: list[str], sizes: list[tuple[int, int]]) -> pa.RecordBatch:
+    """Make an index's batch of images without objects; sizes are height and width in pixels."""
+    heights, widths = np.array(sizes, np.int32).reshape(-1, 2).T
+    instances = pa.LargeListArray.from_arrays(np.zeros(len(image_ids) + 1, np.int64), pa.array([], OBJECT))
+    return pa.record_batch([pa.array(image_ids, pa.large_string()), pa.array(heights), pa.array(widths),
+                            pa.array(np.arange(len(image_ids))), instances], schema=SCHEMA)
+
+
+class Index:
+    """The images and objects of a train.csv, looked up by position; N images with M objects.
+
+    The arrays are views of the mapped file. Pickled by its path: a worker maps the same pages. A copy is itself.
+
+    Args:
+        batch: of `read_batch` or `empty_batch`.
+        audit: of the CSV.
+        path: of the file behind the batch, None where there is none.
+        csv_sha256: which content `path` had.
+
+    Attributes:
+        heights, widths: (N,) int32, pixels, as the CSV has them.
+        first_rows: (N,) int64, the row of the CSV, from 0, in which an image first appears.
+        offsets: (N + 1,) int64; image i has the objects `offsets[i]` to `offsets[i + 1]`.
+        categories: (M,) int16, ids.
+        boxes: (M, 4) int32, x1 y1 x2 y2 in pixels, the right and lower edges exclusive.
+        areas: (M,) int64, pixels.
+    """
+
+    def __init__(self, batch: pa.RecordBatch, audit: Audit, path: Path | None = None, csv_sha256: str = '') -> None:
+        self.path, self.audit, self._batch, self._csv_sha256 = path, audit, batch, csv_sha256
+        self._image_ids = batch.column('image_id')
+        self.heights, self.widths, self.first_rows = (
+            batch.column(name).to_numpy() for name in ('height', 'width', 'first_row'))
+        self.offsets = batch.column('instances').offsets.to_numpy()
+        objects = batch.column('instances').values
+        attributes, masks = objects.field('attributes'), objects.field('mask')
+        self.categories, self.areas = objects.field('category').to_numpy(), objects.field('area').to_numpy()
+        self.boxes = objects.field('box').values.to_numpy().reshape(-1, 4)
+        self._attributes, self._attribute_offsets = attributes.values.to_numpy(), attributes.offsets.to_numpy()
+        _, offsets, data = masks.buffers()
+        self._mask_offsets = np.frombuffer(offsets, np.int64, len(masks) + 1) if len(masks) else np.zeros(1, np.int64)
+        self._masks = memoryview(data if data is not None else b'')
+
+    @classmethod
+    def open(cls, path: str | os.PathLike, csv: str | os.PathLike) -> 'Index':
+        """Map the index at `path`; `csv` is the file that its audit names. Errors as `read_batch`."""
+        batch, info = read_batch(path)
+        return cls(batch, info.audit(csv), Path(path), info.csv_sha256)
+
+    def __len__(self) -> int:
+        return len(self.heights)
+
+    def image_id(self, position: int) -> str:
+        """Look an image's name up."""
+        return self._image_ids[int(position)].as_py()
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:  # some 5 MB for 45,625 images
+        return {image_id: position for position, image_id in enumerate(self._image_ids.to_pylist())}
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._positions
+
+    def find(self, image_id: str) -> Record:
+        """Read an image by its name, with its objects; KeyError where there is none."""
+        return self.record(self._positions[image_id])
+
+    def categories_of(self, position: int) -> list[int]:
+        """List the category ids of an image's objects, without a look at their masks."""
+        return self.categories[self.offsets[position]:self.offsets[position + 1]].tolist()
+
+    def instances(self, position: int) -> list[Instance]:
+        """Read an image's objects, in the order of the CSV."""
+        first, last = self.offsets[position:position + 2].tolist()
+        size = [int(self.heights[position]), int(self.widths[position])]
+        attribute_ends = self._attribute_offsets[first:last + 1].tolist()
+        mask_ends = self._mask_offsets[first:last + 1].tolist()
+        columns = zip(self.categories[first:last].tolist(), self.boxes[first:last].tolist(), attribute_ends,
+                      attribute_ends[1:], mask_ends, mask_ends[1:], strict=False)  # one end more than objects
+        return [Instance(category, tuple(self._attributes[start:stop].tolist()),
+                         dict(size=list(size), counts=str(self._masks[begin:end], 'ascii')), tuple(box))
+                for category, box, start, stop, begin, end in columns]
+
+    def record(self, position: int) -> Record:
+        """Read an image with its objects."""
+        return Record(self.image_id(position), int(self.heights[position]), int(self.widths[position]),
+                      self.instances(position))
+
+    def labels(self) -> np.ndarray:
+        """Tell which categories each image holds; (N, 46) bool."""
+        labels = np.zeros((len(self), NUM_CATEGORIES), bool)
+        labels[np.repeat(np.arange(len(self)), np.diff(self.offsets)), self.categories] = True
+        return labels
+
+    def __deepcopy__(self, memo: dict) -> 'Index':
+        return self
+
+    def __reduce__(self) -> tuple:
+        if self.path is None:
+            return Index, (self._batch, self.audit)
+        return _reopen, (self.path, self.audit, self._csv_sha256)
+
+
+def _reopen(path: Path, audit: Audit, csv_sha256: str) -> Index:
+    batch, info = read_batch(path)
+    if info.csv_sha256 != csv_sha256:
+        raise ValueError(f'{path}: rebuilt from another CSV since this process started; start again')
+    return Index(batch, audit, path, csv_sha256)

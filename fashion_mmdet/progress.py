@@ -1,0 +1,22 @@
+"""A progress bar on the terminal, none in a log file. No torch."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.progress import track as rich_track
+
+Item = TypeVar('Item')
+
+
+def track(items: Sequence[Item], description: str) -> Iterator[Item]:
+    """Go through items with a bar on stderr that goes when it is done; without a terminal just go through them."""
+    console = Console(stderr=True)
+    yield from rich_track(items, description, console=console, transient=True, disable=not console.is_terminal)
+
+
+def progress_bar() -> Progress:
+    """Make a bar on stderr for work that is not a sequence; invisible without a terminal."""
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
