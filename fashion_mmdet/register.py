@@ -1,6 +1,7 @@
 """Registers everything of the package with mmdet and mmengine; configs import it through `custom_imports`."""
 
 import fashion_mmdet.datasets.imaterialist
+import fashion_mmdet.datasets.loading
 import fashion_mmdet.datasets.sampler
 import fashion_mmdet.datasets.transforms
 import fashion_mmdet.evaluation.dump_metric

@@ -9,12 +9,20 @@ Three forms of the same (H, W) mask, all column-major (down the columns first):
 """
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
-NUMBERS = re.compile(r'[\s0-9-]*', re.ASCII)  # numpy alone would take 1_0, +1 and digits of other scripts
+from fashion_mmdet.coco_counts import compress, decompress, decompress_pairs
+from fashion_mmdet.run_geometry import Runs, crop, flip, merge_runs, nearest_source, resize
 
-Runs = tuple[np.ndarray, np.ndarray]
+__all__ = [
+    'Runs', 'area', 'bounding_box', 'coco_to_runs', 'crop', 'flip', 'kaggle_to_runs', 'last_pixel', 'mask_to_runs',
+    'merge_runs', 'nearest_source', 'parse_kaggle', 'resize', 'resize_coco', 'runs_to_coco', 'runs_to_kaggle',
+    'runs_to_mask', 'stack_coco', 'subtract', 'unite',
+]
+
+NUMBERS = re.compile(r'[\s0-9-]*', re.ASCII)  # numpy alone would take 1_0, +1 and digits of other scripts
 
 
 def parse_kaggle(text: str) -> tuple[np.ndarray, np.ndarray]:
@@ -42,17 +50,6 @@ def last_pixel(starts: np.ndarray, lengths: np.ndarray) -> float:
     return float((starts.astype(np.float64) + lengths).max(initial=0))
 
 
-def merge_runs(starts: np.ndarray, ends: np.ndarray) -> Runs:
-    """Sort runs and unite those that touch or overlap."""
-    if starts.size == 0:
-        return starts.astype(np.int64), ends.astype(np.int64)
-    order = np.argsort(starts, kind='stable')
-    starts, ends = starts[order], np.maximum.accumulate(ends[order])
-    new = np.concatenate([[True], starts[1:] > ends[:-1]])
-    last = np.concatenate([np.flatnonzero(new)[1:] - 1, [starts.size - 1]])
-    return starts[new], ends[last]
-
-
 def kaggle_to_runs(text: str) -> Runs:
     """Turn well-formed Kaggle text into runs (see the module's head)."""
     starts, lengths = parse_kaggle(text)
@@ -78,71 +75,61 @@ def mask_to_runs(mask: np.ndarray) -> Runs:
 
 def runs_to_mask(runs: Runs, height: int, width: int) -> np.ndarray:
     """Draw runs; (H, W) bool."""
-    change = np.zeros(height * width + 1, np.int8)
-    change[runs[0]] = 1
-    change[runs[1]] -= 1
-    return np.cumsum(change[:-1], dtype=np.int8).astype(bool).reshape(height, width, order='F')
+    counts = _to_counts(runs, height * width)
+    return np.repeat(np.arange(counts.size) % 2 == 1, counts).reshape(height, width, order='F')
 
 
 def runs_to_coco(runs: Runs, height: int, width: int) -> dict:
     """Turn runs into COCO RLE."""
-    starts, ends = runs
-    edges = np.empty(2 * starts.size + 2, np.int64)
-    edges[0], edges[1:-1:2], edges[2:-1:2], edges[-1] = 0, starts, ends, height * width
-    counts = np.diff(edges)
+    counts = _to_counts(runs, height * width)
     if counts.size > 1 and counts[-1] == 0:
         counts = counts[:-1]
-    return {'size': [int(height), int(width)], 'counts': _compress(counts)}
+    return {'size': [int(height), int(width)], 'counts': compress(counts)}
+
+
+def _to_counts(runs: Runs, pixels: int) -> np.ndarray:
+    """Count the pixels of background, run, background, run, ... background."""
+    starts, ends = runs
+    edges = np.empty(2 * starts.size + 2, np.int64)
+    edges[0], edges[1:-1:2], edges[2:-1:2], edges[-1] = 0, starts, ends, pixels
+    return np.diff(edges)
 
 
 def coco_to_runs(rle: dict) -> Runs:
     """Turn COCO RLE (compressed, str or bytes, or a list of counts) into runs."""
-    counts = rle['counts']
-    if isinstance(counts, (str, bytes)):
-        counts = _decompress(counts.encode('ascii') if isinstance(counts, str) else counts)
-    edges = np.cumsum(np.asarray(counts, np.int64))
+    edges = np.cumsum(decompress(rle['counts']))
     starts, ends = edges[0::2], edges[1::2]
     starts = starts[:ends.size]
     solid = ends > starts
     return merge_runs(starts[solid], ends[solid])
 
 
-def _compress(counts: np.ndarray) -> str:
-    """Write counts as pycocotools does: differences to the count two before, 5 bits a character, low bits first."""
-    values = counts.copy()
-    values[3:] -= counts[1:-2]
-    # A value needs its magnitude's bits and one for the sign: 5 a character, up to 7 characters for 32 bits.
-    magnitude = np.where(values < 0, ~values, values)
-    chars = np.ones(values.size, np.int64)
-    for step in range(1, 7):
-        chars += magnitude >= 1 << (5 * step - 1)
-    offsets = np.concatenate([[0], np.cumsum(chars)])
-    text = np.empty(offsets[-1], np.uint8)
-    for step in range(int(chars.max(initial=0))):
-        here = chars > step
-        bits = (values[here] >> (5 * step)) & 0x1F
-        text[offsets[:-1][here] + step] = bits + 48 + 0x20 * (chars[here] > step + 1)
-    return text.tobytes().decode('ascii')
+def stack_coco(masks: Sequence[dict], height: int, width: int) -> Runs:
+    """Turn COCO RLEs of one size into the runs of a stack (see `run_geometry`), all at once.
 
+    Args:
+        masks: COCO RLE with counts as str, bytes or a list.
+        height: of each mask, in pixels.
+        width: likewise.
 
-def _decompress(text: bytes) -> np.ndarray:
-    """Read pycocotools' compressed counts; the inverse of `_compress`."""
-    codes = np.frombuffer(text, np.uint8).astype(np.int64) - 48
-    if codes.size == 0:
-        return codes
-    last = codes & 0x20 == 0
-    index = np.concatenate([[0], np.cumsum(last)[:-1]])  # which value a character belongs to
-    first = np.concatenate([[0], np.flatnonzero(last)[:-1] + 1])
-    shift = 5 * (np.arange(codes.size) - first[index])
-    values = np.zeros(first.size, np.int64)
-    np.add.at(values, index, (codes & 0x1F) << shift)
-    ends = np.flatnonzero(last)
-    negative = codes[ends] & 0x10 != 0
-    values[negative] -= np.int64(1) << (shift[ends][negative] + 5)
-    # From the fourth count on, differences to the count two before: two interleaved running sums.
-    values[1::2] = np.cumsum(values[1::2])
-    values[2::2] = np.cumsum(values[2::2])
-    return values
+    Returns:
+        Runs, sorted; they may touch, and be empty: `resize` takes them so.
+
+    Raises:
+        ValueError: a mask of another size, or counts that do not add up to it.
+    """
+    for mask in masks:
+        if tuple(mask['size']) != (height, width):
+            raise ValueError(f'a mask of {mask["size"][0]}x{mask["size"][1]} for a photo of {height}x{width} (height x '
+                             'width)')
+    if not masks:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    pairs, ends_of_masks = decompress_pairs([mask['counts'] for mask in masks])
+    edges = np.cumsum(pairs)
+    reached = edges[1::2][ends_of_masks - 1]
+    if (reached != height * width * np.arange(1, len(masks) + 1)).any() or (pairs < 0).any():
+        raise ValueError(f'the runs of a mask do not add up to its {height}x{width} pixels')
+    return edges[0::2], edges[1::2]
 
 
 def area(runs: Runs) -> int:
@@ -161,41 +148,6 @@ def bounding_box(runs: Runs, height: int) -> tuple[int, int, int, int]:
     else:
         top, bottom = int((starts % height).min()), int(((ends - 1) % height).max()) + 1
     return int(first[0]), top, int(last[-1]) + 1, bottom
-
-
-def nearest_source(size: int, new_size: int) -> np.ndarray:
-    """For every new index the old one that `cv2.resize(INTER_NEAREST)` takes; (new_size,) int64, ascending."""
-    ratio = 1.0 / (new_size / size)  # OpenCV inverts the factor; dividing directly rounds otherwise now and then
-    return np.minimum(np.floor(np.arange(new_size) * ratio).astype(np.int64), size - 1)
-
-
-def resize(runs: Runs, size: tuple[int, int], new_size: tuple[int, int]) -> Runs:
-    """Scale runs as `cv2.resize(mask, INTER_NEAREST)` scales the bitmap, to the pixel, without drawing it.
-
-    Only the columns that survive are looked at: a source column's pieces of runs become the same pieces, rows
-    renumbered, of every new column that samples it.
-
-    Args:
-        runs: of the (H, W) mask.
-        size: H, W.
-        new_size: new H, W.
-    """
-    (height, width), (new_height, new_width) = size, new_size
-    starts, ends = runs
-    if size == new_size or starts.size == 0:
-        return runs
-    rows, columns = nearest_source(height, new_height), nearest_source(width, new_width)
-    # Pieces: run i meets the new columns whose source column lies in [first, last] of the run.
-    low = np.searchsorted(columns, starts // height, 'left')
-    high = np.searchsorted(columns, (ends - 1) // height, 'right')
-    counts = high - low
-    run = np.repeat(np.arange(starts.size), counts)
-    column = np.arange(run.size) - np.repeat(np.cumsum(counts) - counts, counts) + low[run]
-    base = columns[column] * height
-    top = np.searchsorted(rows, np.maximum(starts[run] - base, 0), 'left')
-    bottom = np.searchsorted(rows, np.minimum(ends[run] - base, height), 'left')
-    kept = bottom > top
-    return merge_runs((column * new_height + top)[kept], (column * new_height + bottom)[kept])
 
 
 def subtract(runs: Runs, other: Runs) -> Runs:

@@ -111,7 +111,7 @@ RUNGS = {
         f'{SCHEDULE}.type': 'MultiStepLR', f'{SCHEDULE}.by_epoch': True, f'{SCHEDULE}.milestones': [10],
         f'{SCHEDULE}.gamma': 0.1, 'train_cfg.max_epochs': 20, 'deck_score': 0.063}),
     'aug': (R50.format('all'), {
-        f'{PIPELINE}.resize.type': 'RandomResize', f'{PIPELINE}.resize.ratio_range': [0.8, 1.25],
+        f'{PIPELINE}.load.ratio_range': [0.8, 1.25],
         f'{PIPELINE}.rotate.type': 'Rotate', f'{PIPELINE}.rotate.prob': 0.5, f'{PIPELINE}.rotate.max_mag': 10.0,
         f'{PIPELINE}.crop.type': 'RandomCrop', f'{PIPELINE}.crop.crop_type': 'relative_range',
         f'{PIPELINE}.crop.crop_size': [0.7, 0.7], f'{PIPELINE}.crop.recompute_bbox': True,
@@ -139,9 +139,9 @@ RUNGS = {
         'train_cfg.max_epochs': 10, 'deck_score': 0.082}),
     'full': (R50.format('lossw'), {'train_dataloader.dataset.num_images': None, 'deck_score': None}),
     'smooth': (R50.format('full'), {
-        f'{PIPELINE}.resize.resize_type': 'SmoothResize',
-        'val_dataloader.dataset.pipeline.resize.type': 'SmoothResize',
-        'test_dataloader.dataset.pipeline.resize.type': 'SmoothResize'}),
+        f'{PIPELINE}.load.interpolation': 'area', f'{PIPELINE}.load.mask_interpolation': 'area',
+        'val_dataloader.dataset.pipeline.load.interpolation': 'area',
+        'test_dataloader.dataset.pipeline.load.interpolation': 'area'}),
 }
 
 

@@ -22,9 +22,9 @@ cpu = dict(
             rpn_proposal=dict(nms_pre=1000, max_per_img=200),
             rcnn=dict(sampler=dict(num=128))),
         test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=200))),
-    train_dataloader=dict(batch_size=8, dataset=dict(pipeline=dict(resize=dict(scale=(384, 256))))),
-    val_dataloader=dict(dataset=dict(pipeline=dict(resize=dict(scale=(384, 256))))),
-    test_dataloader=dict(dataset=dict(pipeline=dict(resize=dict(scale=(384, 256))))),
+    train_dataloader=dict(batch_size=8, dataset=dict(pipeline=dict(load=dict(scale=(384, 256))))),
+    val_dataloader=dict(dataset=dict(pipeline=dict(load=dict(scale=(384, 256))))),
+    test_dataloader=dict(dataset=dict(pipeline=dict(load=dict(scale=(384, 256))))),
     optim_wrapper=dict(
         _delete_=True, type='Bfloat16OptimWrapper',
         optimizer=dict(type='AdamW', lr=0.0005, weight_decay=0.05),

@@ -12,7 +12,7 @@ _base_ = [
 ]
 
 _base_.cpu.train_dataloader.dataset.pipeline = dict(
-    resize=dict(type='RandomResize', scale=(384, 256), ratio_range=(0.8, 1.25)),
+    load=dict(scale=(384, 256), ratio_range=(0.8, 1.25)),
     crop=dict(type='RandomCrop', crop_size=(384, 256), recompute_bbox=True, allow_negative_crop=False),
     # An object cropped away leaves an empty mask, whose box would make the loss NaN.
     filter=dict(type='FilterAnnotations', min_gt_bbox_wh=(1, 1), min_gt_mask_area=4, by_mask=True),

@@ -10,7 +10,7 @@ _base_ = './maskrcnn_r50_all.py'
 
 deck_score = None
 train_dataloader = dict(dataset=dict(pipeline=dict(
-    resize=dict(type='RandomResize', ratio_range=(0.8, 1.25)),
+    load=dict(ratio_range=(0.8, 1.25)),
     rotate=dict(type='Rotate', prob=0.5, max_mag=10.0),  # degrees, either way
     crop=dict(type='RandomCrop', crop_type='relative_range', crop_size=(0.7, 0.7), recompute_bbox=True,
               allow_negative_crop=False),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
@@ -9,6 +10,42 @@ EXIF_ORIENTATION = 0x0112
 TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 JPEG_END = b'\xff\xd9'
 TAIL_BYTES = 4096  # cameras and editors append padding after the end marker
+
+
+class Header(NamedTuple):
+    """What a file says of itself: size as stored, in pixels, EXIF orientation (1 to 8), and whether it is a JPEG."""
+
+    height: int
+    width: int
+    orientation: int
+    is_jpeg: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width once the orientation is applied."""
+        return (self.width, self.height) if self.orientation in TRANSPOSED else (self.height, self.width)
+
+
+def read_header(file: Path | BinaryIO, name: str | Path) -> Header:
+    """Read an image's header.
+
+    Args:
+        file: its path, or the file opened.
+        name: for the error.
+
+    Raises:
+        OSError: not an image, or unreadable.
+    """
+    try:
+        with Image.open(file) as image:
+            width, height = image.size
+            for key in ('xmp', 'XML:com.adobe.xmp'):  # Pillow would take an orientation from XMP, OpenCV does not
+                image.info.pop(key, None)
+            orientation = image.getexif().get(EXIF_ORIENTATION)
+            known = isinstance(orientation, int) and 1 <= orientation <= 8
+            return Header(height, width, orientation if known else 1, image.format in ('JPEG', 'MPO'))
+    except UnidentifiedImageError:
+        raise OSError(f'{name}: not an image') from None
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -19,18 +56,10 @@ def read_size(path: Path) -> tuple[int, int]:
         OSError: not an image, or unreadable.
         EOFError: a JPEG without its end: the file was cut off.
     """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            for key in ('xmp', 'XML:com.adobe.xmp'):  # Pillow would take an orientation from XMP, OpenCV does not
-                image.info.pop(key, None)
-            transposed = image.getexif().get(EXIF_ORIENTATION) in TRANSPOSED
-            is_jpeg = image.format in ('JPEG', 'MPO')
-    except UnidentifiedImageError:
-        raise OSError(f'{path}: not an image') from None
-    if is_jpeg and not _has_end(path):
+    header = read_header(path, path)
+    if header.is_jpeg and not _has_end(path):
         raise EOFError(f'{path}: cut off before the end of the JPEG')
-    return (width, height) if transposed else (height, width)
+    return header.size
 
 
 def _has_end(path: Path) -> bool:

@@ -1,11 +1,9 @@
-"""Transforms that mmdet lacks: blur from the run's own seed, and shrinking by area."""
+"""Transforms that mmdet lacks: blur from the run's own seed."""
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmdet.datasets.transforms import Resize
 from mmdet.registry import TRANSFORMS
-from mmdet.structures.mask import BitmapMasks
 
 
 @TRANSFORMS.register_module()
@@ -39,49 +37,3 @@ class RandomBlur(BaseTransform):
     def __repr__(self) -> str:
         """Show the arguments, as mmdet's transforms do."""
         return f'{type(self).__name__}(prob={self.prob}, sigma={self.sigma})'
-
-
-@TRANSFORMS.register_module()
-class SmoothResize(Resize):
-    """Resize by area: every pixel of a smaller image is the mean of those it covers, a mask where half is covered.
-
-    mmdet's `Resize` samples bilinearly, which skips pixels below half size and so lets fine weaves flicker, and takes
-    a mask's nearest pixel. Growing stays bilinear. As a `resize_type` it serves mmdet's `RandomResize` too.
-
-    Args: as mmdet's `Resize`.
-    """
-
-    def _resize_img(self, results: dict) -> None:
-        height, width = results['img'].shape[:2]
-        self.interpolation = 'area' if self._shrinks(results['scale'], height, width) else 'bilinear'
-        super()._resize_img(results)
-
-    def _resize_masks(self, results: dict) -> None:
-        if results.get('gt_masks') is None:
-            return
-        masks, (height, width) = results['gt_masks'], results['img_shape'][:2]
-        results['gt_masks'] = BitmapMasks(smooth_resize_masks(masks.masks, height, width), height, width)
-
-    def _shrinks(self, scale: tuple[int, int], height: int, width: int) -> bool:
-        if self.keep_ratio:
-            return max(scale) < max(height, width) or min(scale) < min(height, width)
-        return scale[0] * scale[1] < width * height
-
-
-def smooth_resize_masks(masks: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize masks: a pixel belongs to a mask where at least half of it is covered.
-
-    Args:
-        masks: (N, H, W) uint8 of 0 and 1.
-        height, width: of the result, in pixels.
-
-    Returns:
-        (N, height, width) uint8 of 0 and 1.
-    """
-    resized = np.zeros((len(masks), height, width), np.uint8)
-    shrinks = height * width < masks.shape[1] * masks.shape[2]
-    for mask, out in zip(masks, resized, strict=True):
-        cover = cv2.resize(mask.astype(np.float32), (width, height),
-                           interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        out[:] = cover >= 0.5
-    return resized

@@ -14,16 +14,15 @@ image_scale = (1333, 800)
 
 # A pipeline's steps by name: an experiment adds or replaces one without repeating the others. Their order is the data
 # set's: load, annotations, resize, rotate, crop, filter, flip, color, blur, pack.
+# `load` brings photo and masks to size while it reads them: by area, a JPEG first in the DCT domain. mmdet's own
+# LoadImageFromFile, LoadAnnotations and Resize go into `load`, `annotations` and `resize` where they are wanted.
 train_pipeline = dict(
-    load=dict(type='LoadImageFromFile'),
-    annotations=dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    resize=dict(type='Resize', scale=image_scale, keep_ratio=True),
+    load=dict(type='LoadScaled', scale=image_scale, interpolation='area', mask_interpolation='nearest'),
     flip=dict(type='RandomFlip', prob=0.5),
     pack=dict(type='PackDetInputs'))
 # The truth travels as runs in the metainfo's `instances`: the metric needs no bitmap.
 test_pipeline = dict(
-    load=dict(type='LoadImageFromFile'),
-    resize=dict(type='Resize', scale=image_scale, keep_ratio=True),
+    load=dict(type='LoadScaled', scale=image_scale, interpolation='area', with_annotations=False),
     pack=dict(type='PackDetInputs',
               meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'instances')))
 

@@ -1,0 +1,50 @@
+"""How the time grows with the input: a sample's with the photo's area."""
+
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress
+
+from fashion_mmdet.benchmarks.loader import SCALE, ours_steps, prepare_pipeline, stock_steps, write_photo
+from fashion_mmdet.benchmarks.timing import Contender, Table, format_seconds, measure
+
+LONG_SIDES = (500, 1000, 2000, 4000, 8000)
+
+
+def run(rounds: int, progress: Progress | None = None, long_sides: Sequence[int] = LONG_SIDES) -> list[Table]:
+    """Measure; a table a question.
+
+    Args:
+        rounds: timed calls of each contender and size.
+        progress: shows how far it is.
+        long_sides: of the photos, in pixels; the short side is two thirds.
+    """
+    return [measure_loader(rounds, progress, long_sides)]
+
+
+def measure_loader(rounds: int, progress: Progress | None, long_sides: Sequence[int]) -> Table:
+    """Time one sample at 512 px from photos of several sizes, and fit a line of time against area to each contender."""
+    sizes = [(side, round(side * 2 / 3)) for side in long_sides]
+    seconds = []  # (sizes, 2): ours, mmdet's
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            path = write_photo(Path(folder), size)
+            contenders = [Contender(name, partial(prepare_pipeline, path, size, steps(SCALE)))
+                          for name, steps in (('ours', ours_steps), ("mmdet's steps", stock_steps))]
+            seconds.append([one.seconds for one in measure(contenders, rounds, memory=False, progress=progress)])
+    slopes = fit_slopes([height * width / 1e6 for height, width in sizes], seconds)
+    rows = [(f'{height}x{width}', f'{height * width / 1e6:.2f}', *map(format_seconds, times),
+             f'{times[1] / times[0]:.1f}') for (height, width), times in zip(sizes, seconds, strict=True)]
+    rows.append(('growth, a megapixel', '', *(f'{slope * 1e3:.3g} ms' for slope in slopes),
+                 f'{slopes[1] / slopes[0]:.1f}'))
+    header = ('photo', 'megapixels', 'ours', "mmdet's steps", 'times ours')
+    return Table("Loading against the photo's size", header, rows,
+                 f'One sample with 7 masks at {SCALE[0]} px. Growth: slope of the line fitted to time against area.')
+
+
+def fit_slopes(areas: Sequence[float], seconds: Sequence[Sequence[float]]) -> np.ndarray:
+    """Fit time = a + b * area by least squares, for each column of `seconds`; its slopes b."""
+    return np.polyfit(areas, np.asarray(seconds), 1)[0]

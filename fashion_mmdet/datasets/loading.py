@@ -1,0 +1,131 @@
+"""One transform for loading: photo and masks come at the size that the model wants, never at their own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import mmcv
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from mmdet.registry import TRANSFORMS
+from mmdet.structures.bbox import HorizontalBoxes
+
+from fashion_mmdet.datasets.decoding import decode_area, decode_whole
+from fashion_mmdet.datasets.images import read_size
+from fashion_mmdet.datasets.run_masks import MASK_INTERPOLATIONS, RunMasks
+
+INTERPOLATIONS = ('area', 'bilinear')
+Scale = tuple[int, int]
+
+
+@TRANSFORMS.register_module()
+class LoadScaled(BaseTransform):
+    """Load a photo with its boxes and masks at the size wanted.
+
+    In place of mmdet's LoadImageFromFile, LoadAnnotations and Resize (or RandomResize, RandomChoiceResize), which
+    decode all at full size first. The masks come as `RunMasks`; mmdet's other transforms take them.
+
+    Args:
+        scale: as mmdet's `Resize` takes it, (long side, short side) or (w, h); a list of several, of which each photo
+            draws one.
+        keep_ratio: as large as fits into `scale`; else exactly (w, h).
+        ratio_range: smallest and largest factor of `scale`, drawn for each photo; None for 1.
+        interpolation: 'area': a JPEG is decoded at the nearest larger DCT scale, then shrunk by area averaging;
+            'bilinear': decoded whole, then resized, to the pixel as LoadImageFromFile and Resize do.
+        mask_interpolation: 'nearest', as mmdet's `Resize`, or 'area': a pixel belongs to a mask where at least half of
+            it is covered.
+        with_annotations: read boxes, labels and masks from `instances`; needless for testing.
+
+    Raises:
+        ValueError: an option that cannot be.
+    """
+
+    def __init__(self, scale: Scale | Sequence[Scale], keep_ratio: bool = True,
+                 ratio_range: tuple[float, float] | None = None, interpolation: str = 'area',
+                 mask_interpolation: str = 'nearest', with_annotations: bool = True) -> None:
+        self.scales = _read_scales(scale)
+        if ratio_range is not None and not (len(ratio_range) == 2 and 0 < ratio_range[0] <= ratio_range[1]):
+            raise ValueError(f'LoadScaled ratio_range={ratio_range}: two numbers, 0 < smallest <= largest, or None')
+        for name, value, known in (('interpolation', interpolation, INTERPOLATIONS),
+                                   ('mask_interpolation', mask_interpolation, MASK_INTERPOLATIONS)):
+            if value not in known:
+                raise ValueError(f'LoadScaled {name}={value!r}: one of {", ".join(known)}')
+        self.keep_ratio, self.ratio_range = keep_ratio, ratio_range
+        self.interpolation, self.mask_interpolation = interpolation, mask_interpolation
+        self.with_annotations = with_annotations
+
+    def transform(self, results: dict) -> dict:
+        """Load.
+
+        Args:
+            results: img_path; height and width in pixels (else read from the file); instances.
+
+        Raises:
+            FileNotFoundError: no such photo.
+            ValueError: a photo that cannot be decoded or whose size is not the annotation's, a mask that does not fit.
+        """
+        path = results['img_path']
+        size = (results['height'], results['width']) if 'height' in results else read_size(Path(path))
+        scale = self._draw_scale()
+        new_size = self._fit(size, scale)
+        results['img'] = self._load(path, size, new_size)
+        results['img_shape'], results['ori_shape'] = new_size, tuple(size)
+        results['scale'], results['keep_ratio'] = scale, self.keep_ratio
+        results['scale_factor'] = (new_size[1] / size[1], new_size[0] / size[0])
+        results['homography_matrix'] = np.diag([*results['scale_factor'], 1]).astype(np.float32)
+        if self.with_annotations:
+            self._annotate(results, size, new_size)
+        return results
+
+    @cache_randomness
+    def _draw_scale(self) -> Scale:
+        """Draw as mmdet's RandomChoiceResize and RandomResize do: from NumPy's generator, which the run seeds."""
+        scale = self.scales[0] if len(self.scales) == 1 else self.scales[np.random.randint(len(self.scales))]
+        if self.ratio_range is None:
+            return scale
+        smallest, largest = self.ratio_range
+        ratio = np.random.random_sample() * (largest - smallest) + smallest
+        return int(scale[0] * ratio), int(scale[1] * ratio)
+
+    def _fit(self, size: tuple[int, int], scale: Scale) -> tuple[int, int]:
+        width, height = mmcv.rescale_size(size[::-1], scale) if self.keep_ratio else scale
+        if min(width, height) < 1:
+            raise ValueError(f'LoadScaled: a photo of {size[0]}x{size[1]} would have no pixel at scale {scale}')
+        return height, width
+
+    def _load(self, path: str, size: tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
+        data = Path(path).read_bytes()
+        if self.interpolation == 'area':
+            return decode_area(data, path, size, new_size)
+        return cv2.resize(decode_whole(data, path, size), new_size[::-1], interpolation=cv2.INTER_LINEAR)
+
+    def _annotate(self, results: dict, size: tuple[int, int], new_size: tuple[int, int]) -> None:
+        instances = results.get('instances', [])
+        boxes = HorizontalBoxes([instance['bbox'] for instance in instances], dtype=torch.float32)
+        boxes.rescale_(results['scale_factor'])
+        boxes.clip_(new_size)
+        results['gt_bboxes'] = boxes
+        results['gt_bboxes_labels'] = np.array([instance['bbox_label'] for instance in instances], np.int64)
+        results['gt_ignore_flags'] = np.array([instance['ignore_flag'] for instance in instances], bool)
+        try:
+            results['gt_masks'] = RunMasks.from_coco(
+                [instance['mask'] for instance in instances], size, new_size, self.mask_interpolation)
+        except ValueError as error:
+            raise ValueError(f'{results["img_path"]}: {error}') from None
+
+    def __repr__(self) -> str:
+        """Show the arguments, as mmdet's transforms do."""
+        return (f'{type(self).__name__}(scale={self.scales}, keep_ratio={self.keep_ratio}, '
+                f'ratio_range={self.ratio_range}, interpolation={self.interpolation!r}, '
+                f'mask_interpolation={self.mask_interpolation!r}, with_annotations={self.with_annotations})')
+
+
+def _read_scales(scale: Scale | Sequence[Scale]) -> list[Scale]:
+    """Take one scale or several; each a pair of positive whole numbers."""
+    scales = list(scale) if len(scale) and all(isinstance(one, Sequence) for one in scale) else [scale]
+    for one in scales:
+        if len(one) != 2 or not all(isinstance(side, int) and side > 0 for side in one):
+            raise ValueError(f'LoadScaled scale={scale}: a pair of positive whole numbers, or a list of such pairs')
+    return [tuple(one) for one in scales]
