@@ -30,16 +30,16 @@ def decompress(codes: np.ndarray, offsets: np.ndarray, wanted: np.ndarray) -> tu
             index = stop
         position = before = previous = number = 0
         while index < stop:
-            value = shift = 0
-            more = True
-            while more and index < stop:
+            code = np.int64(codes[index]) - 48
+            index += 1
+            value, shift = code & 0x1F, 5
+            while code & 0x20 and index < stop:
                 code = np.int64(codes[index]) - 48
                 index += 1
                 value |= (code & 0x1F) << shift
                 shift += 5
-                more = code & 0x20 != 0
-                if not more and code & 0x10 != 0:
-                    value |= np.int64(-1) << shift
+            if code & 0x10:
+                value |= np.int64(-1) << shift
             if number > 2:
                 value += before
             before, previous = previous, value
