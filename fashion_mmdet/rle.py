@@ -9,11 +9,8 @@ Three forms of the same (H, W) mask, all column-major (down the columns first):
 """
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
-
-from fashion_mmdet import rle_loops
 
 NUMBERS = re.compile(r'[\s0-9-]*', re.ASCII)  # numpy alone would take 1_0, +1 and digits of other scripts
 
@@ -87,53 +84,65 @@ def runs_to_mask(runs: Runs, height: int, width: int) -> np.ndarray:
     return np.cumsum(change[:-1], dtype=np.int8).astype(bool).reshape(height, width, order='F')
 
 
-def edges_to_coco(edges: np.ndarray, bounds: np.ndarray, height: int, width: int) -> list[dict]:
-    """Turn the runs of many masks of one size (see `rle_loops`) into COCO RLE."""
-    codes, offsets = rle_loops.compress(edges, bounds, height * width)
-    text, places = codes.tobytes().decode('ascii'), offsets.tolist()
-    return [{'size': [int(height), int(width)], 'counts': text[start:stop]}
-            for start, stop in zip(places[:-1], places[1:], strict=True)]
-
-
-def coco_to_edges(masks: Sequence[dict], wanted: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Turn many masks' COCO RLE (compressed, str or bytes, or a list of counts) into runs.
-
-    Args:
-        masks: N of them.
-        wanted: (N,) bool, the others come back without runs; None for all.
-
-    Returns:
-        edges, bounds: see `rle_loops`.
-    """
-    counts = [mask['counts'] for mask in masks]
-    if wanted is None:
-        wanted = np.ones(len(counts), bool)
-    if not set(map(type, counts)) <= {str}:
-        counts = [_as_text(one) for one in counts]
-    offsets = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, counts), np.int64, len(counts)), out=offsets[1:])
-    return rle_loops.decompress(np.frombuffer(''.join(counts).encode('ascii'), np.uint8), offsets, wanted)
-
-
-def _as_text(counts: str | bytes | Sequence[int]) -> str:
-    if isinstance(counts, str):
-        return counts
-    if isinstance(counts, bytes):
-        return counts.decode('ascii')
-    edges = np.cumsum(np.asarray(counts, np.int64))
-    return edges_to_coco(edges, np.array([0, edges.size - edges.size % 2]), 1, int(edges.max(initial=0)))[0]['counts']
-
-
 def runs_to_coco(runs: Runs, height: int, width: int) -> dict:
     """Turn runs into COCO RLE."""
-    edges = np.stack(runs, axis=1).ravel().astype(np.int64, copy=False)
-    return edges_to_coco(edges, np.array([0, edges.size]), height, width)[0]
+    starts, ends = runs
+    edges = np.empty(2 * starts.size + 2, np.int64)
+    edges[0], edges[1:-1:2], edges[2:-1:2], edges[-1] = 0, starts, ends, height * width
+    counts = np.diff(edges)
+    if counts.size > 1 and counts[-1] == 0:
+        counts = counts[:-1]
+    return {'size': [int(height), int(width)], 'counts': _compress(counts)}
 
 
 def coco_to_runs(rle: dict) -> Runs:
     """Turn COCO RLE (compressed, str or bytes, or a list of counts) into runs."""
-    edges, _ = coco_to_edges([rle])
-    return edges[0::2].copy(), edges[1::2].copy()
+    counts = rle['counts']
+    if isinstance(counts, (str, bytes)):
+        counts = _decompress(counts.encode('ascii') if isinstance(counts, str) else counts)
+    edges = np.cumsum(np.asarray(counts, np.int64))
+    starts, ends = edges[0::2], edges[1::2]
+    starts = starts[:ends.size]
+    solid = ends > starts
+    return merge_runs(starts[solid], ends[solid])
+
+
+def _compress(counts: np.ndarray) -> str:
+    """Write counts as pycocotools does: differences to the count two before, 5 bits a character, low bits first."""
+    values = counts.copy()
+    values[3:] -= counts[1:-2]
+    # A value needs its magnitude's bits and one for the sign: 5 a character, up to 7 characters for 32 bits.
+    magnitude = np.where(values < 0, ~values, values)
+    chars = np.ones(values.size, np.int64)
+    for step in range(1, 7):
+        chars += magnitude >= 1 << (5 * step - 1)
+    offsets = np.concatenate([[0], np.cumsum(chars)])
+    text = np.empty(offsets[-1], np.uint8)
+    for step in range(int(chars.max(initial=0))):
+        here = chars > step
+        bits = (values[here] >> (5 * step)) & 0x1F
+        text[offsets[:-1][here] + step] = bits + 48 + 0x20 * (chars[here] > step + 1)
+    return text.tobytes().decode('ascii')
+
+
+def _decompress(text: bytes) -> np.ndarray:
+    """Read pycocotools' compressed counts; the inverse of `_compress`."""
+    codes = np.frombuffer(text, np.uint8).astype(np.int64) - 48
+    if codes.size == 0:
+        return codes
+    last = codes & 0x20 == 0
+    index = np.concatenate([[0], np.cumsum(last)[:-1]])  # which value a character belongs to
+    first = np.concatenate([[0], np.flatnonzero(last)[:-1] + 1])
+    shift = 5 * (np.arange(codes.size) - first[index])
+    values = np.zeros(first.size, np.int64)
+    np.add.at(values, index, (codes & 0x1F) << shift)
+    ends = np.flatnonzero(last)
+    negative = codes[ends] & 0x10 != 0
+    values[negative] -= np.int64(1) << (shift[ends][negative] + 5)
+    # From the fourth count on, differences to the count two before: two interleaved running sums.
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
 
 
 def area(runs: Runs) -> int:

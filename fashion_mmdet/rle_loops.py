@@ -151,6 +151,18 @@ def measure_areas(edges: np.ndarray, bounds: np.ndarray) -> np.ndarray:
 
 
 @compiled
+def pick(edges: np.ndarray, bounds: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keep some of the masks, in the order of `chosen`, (K,) int64."""
+    new_bounds = np.zeros(chosen.size + 1, np.int64)
+    for place in range(chosen.size):
+        new_bounds[place + 1] = new_bounds[place] + bounds[chosen[place] + 1] - bounds[chosen[place]]
+    kept = np.empty(new_bounds[-1], np.int64)
+    for place in range(chosen.size):
+        kept[new_bounds[place]:new_bounds[place + 1]] = edges[bounds[chosen[place]]:bounds[chosen[place] + 1]]
+    return kept, new_bounds
+
+
+@compiled
 def intersect(edges: np.ndarray, bounds: np.ndarray, mask: int, other: int) -> int:
     """Count the pixels that two masks share."""
     left, left_stop, right, right_stop = bounds[mask], bounds[mask + 1], bounds[other], bounds[other + 1]
@@ -224,3 +236,28 @@ def settle_overlap(edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray,
         filled += count
         new_bounds[mask + 1] = filled
     return result[:filled], new_bounds
+
+
+@compiled
+def suppress_duplicates(edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray, kept: np.ndarray,
+                        max_iou: float) -> np.ndarray:
+    """Non-maximum suppression by mask IoU within each group.
+
+    Args:
+        edges: of N masks by descending score, see the module's head.
+        bounds: see the module's head.
+        groups: (N,) int64; masks of different groups do not meet.
+        kept: (N,) bool, which masks take part.
+        max_iou: a mask that overlaps a better one more than this goes.
+
+    Returns:
+        (N,) bool, which masks stay.
+    """
+    kept, areas = kept.copy(), measure_areas(edges, bounds)
+    for mask in range(kept.size):
+        for better in range(mask):
+            if kept[mask] and kept[better] and groups[better] == groups[mask]:
+                shared = intersect(edges, bounds, mask, better)
+                if shared and shared / (areas[mask] + areas[better] - shared) > max_iou:
+                    kept[mask] = False
+    return kept

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from fashion_mmdet import rle
+from fashion_mmdet.rle_batch import coco_to_edges
 from fashion_mmdet.classes import format_class_id
 from fashion_mmdet.evaluation.match_loops import count_groups, find_groups, match_greedily
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
@@ -86,7 +86,7 @@ def _count(truths: Sequence[Truth], predictions: Sequence[Prediction], match: st
     bounds = np.concatenate([[0], np.cumsum(sizes)])  # objects of entry i: bounds[i] to bounds[i + 1]
     categories = np.concatenate([one.categories for one in objects]).astype(np.int64)
     groups, paired, first_of_group, group_bounds = find_groups(_keys(objects, categories, match), bounds)
-    edges, edge_bounds = rle.coco_to_edges([mask for one in objects for mask in one.masks], paired)
+    edges, edge_bounds = coco_to_edges([mask for one in objects for mask in one.masks], paired)
     counts, hit_ious = count_groups(edges, edge_bounds, groups, bounds, group_bounds, thresholds)
     kinds = categories[first_of_group]
     return [ImageCounts(truth.image_id, kinds[start:stop], counts[start:stop], hit_ious[start:stop])

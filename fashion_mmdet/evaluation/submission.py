@@ -14,6 +14,7 @@ from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, format_class_i
 from fashion_mmdet.datasets.records import SUBMISSION_COLUMNS, read_image_ids, read_table
 from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.files import atomic_path
+from fashion_mmdet.rle_batch import coco_to_edges
 
 SIZE = (512, 512)  # height and width of the masks that the competition scores
 EMPTY_CLASS_ID = '23'  # what the 2019 winner wrote for an image without objects
@@ -69,7 +70,7 @@ def _write_masks(predictions: Sequence[Prediction], settle_overlap: bool) -> Ite
     for prediction in predictions:
         if prediction.masks and tuple(prediction.size) != SIZE:
             raise ValueError(f'{prediction.image_id}: masks of {prediction.size}, the competition wants {SIZE}')
-    edges, bounds = rle.coco_to_edges([mask for prediction in predictions for mask in prediction.masks])
+    edges, bounds = coco_to_edges([mask for prediction in predictions for mask in prediction.masks])
     if settle_overlap:
         counts = np.array([len(prediction.masks) for prediction in predictions])
         groups = np.concatenate([prediction.categories for prediction in predictions]).astype(np.int64)
