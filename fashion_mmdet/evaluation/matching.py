@@ -6,11 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from fashion_mmdet.rle_batch import coco_to_edges
 from fashion_mmdet.classes import format_class_id
+from fashion_mmdet.evaluation.match_loops import count_groups, find_groups, match_greedily
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 
 IOU_THRESHOLDS = np.arange(50, 100, 5) / 100  # exactly 0.50, 0.55 ... 0.95
 MATCHES = ('category', 'class_id')
+IMAGES_AT_ONCE = 64  # their runs stay in the processor's cache
 
 
 @dataclass(slots=True)
@@ -30,30 +33,6 @@ class ImageCounts:
     hit_ious: np.ndarray
 
 
-def match_greedily(ious: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Assign predictions, best score first, each to the free true object it overlaps most.
-
-    Args:
-        ious: (P, G) float in [0, 1], predictions by descending score against true objects.
-        thresholds: (T,) ascending; a hit needs an IoU strictly above.
-
-    Returns:
-        (T, P) int: the true object a prediction hits at each threshold, -1 for none.
-    """
-    matched = np.full((len(thresholds), ious.shape[0]), -1)
-    if ious.size == 0:
-        return matched
-    free = np.ones((len(thresholds), ious.shape[1]), bool)
-    rows = np.arange(len(thresholds))
-    for index, overlap in enumerate(ious):
-        candidates = np.where(free, overlap, -1.0)  # (T, G)
-        best = candidates.argmax(axis=1)
-        hit = candidates[rows, best] > thresholds
-        matched[hit, index] = best[hit]
-        free[rows[hit], best[hit]] = False
-    return matched
-
-
 def sweep_counts(ious: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Count hits, spurious and missed objects of one class in one image at every threshold.
 
@@ -64,54 +43,64 @@ def sweep_counts(ious: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     Returns:
         (T, 3) int: TP, FP, FN.
     """
-    return _counts(match_greedily(ious, thresholds), ious.shape)
-
-
-def _counts(matched: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    hits = (matched >= 0).sum(axis=1)
-    return np.stack([hits, shape[0] - hits, shape[1] - hits], axis=1)
+    hits = (match_greedily(ious, thresholds) >= 0).sum(axis=1)
+    return np.stack([hits, ious.shape[0] - hits, ious.shape[1] - hits], axis=1)
 
 
 def count_image(truth: Truth, prediction: Prediction, match: str = 'category',
                 thresholds: np.ndarray = IOU_THRESHOLDS) -> ImageCounts:
-    """Match one image's predictions with its true objects, class by class.
+    """Match one image's predictions with its true objects, see `count_images`."""
+    return count_images([truth], [prediction], match, thresholds)[0]
+
+
+def count_images(truths: Sequence[Truth], predictions: Sequence[Prediction], match: str = 'category',
+                 thresholds: np.ndarray = IOU_THRESHOLDS) -> list[ImageCounts]:
+    """Match every image's predictions with its true objects, class by class.
 
     Args:
-        truth: masks of the same size as the prediction's.
-        prediction: by descending score.
+        truths: one an image, masks of the same size as the prediction's.
+        predictions: of the same images in the same order, each by descending score.
         match: 'category', or 'class_id': the attributes must agree too.
         thresholds: (T,) ascending IoUs.
 
     Raises:
         ValueError: the masks' sizes differ, or an unknown `match`.
     """
-    if truth.masks and prediction.masks and tuple(truth.size) != tuple(prediction.size):
-        raise ValueError(f'{truth.image_id}: true masks are {truth.size}, predicted {prediction.size}')
-    true_keys, predicted_keys = _keys(truth, match), _keys(prediction, match)
-    categories, counts, hit_ious = [], [], []
-    for key in dict.fromkeys([*true_keys, *predicted_keys]):
-        true = [index for index, other in enumerate(true_keys) if other == key]
-        predicted = [index for index, other in enumerate(predicted_keys) if other == key]
-        ious = mask_ious([prediction.masks[index] for index in predicted], [truth.masks[index] for index in true])
-        matched = match_greedily(ious, thresholds)
-        hits = np.flatnonzero(matched[0] >= 0)
-        categories.append(int(key.split('_')[0]))
-        counts.append(_counts(matched, ious.shape))
-        hit_ious.append(float(ious[hits, matched[0, hits]].sum()))
-    return ImageCounts(
-        image_id=truth.image_id, categories=np.array(categories, np.int64),
-        counts=np.array(counts, np.int64).reshape(len(categories), len(thresholds), 3),
-        hit_ious=np.array(hit_ious, np.float64))
+    if match not in MATCHES:
+        raise ValueError(f'match={match!r}: one of {", ".join(MATCHES)}')
+    for truth, prediction in zip(truths, predictions, strict=True):
+        if truth.masks and prediction.masks and tuple(truth.size) != tuple(prediction.size):
+            raise ValueError(f'{truth.image_id}: true masks are {truth.size}, predicted {prediction.size}')
+    counts: list[ImageCounts] = []
+    for start in range(0, len(truths), IMAGES_AT_ONCE):
+        part = slice(start, start + IMAGES_AT_ONCE)
+        counts += _count(truths[part], predictions[part], match, np.asarray(thresholds, np.float64))
+    return counts
 
 
-def _keys(objects: Truth | Prediction, match: str) -> list[str]:
-    """Name the class of every object: objects can match where the names are equal."""
+def _count(truths: Sequence[Truth], predictions: Sequence[Prediction], match: str,
+           thresholds: np.ndarray) -> list[ImageCounts]:
+    """Count a few images at once: all true objects, then all predicted, as flat arrays."""
+    objects = [*truths, *predictions]
+    sizes = np.array([len(one.masks) for one in objects])
+    bounds = np.concatenate([[0], np.cumsum(sizes)])  # objects of entry i: bounds[i] to bounds[i + 1]
+    categories = np.concatenate([one.categories for one in objects]).astype(np.int64)
+    groups, paired, first_of_group, group_bounds = find_groups(_keys(objects, categories, match), bounds)
+    edges, edge_bounds = coco_to_edges([mask for one in objects for mask in one.masks], paired)
+    counts, hit_ious = count_groups(edges, edge_bounds, groups, bounds, group_bounds, thresholds)
+    kinds = categories[first_of_group]
+    return [ImageCounts(truth.image_id, kinds[start:stop], counts[start:stop], hit_ious[start:stop])
+            for truth, start, stop in zip(truths, group_bounds[:-1].tolist(), group_bounds[1:].tolist(), strict=True)]
+
+
+def _keys(objects: Sequence[Truth | Prediction], categories: np.ndarray, match: str) -> np.ndarray:
+    """Number the class of every object: objects can match where the numbers are equal; (N,) int64."""
     if match == 'category':
-        return [str(category) for category in objects.categories]
-    if match == 'class_id':
-        return [format_class_id(category, attributes)
-                for category, attributes in zip(objects.categories, objects.attributes, strict=True)]
-    raise ValueError(f'match={match!r}: one of {", ".join(MATCHES)}')
+        return categories
+    numbers: dict[str, int] = {}
+    return np.array([
+        numbers.setdefault(format_class_id(category, attributes), len(numbers))
+        for one in objects for category, attributes in zip(one.categories, one.attributes, strict=True)], np.int64)
 
 
 def mask_ious(predicted: Sequence[dict], true: Sequence[dict]) -> np.ndarray:

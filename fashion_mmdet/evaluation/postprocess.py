@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
-from fashion_mmdet import rle
+from fashion_mmdet import rle, rle_loops
 from fashion_mmdet.classes import NUM_CATEGORIES
+from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
+from fashion_mmdet.rle_batch import edges_to_coco
 
 OVERLAPS = ('class', 'all', 'none')
 
@@ -104,27 +105,27 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     if options.max_per_image is not None:
         chosen = chosen[:options.max_per_image]
     scale = np.array([width / raw.width, height / raw.height] * 2)
-    masks = [paste(raw.mask_probs[index], raw.boxes[index] * scale, height, width, options.mask_thr)
-             for index in chosen]
+    edges, bounds = paste_masks(
+        raw.mask_probs[chosen].astype(np.float32), raw.boxes[chosen] * scale, height, width,
+        np.float32(options.mask_thr))
     categories = raw.categories[chosen]
-    kept = np.array([mask[0].size > 0 for mask in masks], dtype=bool)
+    everyone = np.zeros(len(chosen), np.int64)
+    kept = np.diff(bounds) > 0
     if options.nms_iou is not None:
-        kept = suppress_duplicates(masks, categories, kept, (height, width), options.nms_iou)
+        kept = rle_loops.suppress_duplicates(edges, bounds, categories, kept, float(options.nms_iou))
     if options.cross_class_iou is not None:
-        kept = suppress_duplicates(masks, np.zeros_like(categories), kept, (height, width), options.cross_class_iou)
+        kept = rle_loops.suppress_duplicates(edges, bounds, everyone, kept, float(options.cross_class_iou))
     if options.overlap != 'none':
-        groups = categories if options.overlap == 'class' else np.zeros_like(categories)
-        masks = suppress_overlap(masks, groups, kept)
-    final = [index for index in np.flatnonzero(kept) if rle.area(masks[index]) >= max(options.min_area, 1)]
+        groups = categories if options.overlap == 'class' else everyone
+        edges, bounds = rle_loops.settle_overlap(edges, bounds, np.where(kept, groups, -1), everyone)
+    final = np.flatnonzero(kept & (rle_loops.measure_areas(edges, bounds) >= max(options.min_area, 1)))
     return Prediction(
         image_id=raw.image_id, size=(height, width), categories=categories[final], scores=raw.scores[chosen][final],
-        masks=[rle.runs_to_coco(masks[index], height, width) for index in final])
+        masks=edges_to_coco(*rle_loops.pick(edges, bounds, final), height, width))
 
 
 def paste(probs: np.ndarray, box: np.ndarray, height: int, width: int, threshold: float) -> rle.Runs:
-    """Scale a mask to its box and threshold it, touching the box's pixels only.
-
-    The same bilinear sampling as mmdet's paste (pixel centres, zeros beyond the mask's edge), as two matrix products.
+    """Scale one mask to its box and threshold it, see `paste_loops.paste_masks`.
 
     Args:
         probs: (M, M) float in [0, 1].
@@ -136,78 +137,6 @@ def paste(probs: np.ndarray, box: np.ndarray, height: int, width: int, threshold
     Returns:
         Runs in the (height, width) target.
     """
-    x1, y1, x2, y2 = map(float, box)
-    if not (x2 > x1 and y2 > y1):
-        return rle.merge_runs(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    left, right = max(int(np.floor(x1)) - 1, 0), min(int(np.ceil(x2)) + 1, width)
-    top, bottom = max(int(np.floor(y1)) - 1, 0), min(int(np.ceil(y2)) + 1, height)
-    if right <= left or bottom <= top:
-        return rle.merge_runs(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    rows = _bilinear_weights(top, bottom, y1, y2, probs.shape[0])
-    columns = _bilinear_weights(left, right, x1, x2, probs.shape[1])
-    inside = columns @ probs.astype(np.float32).T @ rows.T >= threshold  # (columns, rows): column-major
-    # A row of zeros below every column keeps runs from crossing into the next.
-    padded = np.zeros((inside.shape[0], inside.shape[1] + 1), bool)
-    padded[:, :-1] = inside
-    starts, ends = rle.mask_to_runs(padded.reshape(-1, 1))
-    column, first = np.divmod(starts, padded.shape[1])
-    offset = (column + left) * height + top
-    return rle.merge_runs(offset + first, offset + first + (ends - starts))
-
-
-def _bilinear_weights(start: int, stop: int, low: float, high: float, cells: int) -> np.ndarray:
-    """Weights of the mask's cells for each target pixel along one axis; (stop - start, cells) float32."""
-    position = (np.arange(start, stop) + 0.5 - low) / (high - low) * cells - 0.5
-    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(cells))).astype(np.float32)
-
-
-def suppress_duplicates(masks: list[rle.Runs], groups: np.ndarray, kept: np.ndarray, size: tuple[int, int],
-                        max_iou: float) -> np.ndarray:
-    """Non-maximum suppression by mask IoU within each group.
-
-    Args:
-        masks: N, by descending score.
-        groups: (N,) int; masks of different groups do not meet.
-        kept: (N,) bool, which masks take part.
-        size: height and width of the masks.
-        max_iou: a mask that overlaps a better one more than this goes.
-
-    Returns:
-        (N,) bool, which masks stay.
-    """
-    kept = kept.copy()
-    for group in np.unique(groups[kept]):
-        members = np.flatnonzero(kept & (groups == group))
-        if len(members) < 2:
-            continue
-        encoded = [rle.runs_to_coco(masks[index], *size) for index in members]
-        ious = coco_mask.iou(encoded, encoded, [0] * len(encoded))  # (K, K)
-        alive = np.ones(len(members), bool)
-        for index in range(len(members)):
-            if alive[index]:
-                alive[index + 1:] &= ious[index, index + 1:] <= max_iou
-        kept[members] = alive
-    return kept
-
-
-def suppress_overlap(masks: list[rle.Runs], groups: np.ndarray, kept: np.ndarray) -> list[rle.Runs]:
-    """Give each pixel that several masks of a group claim to the first of them.
-
-    Args:
-        masks: N, by descending score.
-        groups: (N,) int; masks of different groups may overlap.
-        kept: (N,) bool, which masks take part.
-
-    Returns:
-        N masks; those that do not take part as they were.
-    """
-    result = list(masks)
-    claimed: dict[int, rle.Runs] = {}
-    for index in np.flatnonzero(kept):
-        group = int(groups[index])
-        if group in claimed:
-            result[index] = rle.subtract(masks[index], claimed[group])
-            claimed[group] = rle.unite(claimed[group], result[index])
-        else:
-            claimed[group] = masks[index]
-    return result
+    edges, _ = paste_masks(np.asarray(probs, np.float32)[None], np.asarray(box, np.float64)[None], height, width,
+                           np.float32(threshold))
+    return edges[0::2].copy(), edges[1::2].copy()

@@ -56,15 +56,18 @@ def summarize(images: Sequence[ImageCounts], average: str = 'image') -> Scores:
         raise ValueError(f'average={average!r}: one of {", ".join(AVERAGES)}')
     if not images:
         raise ValueError('no images to score')
-    pooled = [image.counts.sum(axis=0, keepdims=True) for image in images]
-    if average == 'image_class':
-        pooled = [image.counts if len(image.counts) else total for image, total in zip(images, pooled, strict=True)]
-    ratios = _hit_ratios(np.concatenate(pooled))  # (images or pairs, T)
+    counts = np.concatenate([image.counts for image in images])  # (all images' classes, T, 3)
+    rows = np.array([len(image.counts) for image in images])
+    if average == 'image':
+        pooled = _pool(counts, rows)
+    else:
+        pooled = np.concatenate([counts, np.zeros(((rows == 0).sum(), *counts.shape[1:]), np.int64)])
+    ratios = _hit_ratios(pooled)  # (images or pairs, T)
     by_threshold = [math.fsum(column) / len(ratios) for column in ratios.T]
     return Scores(
         score=math.fsum(by_threshold) / len(by_threshold), score_50=by_threshold[0],
         score_75=by_threshold[int(np.flatnonzero(IOU_THRESHOLDS == 0.75)[0])], images=len(images),
-        classes=_score_classes(images))
+        classes=_score_classes(images, counts))
 
 
 def _hit_ratios(counts: np.ndarray) -> np.ndarray:
@@ -73,15 +76,21 @@ def _hit_ratios(counts: np.ndarray) -> np.ndarray:
     return np.where(total == 0, 1.0, counts[..., 0] / np.maximum(total, 1))
 
 
-def _score_classes(images: Sequence[ImageCounts]) -> list[ClassScore]:
-    counts = np.zeros((len(CATEGORIES), 3), np.int64)
-    ious: list[list[float]] = [[] for _ in CATEGORIES]
-    for image in images:
-        np.add.at(counts, image.categories, image.counts[:, 0])
-        for category, value in zip(image.categories, image.hit_ious, strict=True):
-            ious[category].append(float(value))
-    return [_score_class(category, *map(int, counts[category]), math.fsum(ious[category]))
-            for category in np.flatnonzero(counts.any(axis=1)).tolist()]
+def _pool(counts: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Sum the counts of each image's classes; zeros for an image without any; (images, T, 3)."""
+    sums = np.concatenate([np.zeros((1, *counts.shape[1:]), np.int64), np.cumsum(counts, axis=0)])
+    ends = np.cumsum(rows)
+    return sums[ends] - sums[ends - rows]
+
+
+def _score_classes(images: Sequence[ImageCounts], counts: np.ndarray) -> list[ClassScore]:
+    categories = np.concatenate([image.categories for image in images])
+    order = np.argsort(categories, kind='stable')
+    present, starts = np.unique(categories[order], return_index=True)
+    totals = np.add.reduceat(counts[order, 0], starts) if len(starts) else counts[:, 0]
+    ious = np.split(np.concatenate([image.hit_ious for image in images])[order], starts[1:])
+    return [_score_class(category, *total, math.fsum(values))
+            for category, total, values in zip(present.tolist(), totals.tolist(), ious, strict=False) if any(total)]
 
 
 def _score_class(category: int, hits: int, spurious: int, missed: int, iou_sum: float) -> ClassScore:
