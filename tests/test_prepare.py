@@ -17,11 +17,10 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from fashion_mmdet.datasets.imaterialist import IMaterialistDataset
-from fashion_mmdet.datasets.prepare import Options, check_copy, copy, photos, prepare
+from fashion_mmdet.datasets.prepare import Options, Workers, check_copy, copy, prepare
 from fashion_mmdet.datasets.prepare.check import add_up
 from fashion_mmdet.datasets.prepare.copy import without_progress
 from fashion_mmdet.datasets.prepare.photos import decode_shrunk, fit_size
-from fashion_mmdet.datasets.prepare.pool import Workers
 from fashion_mmdet.rle import mask_to_runs, runs_to_kaggle
 from tests.conftest import ROOT
 from tools import prepare_data as tool
@@ -310,15 +309,18 @@ def test_ctrl_c_is_one_line_that_says_how_to_go_on(two: Path, tmp_path: Path, mo
 
 def test_a_full_disk_is_one_line_and_status_2(two: Path, tmp_path: Path, monkeypatch, capsys):
     def fail(path, content):
+        with open(path, 'wb') as file:
+            file.write(content[:10])
         raise OSError(errno.ENOSPC, 'No space left on device', str(path))
     arguments = [str(two), str(tmp_path / 'small'), '--max-side', '40', '--workers', '1']
     with monkeypatch.context() as patch:
-        patch.setattr(photos, 'write_bytes', fail)
+        patch.setattr(Path, 'write_bytes', fail)
         with pytest.raises(SystemExit) as exit_:
             tool.main(arguments)
     assert exit_.value.code == 2
     assert capsys.readouterr().err.count('\n') == 1
     assert not (tmp_path / 'small' / 'train.csv').exists()
+    assert not list((tmp_path / 'small').rglob('*.tmp'))
     assert tool.main(arguments) == 0
     assert 'checked, as it should be' in capsys.readouterr().out
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from fashion_mmdet.datasets.images import EXIF_ORIENTATION, find_problem, read_size
-from fashion_mmdet.files import write_bytes
+from fashion_mmdet.files import atomic_path
 
 JPEG_START = b'\xff\xd8'
 REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
@@ -107,7 +107,8 @@ def shrink_photo(job: Job) -> tuple[str, str] | None:
         return 'unreadable_file', f'{job.source}: OpenCV cannot decode it'
     if new_size != size or _is_turned(job.source):
         content = encode(image, job.target.name, job.quality)
-    write_bytes(job.target, content)
+    with atomic_path(job.target) as temporary:  # no fsync: after a power cut the check above finds what is not whole
+        temporary.write_bytes(content)
     return None
 
 
