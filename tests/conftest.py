@@ -1,9 +1,11 @@
 """Settings and fixtures for all tests."""
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
+import remembered  # noqa: F401  configs load and dump faster
 import torch
 
 import fashion_mmdet  # noqa: F401  mmcv's operators must be in place before any test imports mmdet
@@ -11,6 +13,12 @@ import fashion_mmdet  # noqa: F401  mmcv's operators must be in place before any
 torch.set_num_threads(1)  # the tensors are tiny, and so times and sums do not depend on the machine's cores
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported out of the garbage collector's sight: mmengine collects for every data set it builds."""
+    gc.collect()
+    gc.freeze()
 
 
 def find_ccp() -> Path:

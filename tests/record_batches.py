@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import remembered  # noqa: F401  in a process that a test starts, configs dump faster
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
