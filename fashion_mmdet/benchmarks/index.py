@@ -98,12 +98,17 @@ def _call_apart(call: Callable[[Path], object], csv: Path) -> tuple[Cost, int]:
 
 def _report(call: Callable[[Path], object], csv: Path, sender: Connection) -> None:
     before = status_bytes('VmRSS')
-    start, cores = time.perf_counter(), sum(os.times()[:4])
+    start, cores = time.perf_counter(), _core_seconds()
     result = call(csv)
-    seconds, cores = time.perf_counter() - start, sum(os.times()[:4]) - cores
+    seconds, cores = time.perf_counter() - start, _core_seconds() - cores
     resident, peak = status_bytes('VmRSS'), status_bytes('VmHWM')
     del result
     sender.send(Cost(seconds, cores, resident, peak - before))
+
+
+def _core_seconds() -> float:
+    """What this process and the children that have ended took of all cores so far."""
+    return time.process_time() + sum(os.times()[2:4])
 
 
 def _row(work: str, seconds: float, core_seconds: float, start_seconds: float, memory_bytes: float) -> tuple[str, ...]:
