@@ -1,14 +1,14 @@
 """Scores without the model: of a submission, or of a dump of raw predictions. No torch."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.records import Record, read_records
 from fashion_mmdet.evaluation.dump import read_dump
-from fashion_mmdet.evaluation.matching import ImageCounts, count_image
+from fashion_mmdet.evaluation.matching import ImageCounts, count_pairs
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth, resize_truth
 from fashion_mmdet.evaluation.scoring import Scores, summarize
@@ -91,12 +91,14 @@ def count_predictions(predictions: Iterable[Prediction], truth: str | os.PathLik
     """
     records, audit = read_records(truth)
     known = {record.image_id: record for record in records}
-    counts: list[ImageCounts] = []
-    for prediction in predictions:
-        if prediction.image_id not in known:
-            raise ValueError(f'{truth}: no image {prediction.image_id!r}')
-        counts.append(count_image(truth_from_record(known[prediction.image_id], size), prediction, match))
-    return counts, audit
+
+    def pairs() -> Iterator[tuple[Truth, Prediction]]:
+        for prediction in predictions:
+            if prediction.image_id not in known:
+                raise ValueError(f'{truth}: no image {prediction.image_id!r}')
+            yield truth_from_record(known[prediction.image_id], size), prediction
+
+    return list(count_pairs(pairs(), match)), audit
 
 
 def _score(predictions: Iterable[Prediction], truth: str | os.PathLike, size: tuple[int, int] | None, average: str,
