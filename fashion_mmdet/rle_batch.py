@@ -3,6 +3,7 @@
 `edges` and `bounds` are those of `fashion_mmdet.rle_loops`.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,4 +45,4 @@ def edges_to_coco(edges: np.ndarray, bounds: np.ndarray, height: int, width: int
     codes, offsets = rle_loops.compress(edges, bounds, height * width)
     text, places = codes.tobytes().decode('ascii'), offsets.tolist()
     return [{'size': [int(height), int(width)], 'counts': text[start:stop]}
-            for start, stop in zip(places[:-1], places[1:], strict=True)]
+            for start, stop in itertools.pairwise(places)]

@@ -84,8 +84,9 @@ def compress(edges: np.ndarray, bounds: np.ndarray, pixels: int) -> tuple[np.nda
     offsets = np.zeros(masks + 1, np.int64)
     filled = 0
     for mask in range(masks):
-        position = before = previous = number = 0
+        position = before = previous = 0
         for index in range(bounds[mask], bounds[mask + 1] + 1):
+            number = index - bounds[mask]
             end = edges[index] if index < bounds[mask + 1] else pixels
             value = end - position
             if value == 0 and index == bounds[mask + 1] and number > 0:
@@ -93,7 +94,6 @@ def compress(edges: np.ndarray, bounds: np.ndarray, pixels: int) -> tuple[np.nda
             filled = _write_count(text, filled, value - before if number > 2 else value)
             before, previous = previous, value
             position = end
-            number += 1
         offsets[mask + 1] = filled
     return text[:filled], offsets
 

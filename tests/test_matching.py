@@ -1,10 +1,21 @@
 """Hits at ten thresholds, against the definition by hand and in plain loops."""
 
 import numpy as np
+import plain_evaluation as plain
 import pytest
 
-from fashion_mmdet.evaluation.matching import IOU_THRESHOLDS, ImageCounts, count_image, match_greedily, sweep_counts
+from fashion_mmdet.benchmarks.scenes import make_scenes
+from fashion_mmdet.evaluation.matching import (
+    IMAGES_AT_ONCE,
+    IOU_THRESHOLDS,
+    ImageCounts,
+    count_image,
+    count_images,
+    match_greedily,
+    sweep_counts,
+)
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
+from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.rle import mask_to_runs, runs_to_coco
 
 HEIGHT, WIDTH = 10, 20
@@ -227,3 +238,62 @@ def test_sizes_are_not_compared_where_one_side_is_empty():
 def test_an_unknown_match_is_refused():
     with pytest.raises(ValueError, match="match='label': one of category, class_id"):
         count_image(truth((3, (0, 0, 5, 5))), prediction(), 'label')
+
+
+# Many images at once.
+
+
+def random_objects(count: int, generator: np.random.Generator, size: tuple[int, int]) -> list[tuple]:
+    """Objects of three classes: boxes of whole pixels, some of one pixel, some drawn twice, some with attributes."""
+    objects = []
+    for _ in range(count):
+        x1, y1 = generator.integers(0, [size[1], size[0]])
+        x2, y2 = (x1 + 1, y1 + 1) if generator.random() < 0.2 else (
+            generator.integers(x1 + 1, size[1] + 1), generator.integers(y1 + 1, size[0] + 1))
+        attributes = [(), (3,), (3, 20)][generator.integers(3)]
+        objects += [(int(generator.integers(3)), (x1, y1, x2, y2), *attributes)] * generator.integers(1, 3)
+    return objects
+
+
+@pytest.mark.parametrize('match', ['category', 'class_id'])
+def test_many_images_are_counted_as_one_by_one_in_plain_loops(match):
+    """150 images, more than are counted at once, of three sizes down to 1 x 1; up to 12 objects a side, so that a class
+    has many, boxes are equal, IoUs tie and lie at thresholds; every seventh side is empty. The sums of IoUs are added
+    one by one here, by numpy there, which may differ in the last digit from eight hits on.
+    """
+    generator, truths, predictions = np.random.default_rng(0), [], []
+    for number in range(150):
+        size = [(10, 20), (4, 4), (1, 1)][number % 3]
+        true, predicted = (random_objects(count, generator, size) for count in generator.integers(0, 7, 2))
+        truths.append(truth(*true, size=size))
+        predictions.append(prediction(*predicted, *true[:generator.integers(0, 3)], size=size))
+    assert len(truths) > 2 * IMAGES_AT_ONCE
+    hits = 0
+    for counted, true, predicted in zip(
+            count_images(truths, predictions, match), truths, predictions, strict=True):
+        expected = plain.count_image(true, predicted, match)
+        assert counted.image_id == expected.image_id
+        assert counted.categories.tolist() == expected.categories.tolist()
+        assert counted.counts.tolist() == expected.counts.tolist()
+        np.testing.assert_allclose(counted.hit_ious, expected.hit_ious, rtol=1e-14)
+        hits += counted.counts[:, :, 0].sum()
+    assert hits > 200
+
+
+def test_realistic_scenes_score_as_in_plain_loops():
+    """12 scenes of 7 true and 15 predicted garments; the score to the last digit, over images and over pairs."""
+    truths, predictions = make_scenes(12, size=(200, 150))
+    counts = count_images(truths, predictions)
+    expected = [plain.count_image(*pair) for pair in zip(truths, predictions, strict=True)]
+    for average in ('image', 'image_class'):
+        assert summarize(counts, average) == plain.summarize(expected, average)
+
+
+def test_masks_that_only_share_columns_have_no_iou():
+    """One above the other in the same columns: their pixel ranges cross, their pixels do not."""
+    counts = count_image(truth((3, (0, 0, 10, 4))), prediction((3, (0, 5, 10, 10))))
+    assert by_class(counts) == {3: [[0, 1, 1]] * 10}
+
+
+def test_no_images_give_no_counts():
+    assert count_images([], []) == []

@@ -1,12 +1,15 @@
 """From raw predictions to final masks: every option, by hand and against plain bitmaps."""
 
 import numpy as np
+import plain_evaluation as plainly
 import pytest
 import torch
 from mmdet.models.roi_heads.mask_heads.fcn_mask_head import _do_paste_mask
 from pycocotools import mask as coco_mask
 
 from fashion_mmdet import rle
+from fashion_mmdet.benchmarks.scenes import make_raw
+from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.postprocess import Postprocess, paste, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
 
@@ -414,3 +417,47 @@ def test_no_garment_has_two_names_where_cross_class_iou_forbids_it():
                         np.ones((3, 28, 28), np.float16))
     assert postprocess(raw, Postprocess(cross_class_iou=0.5)).categories.tolist() == [9, 31]
     assert postprocess(raw, Postprocess()).categories.tolist() == [9, 4, 31]
+
+
+@pytest.mark.parametrize('options', [
+    dict(score_thr=0.0), dict(score_thr=0.3, overlap='all', mask_thr=0.45, cross_class_iou=0.4),
+    dict(EVERYTHING, mask_thr=0.3), dict(score_thr=0.1, nms_iou=None, min_area=50)])
+def test_garments_come_out_as_mask_by_mask_with_numpy(options):
+    """8 images of 40 detections, at their own size and at 512 x 512: the same masks to the pixel."""
+    options, generator, masks = Postprocess(**options), np.random.default_rng(0), 0
+    for number in range(8):
+        raw = make_raw('x.jpg', tuple(generator.integers(50, 700, 2).tolist()), 40, generator)
+        size = (512, 512) if number % 2 else None
+        expected, found_now = plainly.postprocess(raw, options, size), postprocess(raw, options, size)
+        assert found_now.masks == expected.masks
+        assert found_now.categories.tolist() == expected.categories.tolist()
+        assert found_now.scores.tolist() == expected.scores.tolist()
+        masks += len(expected.masks)
+    assert masks > 60
+
+
+@pytest.mark.parametrize('threshold', [0.0, 0.3, 1.0])
+def test_flat_and_noisy_masks_paste_as_two_matrix_products(threshold):
+    """Values at the threshold over whole stretches, noise that makes many runs a column, thresholds at both ends."""
+    generator = np.random.default_rng(0)
+    for number in range(60):
+        height, width = generator.integers(1, 200, 2).tolist()
+        probs = [np.full((28, 28), 0.3, np.float16), generator.integers(0, 2, (28, 28)).astype(np.float16),
+                 random_probs(generator)][number % 3]
+        box = random_box(['anywhere', 'whole pixels', 'whole image'][number // 3 % 3], height, width, generator)
+        starts, ends = paste(probs, box, height, width, threshold)
+        expected = plainly.paste(probs, box, height, width, threshold)
+        if number % 3 or threshold != 0.3:
+            assert (starts.tolist(), ends.tolist()) == (expected[0].tolist(), expected[1].tolist())
+        else:  # every value is the threshold to within float32 rounding: any pixel of the box may be in or out
+            drawn = rle.runs_to_mask(plainly.paste(probs, box, height, width, 0.29), height, width)
+            assert not (rle.runs_to_mask((starts, ends), height, width) & ~drawn).any()
+
+
+def test_more_runs_than_room_was_made_for():
+    """Stripes over a tall image: 14 runs in each of 300 columns are more than the first 1024 numbers hold."""
+    stripes = np.repeat(np.tile([1, 0], 14)[:, None], 28, axis=1).astype(np.float32)
+    edges, bounds = paste_masks(stripes[None], np.array([[0.0, 0, 300, 2800]]), 2800, 300, np.float32(0.5))
+    starts, ends = plainly.paste(stripes, np.array([0, 0, 300, 2800]), 2800, 300, 0.5)
+    assert bounds.tolist() == [0, 8400]
+    assert (edges[0::2].tolist(), edges[1::2].tolist()) == (starts.tolist(), ends.tolist())

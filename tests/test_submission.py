@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import plain_evaluation as plain
 import pytest
 
 from fashion_mmdet import rle
+from fashion_mmdet.benchmarks.scenes import make_scenes
 from fashion_mmdet.evaluation.offline import score_submission, truth_from_record
 from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.evaluation.submission import find_problems, read_predictions, write_submission
@@ -186,3 +188,37 @@ def test_truth_of_a_record_keeps_attributes():
     mask = rle.runs_to_coco(rle.mask_to_runs(np.eye(4)), 4, 4)
     truth = truth_from_record(Record('a.jpg', 4, 4, [Instance(3, (1, 2), mask, (0, 0, 4, 4))]), (2, 2))
     assert (truth.size, truth.attributes, truth.masks[0]['size']) == ((2, 2), [(1, 2)], [2, 2])
+
+
+def test_settled_overlap_is_written_as_row_by_row(tmp_path: Path):
+    """70 images, more than are written at once, byte for byte; the file is valid."""
+    _, predictions = make_scenes(70, true=3, predicted=6)
+    names = [*(prediction.image_id for prediction in predictions), 'more.jpg']
+    plain.write_submission(tmp_path / 'plain.csv', predictions, names)
+    masks = write_submission(tmp_path / 's.csv', predictions, names, settle_overlap=True)
+    text = (tmp_path / 's.csv').read_bytes()
+    assert text == (tmp_path / 'plain.csv').read_bytes()
+    assert text.count(b'\n') == masks + 2
+    sample = write(tmp_path / 'sample.csv', HEADER + ''.join(f'{name},1 1,0\n' for name in names))
+    assert list(find_problems(tmp_path / 's.csv', sample)) == []
+
+
+def test_a_pixel_goes_to_the_first_mask_of_its_category_that_claims_it(tmp_path: Path):
+    """Class 6: [0, 10); then [5, 20) keeps 10 to 19; then [2, 12) is gone. Class 7 keeps all; so does another image."""
+    predictions = [make_prediction('a.jpg', [(6, [(0, 10)]), (6, [(5, 20)]), (7, [(0, 20)]), (6, [(2, 12)])]),
+                   make_prediction('b.jpg', [(6, [(0, 10)])])]
+    assert write_submission(tmp_path / 's.csv', predictions, ['a.jpg', 'b.jpg'], settle_overlap=True) == 4
+    assert (tmp_path / 's.csv').read_text() == f'{HEADER}a.jpg,1 10,6\na.jpg,11 10,6\na.jpg,1 20,7\nb.jpg,1 10,6\n'
+
+
+def test_an_image_id_with_a_comma_is_quoted(tmp_path: Path):
+    write_submission(tmp_path / 's.csv', [make_prediction('a,"b.jpg', [(6, [(0, 3)])])], ['a,"b.jpg', 'c,d'])
+    assert (tmp_path / 's.csv').read_text() == f'{HEADER}"a,""b.jpg",1 3,6\n"c,d",,23\n'
+
+
+def test_masks_of_another_size_are_refused(tmp_path: Path):
+    small = Prediction('a.jpg', (4, 4), np.array([6]), np.array([0.9]), [rle.runs_to_coco(
+        rle.kaggle_to_runs('1 2'), 4, 4)])
+    with pytest.raises(ValueError, match=r'a\.jpg: masks of \(4, 4\), the competition wants \(512, 512\)'):
+        write_submission(tmp_path / 's.csv', [small], ['a.jpg'])
+    assert list(tmp_path.iterdir()) == []

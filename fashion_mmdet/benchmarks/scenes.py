@@ -1,13 +1,15 @@
-"""Made-up garments for the benchmarks: raw predictions, and true and predicted masks of many images. Seeded; no torch."""
+"""Made-up garments for the benchmarks: raw predictions, true and predicted masks of many images. Seeded; no torch."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
+from pycocotools import mask as coco_mask
 
-from fashion_mmdet import rle
 from fashion_mmdet.classes import CATEGORIES, NUM_CATEGORIES
-from fashion_mmdet.evaluation.postprocess import paste
+from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth
+from fashion_mmdet.rle_batch import edges_to_coco
 
 SIDE = 28  # cells of a mask's side, as Mask R-CNN gives them
 COARSE = 5  # cells of the noise that bends an outline
@@ -73,7 +75,7 @@ def make_scene(image_id: str, true: int, predicted: int, size: tuple[int, int],
     categories, boxes = draw_categories(true, generator), draw_boxes(true, size, generator)
     blobs, noise = draw_blobs(true, generator)
     truth = Truth(image_id, size, categories, _paste(blobs, boxes, size), [()] * true)
-    near = int(round(NEAR * predicted)) if true else 0
+    near = round(NEAR * predicted) if true else 0
     source = np.arange(near) % max(true, 1)  # every object once before any twice
     extent = np.tile(boxes[source, 2:] - boxes[source, :2], 2)
     found_boxes = boxes[source] + generator.normal(0, 0.04, (near, 4)) * extent
@@ -89,16 +91,20 @@ def make_scene(image_id: str, true: int, predicted: int, size: tuple[int, int],
         scores[order], [masks[index] for index in order])
 
 
+@functools.lru_cache(maxsize=1)
 def make_scenes(images: int, true: int = 7, predicted: int = 15, size: tuple[int, int] = (512, 512),
                 seed: int = 0) -> tuple[list[Truth], list[Prediction]]:
-    """Make many images, see `make_scene`; the first of them are the same however many there are."""
+    """Make many images, see `make_scene`; the first of them are the same however many there are.
+
+    Contenders of one benchmark share them: nobody may change them.
+    """
     pairs = [make_scene(f'{index:06d}.jpg', true, predicted, size, np.random.default_rng([seed, index]))
              for index in range(images)]
     return [truth for truth, _ in pairs], [prediction for _, prediction in pairs]
 
 
 def _paste(blobs: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> list[dict]:
-    return [rle.runs_to_coco(paste(blob, box, *size, 0.5), *size) for blob, box in zip(blobs, boxes, strict=True)]
+    return edges_to_coco(*paste_masks(blobs, boxes, *size, np.float32(0.5)), *size)
 
 
 def to_coco(truths: Sequence[Truth], predictions: Sequence[Prediction]) -> tuple[dict, list[dict]]:
@@ -107,7 +113,6 @@ def to_coco(truths: Sequence[Truth], predictions: Sequence[Prediction]) -> tuple
     Returns:
         The data set with its annotations, and the results as `loadRes` takes them: without area or box.
     """
-    from pycocotools import mask as coco_mask
     images, annotations, results = [], [], []
     for number, (truth, prediction) in enumerate(zip(truths, predictions, strict=True), 1):
         images.append(dict(id=number, file_name=truth.image_id, height=truth.size[0], width=truth.size[1]))

@@ -1,15 +1,16 @@
 """Matching predictions to true objects: arrays in, counts out. No torch, no files."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from fashion_mmdet.rle_batch import coco_to_edges
 from fashion_mmdet.classes import format_class_id
 from fashion_mmdet.evaluation.match_loops import count_groups, find_groups, match_greedily
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
+from fashion_mmdet.rle_batch import coco_to_edges
 
 IOU_THRESHOLDS = np.arange(50, 100, 5) / 100  # exactly 0.50, 0.55 ... 0.95
 MATCHES = ('category', 'class_id')
@@ -66,16 +67,21 @@ def count_images(truths: Sequence[Truth], predictions: Sequence[Prediction], mat
     Raises:
         ValueError: the masks' sizes differ, or an unknown `match`.
     """
+    return list(count_pairs(zip(truths, predictions, strict=True), match, thresholds))
+
+
+def count_pairs(pairs: Iterable[tuple[Truth, Prediction]], match: str = 'category',
+                thresholds: np.ndarray = IOU_THRESHOLDS) -> Iterator[ImageCounts]:
+    """Count as `count_images` does, image after image, holding no more than `IMAGES_AT_ONCE` of them."""
     if match not in MATCHES:
         raise ValueError(f'match={match!r}: one of {", ".join(MATCHES)}')
-    for truth, prediction in zip(truths, predictions, strict=True):
-        if truth.masks and prediction.masks and tuple(truth.size) != tuple(prediction.size):
-            raise ValueError(f'{truth.image_id}: true masks are {truth.size}, predicted {prediction.size}')
-    counts: list[ImageCounts] = []
-    for start in range(0, len(truths), IMAGES_AT_ONCE):
-        part = slice(start, start + IMAGES_AT_ONCE)
-        counts += _count(truths[part], predictions[part], match, np.asarray(thresholds, np.float64))
-    return counts
+    pairs = iter(pairs)
+    while some := list(itertools.islice(pairs, IMAGES_AT_ONCE)):
+        for truth, prediction in some:
+            if truth.masks and prediction.masks and tuple(truth.size) != tuple(prediction.size):
+                raise ValueError(f'{truth.image_id}: true masks are {truth.size}, predicted {prediction.size}')
+        truths, predictions = zip(*some, strict=True)
+        yield from _count(truths, predictions, match, np.asarray(thresholds, np.float64))
 
 
 def _count(truths: Sequence[Truth], predictions: Sequence[Prediction], match: str,
@@ -90,7 +96,7 @@ def _count(truths: Sequence[Truth], predictions: Sequence[Prediction], match: st
     counts, hit_ious = count_groups(edges, edge_bounds, groups, bounds, group_bounds, thresholds)
     kinds = categories[first_of_group]
     return [ImageCounts(truth.image_id, kinds[start:stop], counts[start:stop], hit_ious[start:stop])
-            for truth, start, stop in zip(truths, group_bounds[:-1].tolist(), group_bounds[1:].tolist(), strict=True)]
+            for truth, (start, stop) in zip(truths, itertools.pairwise(group_bounds.tolist()), strict=True)]
 
 
 def _keys(objects: Sequence[Truth | Prediction], categories: np.ndarray, match: str) -> np.ndarray:

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from pycocotools import mask as coco_mask
 
 from fashion_mmdet.classes import CATEGORIES
-from fashion_mmdet.evaluation.matching import MATCHES, count_image
+from fashion_mmdet.evaluation.matching import MATCHES, count_images
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import raw_from_sample, resize_truth, truth_from_sample
 from fashion_mmdet.evaluation.scoring import AVERAGES, format_classes, summarize
@@ -53,10 +53,9 @@ class FashionIoUSweepMetric(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Count the hits of each image; exactly one result an image, as mmengine's collection needs."""
         ids = category_ids(self.dataset_meta)
-        for sample in data_samples:
-            prediction = postprocess(raw_from_sample(sample, ids), self.options, self.size)
-            truth = resize_truth(truth_from_sample(sample, ids), self.size)
-            self.results.append(count_image(truth, prediction, self.match))
+        predictions = [postprocess(raw_from_sample(sample, ids), self.options, self.size) for sample in data_samples]
+        truths = [resize_truth(truth_from_sample(sample, ids), self.size) for sample in data_samples]
+        self.results += count_images(truths, predictions, self.match)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Average over all images of all processes."""

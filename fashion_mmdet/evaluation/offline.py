@@ -1,7 +1,7 @@
 """Scores without the model: of a submission, or of a dump of raw predictions. No torch."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.datasets.records import Record
 from fashion_mmdet.evaluation.dump import read_dump
-from fashion_mmdet.evaluation.matching import ImageCounts, count_image
+from fashion_mmdet.evaluation.matching import ImageCounts, count_pairs
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth, resize_truth
 from fashion_mmdet.evaluation.scoring import Scores, summarize
@@ -91,12 +91,14 @@ def count_predictions(predictions: Iterable[Prediction], truth: str | os.PathLik
         ValueError: an image without truth.
     """
     index = open_index(truth)
-    counts: list[ImageCounts] = []
-    for prediction in predictions:
-        if prediction.image_id not in index:
-            raise ValueError(f'{truth}: no image {prediction.image_id!r}')
-        counts.append(count_image(truth_from_record(index.find(prediction.image_id), size), prediction, match))
-    return counts, index.audit
+
+    def pairs() -> Iterator[tuple[Truth, Prediction]]:
+        for prediction in predictions:
+            if prediction.image_id not in index:
+                raise ValueError(f'{truth}: no image {prediction.image_id!r}')
+            yield truth_from_record(index.find(prediction.image_id), size), prediction
+
+    return list(count_pairs(pairs(), match)), index.audit
 
 
 def _score(predictions: Iterable[Prediction], truth: str | os.PathLike, size: tuple[int, int] | None, average: str,

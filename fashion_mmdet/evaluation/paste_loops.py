@@ -1,9 +1,9 @@
 """Pastes mask probabilities into their boxes straight to runs, without a bitmap, compiled. No torch.
 
-The same bilinear sampling as mmdet's paste (pixel centres, zeros beyond the mask's edge). Down a target column the value
-is linear between two cells' centres, so a stretch between two cells both clearly in or both clearly out is decided as a
-whole, and only stretches that cross the threshold are looked at pixel by pixel. Memory: the runs, and a few numbers a
-row of the box.
+The same bilinear sampling as mmdet's paste (pixel centres, zeros beyond the mask's edge). Down a target column the
+value is linear between the centres of two cells, so a stretch between two cells both clearly in or both clearly out is
+decided as a whole, and only stretches that cross the threshold are looked at pixel by pixel. Memory: the runs, and some
+numbers a row of the box.
 """
 
 import numpy as np

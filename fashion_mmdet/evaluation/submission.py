@@ -56,7 +56,8 @@ def write_submission(path: str | os.PathLike, predictions: Iterable[Prediction],
             for prediction in some:
                 rows = _format_rows(prediction, texts, keep_empty=not settle_overlap)
                 if prediction.image_id not in rest:
-                    raise ValueError(f'{prediction.image_id}: not an image of the sample submission, or predicted twice')
+                    raise ValueError(
+                        f'{prediction.image_id}: not an image of the sample submission, or predicted twice')
                 if rows:
                     del rest[prediction.image_id]
                 file.writelines(rows)
@@ -77,7 +78,7 @@ def _write_masks(predictions: Sequence[Prediction], settle_overlap: bool) -> Ite
         edges, bounds = rle_loops.settle_overlap(edges, bounds, groups, np.repeat(np.cumsum(counts) - counts, counts))
     codes, offsets = rle_loops.write_kaggle(edges, bounds)
     text, places = codes.tobytes(), offsets.tolist()
-    for start, stop in zip(places[:-1], places[1:], strict=True):
+    for start, stop in itertools.pairwise(places):
         yield text[start:stop]
 
 
