@@ -41,8 +41,7 @@ optim_wrapper = dict(type='OptimWrapper')
 train_cfg = dict(max_epochs=2, val_interval=2)
 """
 TINY_PIPELINE = """[
-    dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='Resize', scale=(192, 128), keep_ratio=True), dict(type='PackDetInputs')]"""
+    dict(type='LoadScaled', scale=(192, 128)), dict(type='PackDetInputs')]"""
 
 
 @pytest.fixture(scope='session')

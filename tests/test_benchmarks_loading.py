@@ -47,7 +47,8 @@ def test_a_slope_is_seconds_a_megapixel():
 
 
 @pytest.mark.parametrize(('module', 'options'), [
-    (loader, dict(size=(240, 160), memory=False)), (masks, dict(size=(240, 160), memory=False)), (growth, dict(long_sides=(120, 240)))],
+    (loader, dict(size=(240, 160), memory=False)), (masks, dict(size=(240, 160), memory=False)),
+    (growth, dict(long_sides=(120, 240)))],
     ids=['loader', 'masks', 'growth'])
 def test_a_table_has_a_row_a_contender_or_size(module, options: dict):
     (table,) = module.run(1, None, **options)
