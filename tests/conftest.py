@@ -1,7 +1,11 @@
 """Settings and fixtures for all tests."""
 
 import gc
+import io
 import os
+import subprocess
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -25,6 +29,17 @@ def find_ccp() -> Path:
     """Find the Clothing Co-Parsing folder: FASHION_CCP, or data/ccp in a folder beside the repository."""
     beside = [path for path in sorted(ROOT.parent.glob('*/data/ccp')) if (path / 'label_list.mat').is_file()]
     return Path(os.environ.get('FASHION_CCP') or (beside[0] if beside else ROOT / 'CCP'))
+
+
+def run_here(main: Callable[[list[str]], int], *arguments) -> subprocess.CompletedProcess:
+    """Run a tool's `main` in this process; status and output as of a process of its own, without seconds of imports."""
+    argv, stdout, stderr = [str(one) for one in arguments], io.StringIO(), io.StringIO()
+    with redirect_stdout(stdout), redirect_stderr(stderr):
+        try:
+            status = main(argv)
+        except SystemExit as exit_:
+            status = exit_.code
+    return subprocess.CompletedProcess(argv, status, stdout.getvalue(), stderr.getvalue())
 
 
 # The demo's model on a handful of drawn people, two short epochs, in this process.

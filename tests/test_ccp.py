@@ -16,7 +16,8 @@ from scipy.io import savemat
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES
 from fashion_mmdet.datasets import ccp
 from fashion_mmdet.rle import kaggle_to_runs, runs_to_mask
-from tests.conftest import find_ccp
+from tests.conftest import find_ccp, run_here
+from tools import convert_ccp as tool
 
 ROOT = Path(__file__).parents[1]
 TOOL = ROOT / 'tools' / 'convert_ccp.py'
@@ -28,8 +29,7 @@ SHOES, BOOTS, T_SHIRT, SKIN, GLASSES = range(1, 6)
 
 
 def run_tool(*arguments) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(TOOL), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return run_here(tool.main, *arguments)
 
 
 def write_labels(folder: Path, stem: str, labels: np.ndarray) -> None:
@@ -192,8 +192,10 @@ def test_damage_is_a_one_line_error_that_names_the_file(folder, damage):
 
 
 def test_the_tool_reports_damage_on_stderr_and_leaves_no_tables(folder, tmp_path):
+    """In a process of its own, as a shell sees it."""
     expected = _wrong_shape(folder)
-    done = run_tool(folder, tmp_path / 'out')
+    command = [sys.executable, str(TOOL), str(folder), str(tmp_path / 'out')]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert expected in done.stderr
     assert done.stderr.count('\n') == 1

@@ -1,20 +1,21 @@
 """Every shipped config loads, builds, learns from a toy batch and predicts."""
 
-from functools import reduce
+from ast import literal_eval
+from functools import cache, reduce
 from pathlib import Path
 
 import pytest
 import torch
 from mmdet.registry import MODELS
 from mmdet.testing import demo_mm_inputs
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from fashion_mmdet.cli import load_config
 from fashion_mmdet.experiments.diff import MISSING, diff_configs
-from fashion_mmdet.experiments.diff import load_config as read
+from fashion_mmdet.experiments.diff import load_config as load_without_modules
 from fashion_mmdet.experiments.weights import drop_pretrained
 from fashion_mmdet.files import write_text
 from fashion_mmdet.options import parse_options
@@ -23,21 +24,47 @@ from tests.conftest import ROOT
 CONFIGS = sorted((ROOT / 'configs' / 'fashion').rglob('*.py'))
 
 
+@pytest.fixture(autouse=True)
+def same_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A config that is read once has the same data folder in every test, whichever tests ran before."""
+    monkeypatch.setenv('FASHION_DATA', 'data/any')
+
+
+@cache
+def read(path: Path) -> Config:
+    """Load a shipped config once, to compare it."""
+    return load_without_modules(path)
+
+
+@cache
+def read_shipped(path: Path) -> Config:
+    """Load a shipped config once as the tools do, to look into it."""
+    return load_config(str(path))
+
+
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_a_shipped_config_builds_data_model_and_optimizer_learns_and_predicts(
         path: Path, sample_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """All three loaders on drawn photos; a step at toy size; one test for all, since building R50 takes seconds."""
+    """All three loaders on drawn photos; a step at toy size, once for all configs of the same model."""
     monkeypatch.setenv('FASHION_DATA', str(sample_root))
     monkeypatch.chdir(tmp_path)
     cfg = load_config(str(path))
     init_default_scope(cfg.default_scope)
     assert_loaders(cfg)
     drop_pretrained(cfg.model)
+    assert_optimizer(cfg, build_model_that_learns_and_predicts(repr(cfg.model.to_dict())))
+
+
+@cache
+def build_model_that_learns_and_predicts(model: str) -> torch.nn.Module:
+    """Build a model from its settings' text and take a step; return its parameters without their values."""
+    settings = ConfigDict(literal_eval(model))
     torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
-    model.init_weights()
-    assert_optimizer(cfg, model)
-    assert_step_and_prediction(cfg, model)
+    built = MODELS.build(settings)
+    built.init_weights()
+    assert_step_and_prediction(built, settings.test_cfg.rcnn.max_per_img)
+    built.zero_grad()
+    return built.to('meta')  # R50 ties up 180 MB
 
 
 def assert_loaders(cfg: Config) -> None:
@@ -65,9 +92,9 @@ def assert_optimizer(cfg: Config, model: torch.nn.Module) -> None:
     assert frozen == (not any(parameter.requires_grad for parameter in model.backbone.parameters()))
 
 
-def assert_step_and_prediction(cfg: Config, model: torch.nn.Module) -> None:
-    """Finite losses, a gradient for the RoI head, raw masks from the test step."""
-    batch = demo_mm_inputs(2, [[3, 64, 96], [3, 96, 64]], num_items=[2, 1], num_classes=46, with_mask=True)
+def assert_step_and_prediction(model: torch.nn.Module, max_per_img: int) -> None:
+    """Finite losses, a gradient for the RoI head, raw masks from the test step; two photos fill one 64x64 batch."""
+    batch = demo_mm_inputs(2, [[3, 32, 64], [3, 64, 32]], num_items=[2, 1], num_classes=46, with_mask=True)
     losses, _ = model.parse_losses(model(**model.data_preprocessor(batch, True), mode='loss'))
     losses.backward()
     assert torch.isfinite(losses)
@@ -78,13 +105,13 @@ def assert_step_and_prediction(cfg: Config, model: torch.nn.Module) -> None:
         samples = model(**model.data_preprocessor(batch, False), mode='predict')
     for sample in samples:
         count = len(sample.pred_instances.scores)
-        assert count <= cfg.model.test_cfg.rcnn.max_per_img
+        assert count <= max_per_img
         assert sample.pred_instances.mask_probs.shape == (count, 28, 28)
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_a_shipped_config_declares_what_the_tools_rely_on(path: Path):
-    cfg = load_config(str(path))
+    cfg = read_shipped(path)
     assert cfg.model.roi_head.bbox_head.num_classes == 46
     assert cfg.val_evaluator.type == 'FashionIoUSweepMetric'
     assert cfg.val_evaluator.postprocess == cfg.postprocess
@@ -182,7 +209,7 @@ def test_every_rung_has_its_twin_on_the_cpu():
 
 
 def test_the_baseline_is_r101_with_all_five_losses_weighing_one():
-    cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r101_baseline.py'))
+    cfg = read_shipped(ROOT / 'configs/fashion/maskrcnn_r101_baseline.py')
     head = cfg.model.roi_head
     weights = [cfg.model.rpn_head.loss_cls, cfg.model.rpn_head.loss_bbox, head.bbox_head.loss_cls,
                head.bbox_head.loss_bbox, head.mask_head.loss_mask]
@@ -191,14 +218,14 @@ def test_the_baseline_is_r101_with_all_five_losses_weighing_one():
 
 
 def test_the_heads_rung_trains_as_matterport_does():
-    cfg = load_config(str(ROOT / R50.format('heads')))
+    cfg = read_shipped(ROOT / R50.format('heads'))
     assert cfg.optim_wrapper.optimizer == dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=1e-4)
     assert cfg.train_cfg.max_epochs == 10
 
 
 def test_lossw_declares_the_decks_weights_and_schedule():
     """Matterport's five losses 1.0, 0.8, 6.0, 6.0, 6.0; 5e-5 to epoch 10, then 5e-5 * 0.6 = 3e-5 to epoch 20."""
-    cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py'))
+    cfg = read_shipped(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py')
     head = cfg.model.roi_head
     weights = [cfg.model.rpn_head.loss_cls, cfg.model.rpn_head.loss_bbox, head.bbox_head.loss_cls,
                head.bbox_head.loss_bbox, head.mask_head.loss_mask]
@@ -261,12 +288,12 @@ def read_knobs() -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize(('name', 'key', 'example'), read_knobs(), ids=lambda value: str(value).replace(' ', '_'))
 def test_a_knob_of_the_readme_is_a_key_of_the_ladder_and_takes_its_example(name: str, key: str, example: str):
-    rung = str(ROOT / R50.format('resampled'))
+    rung = ROOT / R50.format('resampled')
     if key != 'optim_wrapper.accumulative_counts':  # the only one that a wrapper has a default for
         parent, _, last = key.rpartition('.')
         assert last in reduce(lambda node, part: node[int(part) if part.isdigit() else part], parent.split('.'),
-                              load_config(rung))
-    cfg = load_config(rung, parse_options([f'{key}={example}']))
+                              read_shipped(rung))
+    cfg = load_config(str(rung), parse_options([f'{key}={example}']))
     value = reduce(lambda node, part: node[int(part) if part.isdigit() else part], key.split('.'), cfg)
     assert value == parse_options([f'x={example}'])['x']
 
@@ -283,4 +310,4 @@ def test_a_config_and_its_own_dump_do_not_differ(path: Path, tmp_path: Path):
     cfg = load_config(str(path))
     cfg.work_dir, cfg.launcher = str(tmp_path), 'none'
     cfg.dump(tmp_path / path.name)
-    assert diff_configs([read(path), read(tmp_path / path.name)]) == []
+    assert diff_configs([read(path), load_without_modules(tmp_path / path.name)]) == []

@@ -19,6 +19,8 @@ from fashion_mmdet.experiments.diff import (
     format_table,
     load_config,
 )
+from tests.conftest import run_here
+from tools import diff_configs as tool
 
 TOOL = Path(__file__).parents[1] / 'tools' / 'diff_configs.py'
 
@@ -47,6 +49,11 @@ def diff_texts(folder: Path, **texts: str) -> list[tuple[str, list]]:
 
 
 def run_tool(*arguments) -> subprocess.CompletedProcess:
+    return run_here(tool.main, *arguments)
+
+
+def start_tool(*arguments) -> subprocess.CompletedProcess:
+    """Run the tool in a process of its own, as a shell does."""
     command = [sys.executable, str(TOOL), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -253,9 +260,9 @@ def test_markdown_escapes_bars():
 def test_the_exit_status_is_that_of_diff(tmp_path):
     """0 same (nothing printed), 1 different, 2 trouble. BASE names a module that does not exist: it is not imported."""
     one, same, other = write(tmp_path, one=BASE, same=BASE, other=BASE.replace('depth=50', 'depth=18'))
-    done = run_tool(one, same)
+    done = start_tool(one, same)
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
-    done = run_tool(one, other)
+    done = start_tool(one, other)
     assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines()[1].split() == ['model.backbone.depth', '50', '18']
     assert run_tool(one).returncode == 2
