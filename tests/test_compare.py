@@ -369,6 +369,12 @@ def test_changes_in_a_few_words():
     assert summarize_changes(rows, 1) == ['+ Mosaic', 'and 3 more']
 
 
+def test_long_numbers_are_cut_to_four_digits_where_these_tell_them_apart():
+    rows = [('a.lr', [1.5912486812408102, 6.712710930858886e-05]), ('a.tiny', [0.100001, 0.100002]),
+            ('a.inf', [float('inf'), 3])]
+    assert summarize_changes(rows, 4) == ['a.lr 1.591 → 6.713e-05', 'a.tiny 0.100001 → 0.100002', 'a.inf inf → 3']
+
+
 # Folders
 
 def test_runs_are_found_at_any_depth_oldest_first_without_their_tests(tmp_path: Path, root: Path):

@@ -275,8 +275,8 @@ def run(root: Path, out: Path, *options: str) -> str:
 def test_the_page_shows_every_picture_and_the_numbers(sample_root: Path, tmp_path: Path):
     page = run(sample_root, tmp_path / 'eda', '--examples', '2')
     linked = re.findall(r'!\[[^\]]+\]\(([^)]+)\)', page)
-    assert linked == [f'{name}.png' for name in ('labels', 'categories', 'attributes', 'attribute_shares', 'together',
-                                                 'areas', 'example_1', 'example_2')]
+    assert linked == [f'{name}.png' for name in ('labels', 'categories', 'attributes', 'together', 'areas', 'example_1',
+                                                 'example_2')]
     assert sorted([*linked, 'README.md']) == sorted(path.name for path in (tmp_path / 'eda').iterdir())
     for name in linked:
         with Image.open(tmp_path / 'eda' / name) as picture:
@@ -333,6 +333,18 @@ def test_two_sizes_are_drawn_and_listed(tmp_path: Path, unsaved: list[str]):
     assert 'No examples: no folder' in page
 
 
+def test_shares_of_attributes_are_drawn_where_they_differ(tmp_path: Path, unsaved: list[str]):
+    """Both shirts have an attribute and so has the coat; then another coat has none: a half of the coats."""
+    rows = ('a.jpg,1 2,4,5,0_20', 'a.jpg,5 2,4,5,0_21', 'a.jpg,9 2,4,5,9_20')
+    page = run(write(tmp_path / 'equal', *rows), tmp_path / 'eda')
+    assert 'is the commonest (2).' in page
+    assert 'attribute_shares.png' not in {*unsaved, *re.findall(r'\w+\.png', page)}
+    page = run(write(tmp_path / 'unequal', *rows, 'a.jpg,13 2,4,5,9'), tmp_path / 'eda')
+    assert 'is the commonest (2), shirt, blouse the category that has them most often (100.0 %).' in page
+    assert 'attribute_shares.png' in unsaved
+    assert '(attribute_shares.png)' in page
+
+
 def test_one_object_makes_a_page(tmp_path: Path):
     page = run(write(tmp_path / 'data', 'a.jpg,1 4,4,5,23'), tmp_path / 'eda')
     assert '1 image with 1 object in' in page
@@ -344,7 +356,7 @@ def test_one_object_makes_a_page(tmp_path: Path):
 
 
 @pytest.mark.parametrize(('rows', 'options', 'message'), [
-    (None, [], 'train.csv: No such file or directory'),
+    (None, [], 'train.csv: no such file; --data or FASHION_DATA names the folder that holds train.csv'),
     ((), [], 'train.csv:2: no rows after the header'),
     (('a.jpg,,4,5,0',), [], 'train.csv: no row holds an object; the audit found: empty_mask: 1'),
     (('a.jpg,1 2,4,x,0',), [], "train.csv:2: Width 'x' is no positive whole number"),

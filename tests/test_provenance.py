@@ -87,6 +87,15 @@ def test_a_broken_run_json_names_itself(text: str, tmp_path: Path):
         read_record(tmp_path)
 
 
+@pytest.mark.parametrize(('text', 'complaint'), [
+    ('{"git": "abc"}', "git is no object: 'abc'"), ('{"data": 3}', 'data is no object: 3'),
+    ('{"train_time_s": "long"}', "train_time_s is no number: 'long'")])
+def test_a_run_json_with_a_wrong_value_names_it(text: str, complaint: str, tmp_path: Path):
+    (tmp_path / 'run.json').write_text(text)
+    with pytest.raises(ValueError, match=rf'run\.json: {complaint}'):
+        read_record(tmp_path)
+
+
 def test_a_files_hash_is_the_one_that_sha256sum_prints(tmp_path: Path):
     """The SHA-256 of 'abc' is in FIPS 180-4's examples."""
     (tmp_path / 'abc').write_bytes(b'abc')

@@ -109,6 +109,13 @@ def test_contradictions_are_refused():
         ClassBalancedSampler(Dataset(LABELS), rule='sensitivity', seed=0)
 
 
+@pytest.mark.parametrize('options', [dict(threshold=0.0), dict(threshold=1.5), dict(num_images=0),
+                                     dict(rule='sensitivity', targets=[1], factor=0.0)])
+def test_numbers_out_of_range_are_refused(options: dict):
+    with pytest.raises(ValueError, match=rf'^{list(options)[-1]}='):
+        ClassBalancedSampler(Dataset(LABELS), seed=0, **options)
+
+
 def test_the_log_says_what_happens_to_the_classes():
     """Class 1 in 1 of 2 images, drawn twice as often: 1/2 before, 2/3 after."""
     text = module.describe_shift([[0, 1], [0]], np.array([2.0, 1.0]), ['a', 'b', 'c'])

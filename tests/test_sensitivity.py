@@ -142,3 +142,17 @@ def test_the_tool_prints_and_saves(tmp_path: Path, capsys: pytest.CaptureFixture
     saved = json.loads(out.read_text())
     assert saved['targets'] == [6]
     assert [(row['name'], row['sensitivity']) for row in saved['classes']] == [(CATEGORIES[0], 1.0), ('pants', 0.0)]
+
+
+@pytest.mark.parametrize(('options', 'complaint'), [
+    (['--top', '-2'], '--top -2: 1 target or more'),
+    ([], 'train.csv: no such file; name the CSV by --truth or its folder by FASHION_DATA')])
+def test_bad_input_is_one_line_and_status_2(options: list[str], complaint: str, tmp_path: Path,
+                                            capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv('FASHION_DATA', str(tmp_path))
+    with pytest.raises(SystemExit) as exit_:
+        tool.main([str(tmp_path / 'val.parquet'), *options])
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert (error.startswith('sensitivity: '), error.count('\n')) == (True, 1)
+    assert complaint in error

@@ -32,11 +32,15 @@ def main(argv: list[str] | None = None) -> int:
     """Count, print, save."""
     args = parse_args(argv)
     with one_line_errors('sensitivity'):
+        if args.top < 1:
+            raise ValueError(f'--top {args.top}: 1 target or more')
         from fashion_mmdet.analysis.sensitivity import format_tallies, pick_targets, tally
         from fashion_mmdet.classes import CATEGORIES
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.files import write_text
         truth = args.truth or Path(os.environ.get('FASHION_DATA', 'data/imaterialist')) / 'train.csv'
+        if not Path(truth).is_file():
+            raise FileNotFoundError(f'{truth}: no such file; name the CSV by --truth or its folder by FASHION_DATA')
         rows = tally(args.dump, truth, Postprocess.from_config(parse_options(args.options)))
         targets = pick_targets(rows, args.top)
         print(format_tallies(rows))

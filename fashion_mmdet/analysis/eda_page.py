@@ -49,8 +49,10 @@ def write_pages(root: Path, out: Path, examples: int, seed: int) -> Path:
         ValueError: the file is not this CSV, or none of its rows holds an object.
         OSError: no such file, or a folder that cannot be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
     path, audit, draw = root / 'train.csv', Audit(), ExampleDraw(examples + SPARE_EXAMPLES, seed)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file; --data or FASHION_DATA names the folder that holds train.csv')
+    out.mkdir(parents=True, exist_ok=True)
     rows = track(read_rows(path, audit), 'rows', total=max(eda.count_lines(path) - 1, 1))
     tables = eda.collect(rows, draw.offer)
     if not tables.image.size:
@@ -126,17 +128,19 @@ def describe_attributes(tables: eda.Tables, out: Path) -> str:
                         'attribute.')
     shares = eda.attribute_shares(tables.category, tables.attribute_object)
     save_figure(plot_attributes(counts), out / 'attributes.png')
-    save_figure(plot_attribute_shares(shares), out / 'attribute_shares.png')
     described = np.unique(tables.attribute_object).size
     first, most = int(counts.argmax()), int(np.nanargmax(shares))
     reading = (
         f'{_percent(described / main)} of the {_count(main, "main garment")} (categories 0 to 12) have attributes, '
-        f'{counts.sum() / described:.1f} each; {ATTRIBUTES[first]!r} is the commonest ({counts[first]:,}), '
-        f'{CATEGORIES[most]} the category that has them most often ({_percent(shares[most])}).')
+        f'{counts.sum() / described:.1f} each; {ATTRIBUTES[first]!r} is the commonest ({counts[first]:,})')
+    by_category = []
+    if np.nanmin(shares) < shares[most]:  # equal bars say nothing
+        save_figure(plot_attribute_shares(shares), out / 'attribute_shares.png')
+        reading += f', {CATEGORIES[most]} the category that has them most often ({_percent(shares[most])})'
+        by_category = ['Share of the objects that have attributes, by category:',
+                       _picture('attribute_shares', 'share of the objects with attributes by category')]
     rows = [(attribute, ATTRIBUTES[attribute], f'{count:,}') for attribute, count in enumerate(counts.tolist())]
-    return _section('Attributes', reading, _picture('attributes', 'objects by attribute'),
-                    'Share of the objects that have attributes, by category:',
-                    _picture('attribute_shares', 'share of the objects with attributes by category'),
+    return _section('Attributes', f'{reading}.', _picture('attributes', 'objects by attribute'), *by_category,
                     _details('All attributes', _table(('id', 'attribute', 'objects'), rows)))
 
 

@@ -1,5 +1,6 @@
 """Plots of a data set's statistics, 960 pixels wide, one quiet style. No torch."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def plot_sizes(sizes_px: np.ndarray) -> Figure:
     bar.ax.set_title('images', fontsize=9)
     bar.outline.set_visible(False)
     megapixels = height * width / 1e6
-    pixels.hist(megapixels, CELLS, color=ACCENT)
+    pixels.hist(megapixels, min(CELLS, math.ceil(2 * math.sqrt(len(megapixels)))), color=ACCENT)
     pixels.set(xlabel='megapixels', ylabel='images')
     _count_axis(pixels, 'y')
     return figure

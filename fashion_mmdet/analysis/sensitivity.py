@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.datasets.index_store import open_index
-from fashion_mmdet.evaluation.dump import read_dump
+from fashion_mmdet.evaluation.dump import read_dump, read_info
 from fashion_mmdet.evaluation.matching import mask_ious, match_greedily
 from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
@@ -100,7 +102,9 @@ def tally(dump: str | os.PathLike, truth: str | os.PathLike, options: Postproces
     """
     index = open_index(truth)
     tallies = [ClassTally(category) for category in range(len(CATEGORIES))]
-    for raw in read_dump(dump):
+    total, console = len(read_info(dump).images), Console(stderr=True)
+    for raw in track(read_dump(dump), description='matching', total=total, transient=True, console=console,
+                     disable=not console.is_terminal):
         if raw.image_id not in index:
             raise ValueError(f'{truth}: no image {raw.image_id!r}')
         true = truth_from_record(index.find(raw.image_id), size)

@@ -81,7 +81,7 @@ class ClassBalancedSampler(Sampler):
         seed: None for one that all processes agree on.
 
     Raises:
-        ValueError: an unknown rule, or targets that do not go with it.
+        ValueError: an unknown rule, targets that do not go with it, or a number out of its range.
     """
 
     def __init__(self, dataset, rule: str = 'repeat_factor', threshold: float = 0.05,
@@ -91,6 +91,12 @@ class ClassBalancedSampler(Sampler):
             raise ValueError(f'rule={rule!r}: one of {", ".join(RULES)}')
         if (rule == 'sensitivity') != (targets is not None):
             raise ValueError(f"rule={rule!r}: targets go with rule='sensitivity', and only with it")
+        if not 0 < threshold <= 1:
+            raise ValueError(f'threshold={threshold}: a share of the images, above 0 and at most 1')
+        if factor <= 0:
+            raise ValueError(f'factor={factor}: must be positive')
+        if num_images is not None and num_images < 1:
+            raise ValueError(f'num_images={num_images}: 1 or more; None for all')
         self.rank, self.world_size = get_dist_info()
         self.dataset = dataset
         self.seed = sync_random_seed() if seed is None else seed

@@ -81,7 +81,7 @@ def summarize_changes(rows: Leaves, most: int, value_chars: int = 32) -> list[st
                        and (pair[0] is MISSING) == (values[0] is MISSING)
                        and (pair[1] is MISSING) == (values[1] is MISSING)), None)
         if parent is None:
-            before, after = (_shorten(value, value_chars) for value in values)
+            before, after = _shorten_pair(values, value_chars)
             texts.append(f'{_short_key(key, [other for other, _ in rows])} {before} → {after}')
         elif key == f'{parent}.type':
             sign, name = ('+', values[1]) if values[0] is MISSING else ('-', values[0])
@@ -97,6 +97,12 @@ def _short_key(key: str, keys: list[str]) -> str:
         if sum(other == tail or other.endswith(f'.{tail}') for other in keys) == 1:
             return tail
     return key
+
+
+def _shorten_pair(values: list[Any], most: int) -> list[str]:
+    """Write two values briefly: numbers with four digits where these tell them apart."""
+    rounded = [float(f'{value:.4g}') if isinstance(value, float) else value for value in values]
+    return [_shorten(value, most) for value in (rounded if rounded[0] != rounded[1] else values)]
 
 
 def _shorten(value: Any, most: int) -> str:
