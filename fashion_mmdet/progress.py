@@ -1,6 +1,6 @@
 """A progress bar on the terminal, none in a log file. No torch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
@@ -10,10 +10,14 @@ from rich.progress import track as rich_track
 Item = TypeVar('Item')
 
 
-def track(items: Sequence[Item], description: str) -> Iterator[Item]:
-    """Go through items with a bar on stderr that goes when it is done; without a terminal just go through them."""
+def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
+    """Go through items with a bar on stderr that goes when it is done; without a terminal just go through them.
+
+    `total` says how many there are where the items have no length.
+    """
     console = Console(stderr=True)
-    yield from rich_track(items, description, console=console, transient=True, disable=not console.is_terminal)
+    yield from rich_track(
+        items, description, total=total, console=console, transient=True, disable=not console.is_terminal)
 
 
 def progress_bar() -> Progress:

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.datasets.index_store import open_index
@@ -16,6 +14,7 @@ from fashion_mmdet.evaluation.matching import mask_ious, match_greedily
 from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
+from fashion_mmdet.progress import track
 
 IOU = np.array([0.5])
 
@@ -102,9 +101,7 @@ def tally(dump: str | os.PathLike, truth: str | os.PathLike, options: Postproces
     """
     index = open_index(truth)
     tallies = [ClassTally(category) for category in range(len(CATEGORIES))]
-    total, console = len(read_info(dump).images), Console(stderr=True)
-    for raw in track(read_dump(dump), description='matching', total=total, transient=True, console=console,
-                     disable=not console.is_terminal):
+    for raw in track(read_dump(dump), 'matching', total=len(read_info(dump).images)):
         if raw.image_id not in index:
             raise ValueError(f'{truth}: no image {raw.image_id!r}')
         true = truth_from_record(index.find(raw.image_id), size)

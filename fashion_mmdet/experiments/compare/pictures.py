@@ -7,8 +7,6 @@ from pathlib import Path
 
 import cv2
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump
@@ -18,6 +16,7 @@ from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.experiments.compare.comparison import Row
 from fashion_mmdet.experiments.compare.notes import short_name
+from fashion_mmdet.progress import track
 
 WIDTH_PX = 800
 JPEG_QUALITY = 68  # some 60 KB a picture
@@ -69,9 +68,7 @@ def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
     options = Postprocess.from_config(row.run.options)
     index = open_index(row.run.truth)
     pictures = {}
-    console = Console(stderr=True)
-    for raw in track(read_dump(row.run.dump), description=f'pictures of {row.run.name}', transient=True,
-                     total=len(row.scores.images), console=console, disable=not console.is_terminal):
+    for raw in track(read_dump(row.run.dump), f'pictures of {row.run.name}', total=len(row.scores.images)):
         if raw.image_id in wanted:
             photo = _read_photo(row.run.photos / raw.image_id)
             truth, prediction = truth_from_record(index.find(raw.image_id)), postprocess(raw, options)

@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import track
 
 from fashion_mmdet.analysis.sensitivity import ClassTally
 from fashion_mmdet.evaluation.dump import read_dump, read_info
@@ -23,6 +21,7 @@ from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE
 from fashion_mmdet.experiments.runs import Run
 from fashion_mmdet.files import sha256, write_text
+from fashion_mmdet.progress import track
 
 VERSION = 1  # of the kept file; a new one after any change of what it holds or how it is counted
 CACHE = 'val.scores.json'
@@ -139,9 +138,7 @@ def _score(run: Run, options: Postprocess) -> RunScores:
 
 
 def _predictions(run: Run, options: Postprocess) -> Iterator[Prediction]:
-    total, console = len(read_info(run.dump).images), Console(stderr=True)
-    for raw in track(read_dump(run.dump), description=f'scoring {run.name}', total=total, transient=True,
-                     console=console, disable=not console.is_terminal):
+    for raw in track(read_dump(run.dump), f'scoring {run.name}', total=len(read_info(run.dump).images)):
         yield postprocess(raw, options, SIZE)
 
 
