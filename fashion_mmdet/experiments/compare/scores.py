@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-
 from fashion_mmdet.analysis.sensitivity import ClassTally
 from fashion_mmdet.evaluation.dump import read_dump, read_info
 from fashion_mmdet.evaluation.matching import ImageCounts
