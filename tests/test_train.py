@@ -54,7 +54,7 @@ def test_after_kill_9_in_mid_epoch_resume_goes_on_as_if_nothing_had_happened(
         tiny_config: Path, tiny_run: Path, tmp_path: Path):
     """The second epoch's images and rates are those of the run that was never killed."""
     command = [sys.executable, 'tools/train.py', str(tiny_config), '--work-dir', str(tmp_path)]
-    environment = {**os.environ, 'PYTHONPATH': f'{ROOT}/tests', 'OMP_NUM_THREADS': '1'}
+    environment = {**os.environ, 'PYTHONPATH': f'{ROOT}:{ROOT}/tests', 'OMP_NUM_THREADS': '1'}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 240
