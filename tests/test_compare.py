@@ -575,3 +575,16 @@ def test_columns_are_chosen_by_group(tmp_path: Path, root: Path, capsys: pytest.
     folder = make_run(tmp_path / 'a', root, [5, 3.8, None])
     assert tool.main([str(folder), '--format', 'markdown', '--columns', 'cost,score']) == 0
     assert capsys.readouterr().out.splitlines()[0] == '| run | score | ± | IoU 0.5 | epochs | images / seen | time |'
+
+
+def test_notes_explain_the_columns_that_are_shown(tmp_path: Path, root: Path):
+    comparison = compare_folders(*two_runs(tmp_path, root))
+
+    def beginnings(*groups: str) -> list[str]:
+        return [note.split(':')[0] for note in write_notes(comparison, groups)]
+    assert beginnings('score', 'difference', 'classes') == ['±', 'Sensitivity']
+    assert beginnings('difference', 'cost') == ['Difference']
+    assert beginnings('classes') == ['Sensitivity']
+    assert beginnings('cost') == []
+    assert 'Both cover the choice of photos' in write_notes(comparison)[0]
+    assert 'noise. It covers the choice of photos' in write_notes(comparison, ['difference'])[0]

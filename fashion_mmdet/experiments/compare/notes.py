@@ -1,33 +1,38 @@
 """The lines below a comparison: what its numbers mean, and what stands in the way of comparing. No torch."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from fashion_mmdet.classes import short_name
 from fashion_mmdet.experiments.compare.comparison import Comparison, Row
 
+GROUPS = ('score', 'difference', 'deck', 'classes', 'cost', 'commit', 'changes')  # of a table's columns
 METRIC = dict(average='image', match='category', size=[512, 512])
 
 
-def write_notes(comparison: Comparison) -> list[str]:
-    """Write the lines that belong below the table."""
+def write_notes(comparison: Comparison, groups: Container[str] = GROUPS) -> list[str]:
+    """Write the lines that belong below a table with these groups of columns."""
     rows = comparison.rows
-    notes = list(_explain(comparison))
+    notes = list(_explain(comparison, groups))
     notes += [f'{rows[index].run.name} against {rows[index - 1].run.name}: no difference given: {rows[index].obstacle}.'
               for index in range(1, len(rows))
-              if rows[index].obstacle and rows[index].scores and rows[index - 1].scores]
+              if 'difference' in groups and rows[index].obstacle and rows[index].scores and rows[index - 1].scores]
     for row in rows:
         notes += _describe_source(row)
     return notes
 
 
-def _explain(comparison: Comparison) -> Iterator[str]:
+def _explain(comparison: Comparison, groups: Container[str]) -> Iterator[str]:
     scored = [row.scores for row in comparison.rows if row.scores]
     counts = sorted({len(scores.images) for scores in scored})
-    if counts:
-        yield (f'±: standard error of the mean over the val images ({" or ".join(f"{count:,}" for count in counts)}). '
-               'Difference: against the run above, mean over the same images [95 % interval]; one that includes 0 may '
-               'be noise. Both cover the choice of photos only; another seed moves a training too.')
-    if comparison.targets:
+    errors = dict(
+        score=f'±: standard error of the mean over the val images ({" or ".join(f"{count:,}" for count in counts)}). ',
+        difference='Difference: against the run above, mean over the same images [95 % interval]; one that includes 0 '
+                   'may be noise. ')
+    shown = [text for group, text in errors.items() if group in groups]
+    if counts and shown:
+        yield (''.join(shown) + ('Both cover' if len(shown) == 2 else 'It covers')
+               + ' the choice of photos only; another seed moves a training too.')
+    if comparison.targets and 'classes' in groups:
         names = ', '.join(
             f'{short_name(category)} ({category}' + (f'; {scored[0].objects(category):,} objects)' if scored else ')')
             for category in comparison.targets)

@@ -188,8 +188,8 @@ def _pictures(rows: Sequence[Row], drawn: Sequence[tuple[list[Picture], str]]) -
 def _gallery(index: int, row: Row, pictures: Sequence[Picture], reason: str) -> str:
     figures = ''.join(
         f'<figure data-run="{index}" data-classes="{" ".join(map(str, picture.categories))}"><button type="button">'
-        f'<img src="{picture.uri}" alt="{escape(picture.text)}" width="{picture.size[0]}" height="{picture.size[1]}" '
-        f'decoding="async"></button><figcaption><b>{picture.score:.3f}</b> '
+        f'<img src="{picture.uri}" alt="{escape(picture.text)}" width="{picture.size[0]}" height="{picture.size[1]}">'
+        f'</button><figcaption><b>{picture.score:.3f}</b> '
         f'<span>{escape(picture.image_id)}</span><small>{picture.score_50:.3f} at IoU 0.5</small></figcaption></figure>'
         for picture in pictures)
     return (f'<div class="gallery" data-run="{index}">'

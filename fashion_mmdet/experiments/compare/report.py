@@ -9,11 +9,10 @@ from typing import Any
 from fashion_mmdet.classes import CATEGORIES, short_name
 from fashion_mmdet.experiments.compare.comparison import Comparison, Difference, Row
 from fashion_mmdet.experiments.compare.configs import summarize_changes
-from fashion_mmdet.experiments.compare.notes import write_notes
+from fashion_mmdet.experiments.compare.notes import GROUPS, write_notes
 from fashion_mmdet.experiments.diff import MISSING
 
 CHANGES_IN_A_CELL = 4
-GROUPS = ('score', 'difference', 'deck', 'classes', 'cost', 'commit', 'changes')  # of columns
 OTHERS = 'others'  # the classes that are no targets, together
 Column = tuple[str, Callable[[Row], str]]
 
@@ -112,7 +111,7 @@ def format_table(comparison: Comparison, deck: bool = False, groups: Sequence[st
     table = ['  '.join(cell.rjust(width) if index in numeric else cell.ljust(width)
                        for index, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
              for line in lines]
-    return '\n'.join([*table, '', *write_notes(comparison)])
+    return '\n'.join([*table, '', *write_notes(comparison, groups)])
 
 
 def format_markdown(comparison: Comparison, deck: bool = False, groups: Sequence[str] = GROUPS) -> str:
@@ -123,7 +122,7 @@ def format_markdown(comparison: Comparison, deck: bool = False, groups: Sequence
              ['---:' if heading in numeric else '---' for heading, _ in layout]]
     lines += [[_escape_markdown(cell(row)) for _, cell in layout] for row in comparison.rows]
     table = ['| ' + ' | '.join(line) + ' |' for line in lines]
-    return '\n'.join([*table, '', *(f'- {_escape_markdown(note)}' for note in write_notes(comparison))])
+    return '\n'.join([*table, '', *(f'- {_escape_markdown(note)}' for note in write_notes(comparison, groups))])
 
 
 def _escape_markdown(text: str) -> str:
