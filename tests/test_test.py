@@ -130,7 +130,7 @@ def test_two_processes_give_the_score_and_the_dump_of_one(
                'tools/test.py', str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--launcher', 'pytorch', '--work-dir',
                str(tmp_path), '--cfg-options', LOOSE]
     environment = {**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT}/tests', 'OMP_NUM_THREADS': '1'}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     single, double = logged_score(val_dump.parent), logged_score(tmp_path)
     for name in ('fashion/score', 'fashion/score_50', 'fashion/score_75'):

@@ -55,7 +55,7 @@ def test_after_kill_9_in_mid_epoch_resume_goes_on_as_if_nothing_had_happened(
     command = [sys.executable, 'tools/train.py', str(tiny_config), '--work-dir', str(tmp_path),
                '--cfg-options', 'custom_hooks.0.kill_after=4']
     environment = {**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT}/tests', 'OMP_NUM_THREADS': '1'}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert len(batches(tmp_path)) == 4
     assert (tmp_path / 'epoch_1.pth').is_file()
