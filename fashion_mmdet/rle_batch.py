@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -65,4 +66,4 @@ def edges_to_coco(edges: np.ndarray, bounds: np.ndarray, height: int, width: int
     codes, offsets = rle_loops.compress(edges, bounds, height * width)
     text, places = codes.tobytes().decode('ascii'), offsets.tolist()
     return [{'size': [int(height), int(width)], 'counts': text[start:stop]}
-            for start, stop in zip(places[:-1], places[1:], strict=True)]
+            for start, stop in pairwise(places)]

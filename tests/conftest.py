@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import remembered  # noqa: F401  configs load and dump faster
 import torch
+from mmengine.logging import MMLogger
 
 import fashion_mmdet  # noqa: F401  mmcv's operators must be in place before any test imports mmdet
 
@@ -23,6 +24,12 @@ def pytest_collection_finish() -> None:
     """Take what was imported out of the garbage collector's sight: mmengine collects for every data set it builds."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _own_loggers() -> None:
+    """Let no run share the logger of another that began in the same second: mmengine names them by the time."""
+    MMLogger._instance_dict.clear()
 
 
 def find_ccp() -> Path:

@@ -1,4 +1,4 @@
-"""How the time grows with the input: a sample's with the photo's area."""
+"""How the time grows with the input: a sample's with the photo's area, scores and submission with the images."""
 
 import tempfile
 from collections.abc import Sequence
@@ -8,21 +8,24 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
+from fashion_mmdet.benchmarks.growth_scores import IMAGES, run_scores
 from fashion_mmdet.benchmarks.loader import SCALE, ours_steps, prepare_pipeline, stock_steps, write_photo
 from fashion_mmdet.benchmarks.timing import Contender, Table, format_seconds, measure
 
 LONG_SIDES = (500, 1000, 2000, 4000, 8000)
 
 
-def run(rounds: int, progress: Progress | None = None, long_sides: Sequence[int] = LONG_SIDES) -> list[Table]:
+def run(rounds: int, progress: Progress | None = None, long_sides: Sequence[int] = LONG_SIDES,
+        images: Sequence[int] = IMAGES) -> list[Table]:
     """Measure; a table a question.
 
     Args:
         rounds: timed calls of each contender and size.
         progress: shows how far it is.
         long_sides: of the photos, in pixels; the short side is two thirds.
+        images: numbers of images to score and to submit.
     """
-    return [measure_loader(rounds, progress, long_sides)]
+    return [measure_loader(rounds, progress, long_sides), *run_scores(rounds, progress, images)]
 
 
 def measure_loader(rounds: int, progress: Progress | None, long_sides: Sequence[int]) -> Table:

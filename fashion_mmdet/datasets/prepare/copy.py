@@ -8,6 +8,7 @@ from pathlib import Path
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.prepare.check import check_copy
 from fashion_mmdet.datasets.prepare.manifest import (
+    CACHES,
     CARRIED,
     FOLDERS,
     LABELS,
@@ -149,5 +150,6 @@ def _count(source: Path, plan: Plan, unusable: set[str], left_out: int, test_pho
         vanished_by_category=plan.vanished, train_photos=len(plan.sizes) - len(unusable), test_photos=test_photos,
         train_photos_without_rows=len(listed['train'] - plan.sizes.keys()),
         test_photos_not_in_sample=len(listed['test'] - set(_list_test(source))),
-        files_left_out=sorted(path.name for path in source.iterdir() if path.name not in CARRIED),
+        files_left_out=sorted(path.name for path in source.iterdir() if not path.match(CACHES)
+                              and not path.name.startswith('.') and path.name not in CARRIED),
         audit=dict(audit.counts), audit_report=audit.report())
