@@ -14,8 +14,8 @@ from fashion_mmdet.progress import track
 def merge_dumps(paths: Sequence[str | os.PathLike], out: str | os.PathLike, options: Merge) -> tuple[int, int]:
     """Merge dumps of several checkpoints or models.
 
-    All dumps are read side by side, one row group of each in memory. The new dump holds the configs of the old ones, the
-    options of the merge above them, and all checkpoints.
+    All dumps are read side by side, one row group of each in memory. The new dump's config text holds the merge's
+    options and all configs, its checkpoint all checkpoints.
 
     Args:
         paths: Parquet files that tools/test.py wrote; the same images in the same order.
@@ -59,12 +59,13 @@ def _check_images(path: str | os.PathLike, info: DumpInfo, other_path: str | os.
     for here, there, found, lacking in ((path, other_path, sizes, other_sizes), (other_path, path, other_sizes, sizes)):
         missing = [image_id for image_id in found if image_id not in lacking]
         if missing:
-            raise ValueError(f'{there}: lacks {len(missing)} of the {len(found)} images of {here}, such as {missing[0]}; '
-                             f'{advice}')
+            raise ValueError(f'{there}: lacks {len(missing)} of the {len(found)} images of {here}, '
+                             f'such as {missing[0]}; {advice}')
     for image_id, (height, width) in sizes.items():
-        if other_sizes[image_id] != (height, width):
-            raise ValueError(f'{other_path}: {image_id} has {other_sizes[image_id][0]}x{other_sizes[image_id][1]} pixels, '
-                             f'{height}x{width} in {path}; {advice}')
+        other_height, other_width = other_sizes[image_id]
+        if (other_height, other_width) != (height, width):
+            raise ValueError(f'{other_path}: {image_id} has {other_height}x{other_width} pixels, {height}x{width} in '
+                             f'{path}; {advice}')
     raise ValueError(f'{other_path}: the images of {path} in another order; {advice}')
 
 

@@ -23,6 +23,9 @@ class Merge:
             min(number of detections, number of models) / number of models, so that an object which few models see
             falls. With `weights`, means and numbers are weighted by them.
         iou_thr: detections of a class whose boxes have a larger IoU are the same object.
+        duplicate_iou: of two detections of a class by one model whose boxes have a larger IoU, the lower-scored goes
+            first of all; None keeps both. Fusion takes it for granted that each model names an object once: the test
+            step's loose NMS leaves duplicates of low scores, which would pull the mean down.
         weights: one a model, positive; None for equal ones. They weigh masks, and with 'wbf' boxes and scores; with
             'nms' they do not choose whose box stays.
         score_thr: detections below are left out before anything else.
@@ -35,6 +38,7 @@ class Merge:
 
     method: str = 'wbf'
     iou_thr: float = 0.55
+    duplicate_iou: float | None = 0.5
     weights: Sequence[float] | None = None
     score_thr: float = 0.01
     min_votes: int = 1
@@ -43,9 +47,10 @@ class Merge:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f'merge method={self.method!r}: one of {", ".join(METHODS)}')
-        for name in ('iou_thr', 'score_thr'):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f'merge {name}={getattr(self, name)}: must lie between 0 and 1')
+        for name in ('iou_thr', 'duplicate_iou', 'score_thr'):
+            value = getattr(self, name)
+            if not (value is None and name == 'duplicate_iou') and not 0 <= value <= 1:
+                raise ValueError(f'merge {name}={value}: must lie between 0 and 1')
         if self.weights is not None and not all(0 < weight < np.inf for weight in self.weights):
             raise ValueError(f'merge weights={list(self.weights)}: positive numbers, one a model')
         if self.min_votes < 1:
@@ -105,7 +110,7 @@ def merge(raws: Sequence[RawPrediction], options: Merge) -> RawPrediction:
             raise ValueError(f'merge: {raws[0].image_id} ({raws[0].height}x{raws[0].width}) and {raw.image_id} '
                              f'({raw.height}x{raw.width}) are not the same image')
     weights = options.model_weights(len(raws))
-    found = _gather(raws, weights, options.score_thr)
+    found = _gather(raws, weights, options)
     if not len(found.scores):
         return empty_prediction(raws[0].image_id, raws[0].height, raws[0].width)
     fuse = options.method == 'wbf'
@@ -182,7 +187,8 @@ def resample_masks(probs: np.ndarray, boxes: np.ndarray, frames: np.ndarray, sid
     cells = probs.shape[-1]
     moved = (boxes != frames).any(axis=1) if cells == side else np.ones(len(boxes), bool)
     resampled = np.empty((len(probs), side, side), np.float32)
-    resampled[~moved] = probs[~moved]
+    if cells == side:
+        resampled[~moved] = probs[~moved]
     boxes, frames = boxes[moved], frames[moved]
     across = _tents(boxes[:, 0::2], frames[:, 0::2], cells, side)
     down = _tents(boxes[:, 1::2], frames[:, 1::2], cells, side)
@@ -199,16 +205,22 @@ def _tents(spans: np.ndarray, frames: np.ndarray, cells: int, side: int) -> np.n
     return np.maximum(1 - np.abs(positions[:, :, None] - np.arange(cells)), 0).astype(np.float32)
 
 
-def _gather(raws: Sequence[RawPrediction], weights: np.ndarray, score_thr: float) -> _Detections:
+def _gather(raws: Sequence[RawPrediction], weights: np.ndarray, options: Merge) -> _Detections:
+    """Put all models' detections into one list, without those of low score and without duplicates."""
     counts = [len(raw.scores) for raw in raws]
     scores = np.concatenate([raw.scores for raw in raws]).astype(np.float64)
     order = np.argsort(-scores, kind='stable')
-    order = order[scores[order] >= score_thr]
-    models = np.repeat(np.arange(len(raws)), counts)[order]
-    return _Detections(
-        models=models, rows=np.concatenate([np.arange(count) for count in counts])[order],
-        categories=np.concatenate([raw.categories for raw in raws])[order], scores=scores[order],
-        boxes=np.concatenate([raw.boxes for raw in raws])[order].astype(np.float64), weights=weights[models])
+    order = order[scores[order] >= options.score_thr]
+    models = np.repeat(np.arange(len(raws)), counts)
+    rows = np.concatenate([np.arange(count) for count in counts])
+    categories = np.concatenate([raw.categories for raw in raws])
+    boxes = np.concatenate([raw.boxes for raw in raws]).astype(np.float64)
+    if options.duplicate_iou is not None:
+        owners = categories * len(raws) + models
+        objects, _ = group_boxes(boxes[order], owners[order], scores[order], options.duplicate_iou, fuse=False)
+        order = order[np.unique(objects, return_index=True)[1]]
+    return _Detections(models[order], rows[order], categories[order], scores[order], boxes[order],
+                       weights[models[order]])
 
 
 def _fuse_scores(found: _Detections, groups: np.ndarray, total: float) -> np.ndarray:
