@@ -70,9 +70,9 @@ def test_the_dump_names_config_and_checkpoint(val_dump: Path, tiny_run: Path):
 def test_tta_writes_a_dump_of_its_own_that_scores_the_same_without_the_model(
         tiny_config: Path, tiny_run: Path, val_dump: Path, sample_root: Path, tmp_path: Path,
         capsys: pytest.CaptureFixture):
-    """The same images in the same order, other boxes; val.parquet would stay as it is."""
+    """One scale, plain and flipped: the same images in the same order, other boxes; val.parquet would stay."""
     assert tool.main([str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(tmp_path), '--tta',
-                      '--cfg-options', LOOSE]) == 0
+                      '--cfg-options', LOOSE, 'tta_pipeline.load=[{}]']) == 0
     assert sorted(path.name for path in tmp_path.glob('val*')) == ['val_tta.json', 'val_tta.parquet']
     info = read_info(tmp_path / 'val_tta.parquet')
     assert info.images == read_info(val_dump).images
