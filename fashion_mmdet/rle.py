@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fashion_mmdet.coco_counts import compress, decompress, decompress_pairs
+from fashion_mmdet.rle_batch import checked_edges, coco_to_edges, edges_to_coco
 from fashion_mmdet.run_geometry import Runs, crop, flip, merge_runs, nearest_source, resize
 
 __all__ = [
@@ -75,33 +75,22 @@ def mask_to_runs(mask: np.ndarray) -> Runs:
 
 def runs_to_mask(runs: Runs, height: int, width: int) -> np.ndarray:
     """Draw runs; (H, W) bool."""
-    counts = _to_counts(runs, height * width)
-    return np.repeat(np.arange(counts.size) % 2 == 1, counts).reshape(height, width, order='F')
+    starts, ends = runs
+    edges = np.empty(2 * starts.size + 2, np.int64)
+    edges[0], edges[1:-1:2], edges[2:-1:2], edges[-1] = 0, starts, ends, height * width
+    return np.repeat(np.arange(edges.size - 1) % 2 == 1, np.diff(edges)).reshape(height, width, order='F')
 
 
 def runs_to_coco(runs: Runs, height: int, width: int) -> dict:
     """Turn runs into COCO RLE."""
-    counts = _to_counts(runs, height * width)
-    if counts.size > 1 and counts[-1] == 0:
-        counts = counts[:-1]
-    return {'size': [int(height), int(width)], 'counts': compress(counts)}
-
-
-def _to_counts(runs: Runs, pixels: int) -> np.ndarray:
-    """Count the pixels of background, run, background, run, ... background."""
-    starts, ends = runs
-    edges = np.empty(2 * starts.size + 2, np.int64)
-    edges[0], edges[1:-1:2], edges[2:-1:2], edges[-1] = 0, starts, ends, pixels
-    return np.diff(edges)
+    edges = np.stack(runs, axis=1).ravel()
+    return edges_to_coco(edges, np.array([0, edges.size]), height, width)[0]
 
 
 def coco_to_runs(rle: dict) -> Runs:
     """Turn COCO RLE (compressed, str or bytes, or a list of counts) into runs."""
-    edges = np.cumsum(decompress(rle['counts']))
-    starts, ends = edges[0::2], edges[1::2]
-    starts = starts[:ends.size]
-    solid = ends > starts
-    return merge_runs(starts[solid], ends[solid])
+    edges, _ = coco_to_edges([rle])
+    return edges[0::2].copy(), edges[1::2].copy()
 
 
 def stack_coco(masks: Sequence[dict], height: int, width: int) -> Runs:
@@ -113,22 +102,13 @@ def stack_coco(masks: Sequence[dict], height: int, width: int) -> Runs:
         width: likewise.
 
     Returns:
-        Runs, sorted; they may touch, and be empty: `resize` takes them so.
+        Runs, sorted; those of different masks may touch: `resize` takes them so.
 
     Raises:
         ValueError: a mask of another size, or counts that do not add up to it.
     """
-    for mask in masks:
-        if tuple(mask['size']) != (height, width):
-            raise ValueError(f'a mask of {mask["size"][0]}x{mask["size"][1]} for a photo of {height}x{width} (height x '
-                             'width)')
-    if not masks:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    pairs, ends_of_masks = decompress_pairs([mask['counts'] for mask in masks])
-    edges = np.cumsum(pairs)
-    reached = edges[1::2][ends_of_masks - 1]
-    if (reached != height * width * np.arange(1, len(masks) + 1)).any() or (pairs < 0).any():
-        raise ValueError(f'the runs of a mask do not add up to its {height}x{width} pixels')
+    edges, bounds = checked_edges(masks, height, width)
+    edges += np.repeat(np.arange(len(masks)) * (height * width), np.diff(bounds))
     return edges[0::2], edges[1::2]
 
 

@@ -3,12 +3,11 @@
 `edges` and `bounds` are those of `fashion_mmdet.rle_loops`.
 """
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
-from fashion_mmdet import rle, rle_loops
+from fashion_mmdet import rle_loops
 
 
 def coco_to_edges(masks: Sequence[dict], wanted: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -21,9 +20,29 @@ def coco_to_edges(masks: Sequence[dict], wanted: np.ndarray | None = None) -> tu
     Returns:
         edges, bounds.
     """
+    return _decompress(masks, wanted)[:2]
+
+
+def checked_edges(masks: Sequence[dict], height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `coco_to_edges`, of masks that must have one size.
+
+    Raises:
+        ValueError: a mask of another size, or counts that do not add up to it.
+    """
+    for mask in masks:
+        if tuple(mask['size']) != (height, width):
+            raise ValueError(f'a mask of {mask["size"][0]}x{mask["size"][1]} for a photo of {height}x{width} (height x '
+                             'width)')
+    edges, bounds, totals = _decompress(masks, None)
+    if (totals != height * width).any():
+        raise ValueError(f'the runs of a mask do not add up to its {height}x{width} pixels')
+    return edges, bounds
+
+
+def _decompress(masks: Sequence[dict], wanted: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     counts = [mask['counts'] for mask in masks]
     if not set(map(type, counts)) <= {str}:
-        counts = [_as_text(mask) for mask in masks]
+        counts = [_as_text(one) for one in counts]
     if wanted is None:
         wanted = np.ones(len(counts), bool)
     offsets = np.zeros(len(counts) + 1, np.int64)
@@ -31,13 +50,14 @@ def coco_to_edges(masks: Sequence[dict], wanted: np.ndarray | None = None) -> tu
     return rle_loops.decompress(np.frombuffer(''.join(counts).encode('ascii'), np.uint8), offsets, wanted)
 
 
-def _as_text(mask: dict) -> str:
-    counts = mask['counts']
+def _as_text(counts: str | bytes | Sequence[int]) -> str:
     if isinstance(counts, str):
         return counts
     if isinstance(counts, bytes):
         return counts.decode('ascii')
-    return rle.runs_to_coco(rle.coco_to_runs(mask), 1, int(np.sum(counts, dtype=np.int64)))['counts']
+    positions = np.cumsum(np.asarray(counts, np.int64))
+    edges = positions[:positions.size // 2 * 2]
+    return edges_to_coco(edges, np.array([0, edges.size]), 1, int(positions[-1]) if positions.size else 0)[0]['counts']
 
 
 def edges_to_coco(edges: np.ndarray, bounds: np.ndarray, height: int, width: int) -> list[dict]:
@@ -45,4 +65,4 @@ def edges_to_coco(edges: np.ndarray, bounds: np.ndarray, height: int, width: int
     codes, offsets = rle_loops.compress(edges, bounds, height * width)
     text, places = codes.tobytes().decode('ascii'), offsets.tolist()
     return [{'size': [int(height), int(width)], 'counts': text[start:stop]}
-            for start, stop in itertools.pairwise(places)]
+            for start, stop in zip(places[:-1], places[1:], strict=True)]

@@ -10,7 +10,8 @@ from fashion_mmdet.compiled import compiled
 
 
 @compiled
-def decompress(codes: np.ndarray, offsets: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def decompress(codes: np.ndarray, offsets: np.ndarray,
+               wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read pycocotools' compressed counts: 5 bits a character, low bits first, from the fourth on as differences.
 
     Args:
@@ -19,16 +20,17 @@ def decompress(codes: np.ndarray, offsets: np.ndarray, wanted: np.ndarray) -> tu
         wanted: (N,) bool; a mask not wanted stays without runs.
 
     Returns:
-        edges, bounds.
+        edges, bounds, and (N,) int64 how many pixels each mask's counts add up to; -1 where one of them is negative.
     """
     edges = np.empty(codes.size, np.int64)  # a count takes a character at least, two counts make a run
-    bounds = np.zeros(offsets.size, np.int64)
+    bounds, totals = np.zeros(offsets.size, np.int64), np.zeros(wanted.size, np.int64)
     filled = 0
     for mask in range(wanted.size):
         first, index, stop = filled, offsets[mask], offsets[mask + 1]
         if not wanted[mask]:
             index = stop
         position = before = previous = number = 0
+        negative = False
         while index < stop:
             code = np.int64(codes[index]) - 48
             index += 1
@@ -43,6 +45,7 @@ def decompress(codes: np.ndarray, offsets: np.ndarray, wanted: np.ndarray) -> tu
             if number > 2:
                 value += before
             before, previous = previous, value
+            negative |= value < 0
             if number & 1 and value > 0:
                 if filled > first and edges[filled - 1] == position:
                     edges[filled - 1] += value
@@ -52,7 +55,8 @@ def decompress(codes: np.ndarray, offsets: np.ndarray, wanted: np.ndarray) -> tu
             position += value
             number += 1
         bounds[mask + 1] = filled
-    return edges[:filled], bounds
+        totals[mask] = -1 if negative else position
+    return edges[:filled], bounds, totals
 
 
 @compiled

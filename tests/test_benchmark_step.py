@@ -60,7 +60,7 @@ def test_all_train_on_the_same_rois_and_the_table_names_them():
     (table,) = step.run(1, size_px=64, images=1, memory=False)
     assert [row[1] for row in table.rows] == [
         'ours', 'mmdet, stock config', 'torchvision', 'ours, all layers (as the config trains)']
-    assert [row[3] for row in table.rows][0] == '1.00'
+    assert table.rows[0][3] == '1.00'
     assert 'training step, 1 x 64 px, 7 objects each' in format_tables([table], 'markdown')
     counts = [tuple(map(int, part.split()[-2:])) for part in table.note.replace(',', '').split('): ')[1].rstrip('.')
               .replace('mmdet', '\nmmdet').replace('torchvision', '\ntorchvision').splitlines()]

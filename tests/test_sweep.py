@@ -263,6 +263,14 @@ def test_a_database_that_cannot_be_opened_is_one_line(folder: Path, capsys: pyte
     assert '--storage nonsense: ' in run_and_fail(capsys, [*command(1), '--storage', 'nonsense'])
 
 
+@pytest.mark.parametrize('option', ['--trials', '--heartbeat-s'])
+def test_a_number_below_one_is_one_line(option: str, capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as exit_:
+        sweep_tool.main(['config.py', '--space', 'space.py', '--trials', '2', option, '0'])
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == f'sweep: {option} 0: 1 or more\n'
+
+
 def test_without_optuna_the_tool_says_how_to_get_it(
         folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, 'optuna', None)

@@ -42,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
     """Check all, then run trials, then show the best."""
     args = parse_args(argv)
     with one_line_errors('sweep'):
+        for name in ('trials', 'heartbeat_s'):
+            if getattr(args, name) < 1:
+                raise ValueError(f'--{name.replace("_", "-")} {getattr(args, name)}: 1 or more')
         try:
             import optuna  # noqa: F401
         except ImportError:
