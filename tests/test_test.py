@@ -67,6 +67,26 @@ def test_the_dump_names_config_and_checkpoint(val_dump: Path, tiny_run: Path):
     assert 'IMaterialistDataset' in info.config
 
 
+def test_tta_writes_a_dump_of_its_own_that_scores_the_same_without_the_model(
+        tiny_config: Path, tiny_run: Path, val_dump: Path, sample_root: Path, tmp_path: Path,
+        capsys: pytest.CaptureFixture):
+    """One scale, plain and flipped: the same images in the same order, other boxes; val.parquet would stay."""
+    assert tool.main([str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(tmp_path), '--tta',
+                      '--cfg-options', LOOSE, 'tta_pipeline.load=[{}]']) == 0
+    assert sorted(path.name for path in tmp_path.glob('val*')) == ['val_tta.json', 'val_tta.parquet']
+    info = read_info(tmp_path / 'val_tta.parquet')
+    assert info.images == read_info(val_dump).images
+    assert info.config.startswith('# tested with tta_model and tta_pipeline\n')
+    one, other = (next(read_dump(path)) for path in (val_dump, tmp_path / 'val_tta.parquet'))
+    assert len(other.scores) > 0
+    assert not np.array_equal(one.boxes, other.boxes)
+    capsys.readouterr()
+    truth = str(sample_root / 'train.csv')
+    assert score_dump.main([str(tmp_path / 'val_tta.parquet'), truth, '--json', '--options', 'score_thr=0.02']) == 0
+    logged = json.loads((tmp_path / 'val_tta.json').read_text())
+    assert json.loads(capsys.readouterr().out)['score'] == logged['fashion/score']
+
+
 def test_pictures_are_there_one_an_image_with_the_score_in_the_name(val_dump: Path):
     pictures = sorted((val_dump.parent / 'pictures').glob('*.png'))
     assert len(pictures) == len(read_info(val_dump).images)

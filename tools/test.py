@@ -3,9 +3,10 @@
     python tools/test.py CONFIG CHECKPOINT                              score on the held-out photos
     python tools/test.py CONFIG CHECKPOINT --submission submission.csv  predict the test photos, write the CSV
     python tools/test.py CONFIG CHECKPOINT --show-dir pictures          true and predicted side by side
+    python tools/test.py CONFIG CHECKPOINT --tta                        several views of each photo, merged
 
-The raw predictions go to work_dirs/<config>/<split>.parquet, or where --dump says, the scores of val beside them as
-JSON; submission and pictures are made from that file with the config's `postprocess`.
+The raw predictions go to work_dirs/<config>/<split>.parquet (<split>_tta.parquet with --tta), or where --dump says, the
+scores of val beside them as JSON; submission and pictures are made from that file with the config's `postprocess`.
 """
 
 import argparse
@@ -25,6 +26,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--split', choices=('val', 'test'), help='default: test with --submission, else val')
     parser.add_argument('--submission', metavar='CSV', help='write a submission of the test photos')
     parser.add_argument('--dump', metavar='PARQUET', help='where the raw predictions go')
+    parser.add_argument('--tta', action='store_true', help="test-time augmentation: the config's tta_pipeline")
     parser.add_argument('--show-dir', metavar='DIR', help='write true and predicted side by side, one PNG an image')
     parser.add_argument('--work-dir', help='default: work_dirs/<config>')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override config keys')
@@ -51,9 +53,9 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.experiments.weights import check_fit
         from fashion_mmdet.files import write_text
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
-        dump = args.dump or str(Path(cfg.work_dir) / f'{args.split}.parquet')
+        dump = args.dump or str(Path(cfg.work_dir) / f'{args.split}{"_tta" * args.tta}.parquet')
         options = Postprocess.from_config(cfg.get('postprocess'))
-        running.prepare_test(cfg, args.checkpoint, args.split, dump)
+        running.prepare_test(cfg, args.checkpoint, args.split, dump, args.tta)
         running.start_processes(cfg, args.launcher)
         runner = Runner.from_cfg(cfg)
         check_fit(args.checkpoint, runner.model)

@@ -8,7 +8,8 @@ Cost: 20 epochs of CCP's 638 train photos = 20 * 80 = 1,600 iterations. Time and
 """
 _base_ = [
     '../_base_/models/mask_rcnn_r50_fpn.py', '../_base_/datasets/imaterialist.py',
-    '../_base_/schedules/adamw_cosine.py', '../_base_/runtime.py', '../_base_/cpu.py'
+    '../_base_/schedules/adamw_cosine.py', '../_base_/runtime.py', '../_base_/tta.py',
+    '../_base_/cpu.py'
 ]
 
 _base_.cpu.train_dataloader.dataset.pipeline = dict(

@@ -10,7 +10,7 @@ The deck gives no score for it. Cost: 10 epochs * 36,500 images / 2 = 182,500 it
 """
 _base_ = [
     '../_base_/models/mask_rcnn_r50_fpn.py', '../_base_/datasets/imaterialist.py', '../_base_/schedules/sgd.py',
-    '../_base_/runtime.py'
+    '../_base_/runtime.py', '../_base_/tta.py'
 ]
 
 model = dict(

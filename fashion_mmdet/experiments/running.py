@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 
 from fashion_mmdet.datasets.records import read_image_ids
 from fashion_mmdet.experiments.record import read_record
+from fashion_mmdet.experiments.tta import use_tta
 from fashion_mmdet.experiments.weights import drop_pretrained, read_checkpoint, thaw
 from fashion_mmdet.files import write_bytes, write_text
 
@@ -84,7 +85,7 @@ def resume_latest(cfg: Config) -> str | None:
     return None
 
 
-def prepare_test(cfg: Config, checkpoint: str, split: str, dump: str) -> None:
+def prepare_test(cfg: Config, checkpoint: str, split: str, dump: str, tta: bool = False) -> None:
     """Point a config's test loop at a checkpoint and a split, and let it dump raw predictions.
 
     Args:
@@ -93,10 +94,12 @@ def prepare_test(cfg: Config, checkpoint: str, split: str, dump: str) -> None:
         checkpoint: a .pth file.
         split: 'val' is scored with the config's `val_evaluator`; 'test' has no truth and is only dumped.
         dump: where the raw predictions go.
+        tta: predict several views of each photo and merge them, see `tta.use_tta`.
 
     Raises:
         FileNotFoundError: no such checkpoint.
-        ValueError: a file that is no checkpoint, or a config whose test set is not the test photos.
+        ValueError: a file that is no checkpoint, a config whose test set is not the test photos, or one without
+            `tta_model` where `tta` asks for it.
     """
     read_checkpoint(checkpoint)
     cfg.load_from, cfg.resume = str(checkpoint), False
@@ -109,6 +112,9 @@ def prepare_test(cfg: Config, checkpoint: str, split: str, dump: str) -> None:
     elif cfg.test_dataloader.dataset.split != 'test':
         raise ValueError(f"{cfg.filename}: test_dataloader.dataset.split is {cfg.test_dataloader.dataset.split!r}, "
                          "not 'test'")
+    if tta:
+        use_tta(cfg)
+        text = f'# tested with tta_model and tta_pipeline\n{text}'
     cfg.work_dir = str(Path(cfg.work_dir) / 'test')
     cfg.test_evaluator = [
         *evaluators, dict(type='DumpRawPredictions', path=dump, config=text, checkpoint=str(checkpoint))]

@@ -3,5 +3,6 @@
 from fashion_mmdet.models.optim_wrapper import Bfloat16OptimWrapper
 from fashion_mmdet.models.raw_mask_head import RawFCNMaskHead
 from fashion_mmdet.models.timm_backbone import TimmBackbone
+from fashion_mmdet.models.tta import RawMaskTTAModel
 
-__all__ = ['Bfloat16OptimWrapper', 'RawFCNMaskHead', 'TimmBackbone']
+__all__ = ['Bfloat16OptimWrapper', 'RawFCNMaskHead', 'RawMaskTTAModel', 'TimmBackbone']

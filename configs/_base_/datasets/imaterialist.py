@@ -24,7 +24,8 @@ train_pipeline = dict(
 test_pipeline = dict(
     load=dict(type='LoadScaled', scale=image_scale, interpolation='area', with_annotations=False),
     pack=dict(type='PackDetInputs',
-              meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'instances')))
+              meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction',
+                         'instances')))
 
 train_dataloader = dict(
     batch_size=2,
