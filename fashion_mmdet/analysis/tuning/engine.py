@@ -80,11 +80,17 @@ class Engine:
             known[image] = counts
         return summarize([known[image] for image in images], self.average).score
 
-    def quick_score(self, images: Sequence[int], options: Postprocess) -> float:
-        """Score from tables; see `tables` for where that equals `score`."""
-        thresholds = options.score_thresholds()
-        detections = self.detections(images, options, float(thresholds.min()))
-        return detections.score(thresholds_of(thresholds, options.drop_categories))
+    def quick_score(self, images: Sequence[int], options: Postprocess, floor: float | None = None) -> float:
+        """Score from tables; see `tables` for where that equals `score`.
+
+        Args:
+            images: positions in the dump.
+            options: to score.
+            floor: of the tables, no higher than any score threshold; None for the lowest of these.
+        """
+        thresholds = thresholds_of(options.score_thresholds(), options.drop_categories)
+        floor = float(thresholds.min()) if floor is None else floor
+        return self.detections(images, options, floor).score(thresholds)
 
     def objects(self, images: Sequence[int]) -> list[int]:
         """List the category of every true object of some images."""

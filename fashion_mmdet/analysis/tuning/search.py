@@ -72,7 +72,8 @@ class Tuner:
     def fit_geometry(self, images: Images, start: Postprocess) -> Postprocess:
         """Descend along one option at a time until none helps."""
         grid = SCORES[floor_of(start) <= SCORES]
-        best, best_score = start, self._quick(images, start)
+        best = start
+        best_score = self.engine.quick_score(images, start, min(floor_of(start), start.score_thresholds().min()))
         for _ in range(ROUNDS):
             before = best
             for name, values in self.axes.items():
@@ -99,7 +100,7 @@ class Tuner:
                                                     support[category], SCORES[floor <= SCORES])
         own = {category: round(float(chosen[category]), 3) for category in range(NUM_CATEGORIES)
                if category not in start.drop_categories and chosen[category] != common[category]}
-        candidate = replace(start, score_thr={'default': _default(start), **own})
+        candidate = replace(start, score_thr={'default': common_threshold(start), **own})
         return self._confirmed(images, start, candidate)
 
     def fit_categories(self, images: Images, start: Postprocess) -> Postprocess:
@@ -124,11 +125,6 @@ class Tuner:
         scores = self.engine.detections(images, options, grid[0]).scores_along(grid, options.drop_categories)
         place = int(np.flatnonzero(scores >= scores.max() - TINY)[0])
         return float(grid[place]), float(scores[place])
-
-    def _quick(self, images: Images, options: Postprocess) -> float:
-        thresholds = options.score_thresholds()
-        detections = self.engine.detections(images, options, min(floor_of(options), float(thresholds.min())))
-        return detections.score(thresholds_of(thresholds, options.drop_categories))
 
     def _shrunk(self, detections: Detections, category: int, thresholds: np.ndarray, common: float, support: int,
                 grid: np.ndarray) -> float:
@@ -156,7 +152,7 @@ STAGES: dict[str, Callable[[Tuner, Images, Postprocess], Postprocess]] = {
 }
 
 
-def _default(options: Postprocess) -> float:
+def common_threshold(options: Postprocess) -> float:
     """Give the score threshold of categories without their own."""
     thresholds = options.score_thr
     return float(thresholds.get('default', 0.5) if isinstance(thresholds, Mapping) else thresholds)
@@ -167,4 +163,4 @@ def floor_of(options: Postprocess) -> float:
 
     Few masks pass a high floor, so most of the search costs a fraction of what one run at 0.05 does.
     """
-    return next((floor for floor in FLOORS if floor <= _default(options) / 2), float(SCORES[0]))
+    return next((floor for floor in FLOORS if floor <= common_threshold(options) / 2), float(SCORES[0]))
