@@ -25,7 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('dump', help='Parquet file that tools/test.py wrote')
-    parser.add_argument('--out', required=True, metavar='FILE.py', help='for the tuned options; the picture goes beside')
+    parser.add_argument('--out', required=True, metavar='FILE.py', help='for the options; the picture goes beside')
     parser.add_argument('--truth', metavar='CSV', help='default: train.csv of FASHION_DATA')
     parser.add_argument('--postprocess', metavar='FILE', help="options to start from (default: the dump's config's)")
     parser.add_argument('--options', nargs='+', default=[], metavar='KEY=VALUE', help='changes to these')
@@ -73,7 +73,8 @@ def main(argv: list[str] | None = None) -> int:
         with (Progress(console=Console(stderr=True)) as progress,
               Engine(raws, truths, size, args.average, args.match, args.workers, progress) as engine):
             task = progress.add_task('searches', total=plan.searches())
-            tuning, tuner = run.tune(engine, base, plan, args.min_support, lambda: progress.advance(task))
+            tuning, tuner = run.tune(engine, base, plan, args.min_support,
+                                     on_fit=lambda: progress.advance(task))
             drawn = curves.held_out_curves(tuner, tuning.splits, tuning.choice.kept, tuning.options)
         print(report.format_table(tuning))
         metric = f'sweep score, average={args.average}, match={args.match}'

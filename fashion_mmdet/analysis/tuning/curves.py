@@ -79,7 +79,7 @@ def plot_curves(curves: Sequence[Curve], path: Path, caption: str) -> None:
             axes.set_visible(False)
         for axes in panels[::2]:
             axes.set_ylabel('score')
-        figure.suptitle('Score on images not fitted on', x=0.01, ha='left', fontsize=13, color=INK)
+        figure.suptitle('Score on images not fitted on\n', x=0.01, ha='left', fontsize=13, color=INK)
         figure.supxlabel(caption, x=0.01, ha='left', fontsize=9, color=FAINT)
         save_figure(figure, path, 2 * DPI)
 

@@ -1,10 +1,12 @@
 """The slow part of tuning, image by image and once for each set of options: masks, IoUs, exact counts. No torch."""
 
+import os
 import signal
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from types import TracebackType
 
 from rich.progress import Progress
@@ -128,10 +130,16 @@ def _work(raw: RawPrediction, truth: Truth, options: Postprocess, floor: float, 
 
 def _start_worker(raws: Sequence[RawPrediction], truths: dict[str, Truth], size: tuple[int, int] | None,
                   match: str) -> None:
-    """Keep the images for the jobs to come, and leave Ctrl-C to the parent."""
+    """Keep the images for the jobs to come, leave Ctrl-C to the parent, and end with it even if it is killed."""
     global _held
     _held = raws, truths, size, match
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent_process().join()
+    os._exit(1)
 
 
 def _work_on(job: tuple[Sequence[int], Postprocess, float]) -> list[ImageTable | ImageCounts]:

@@ -57,8 +57,8 @@ def format_table(tuning: Tuning) -> str:
     gain = tuning.procedure.held_out.mean() / max(tuning.default.held_out.mean(), 1e-12) - 1
     return '\n'.join([
         *lines, '',
-        f'held-out: mean over {tuning.repeats} x {tuning.folds} folds of {tuning.images} images, scored by options found '
-        'on the other folds;',
+        f'held-out: mean over {tuning.repeats} x {tuning.folds} folds of {tuning.images} images, scored by options '
+        'found on the other folds;',
         'fitted on: mean score on the images that the options were found on, no forecast; gain: over the row before it '
         'that was kept',
         f"(the config's own and the last row: over mmdet's default). The last row is what to expect of unseen images: "
@@ -94,7 +94,7 @@ def format_overlay(tuning: Tuning, dump: str, checkpoint: str, metric: str, comm
     kept, tried = tuning.choice.kept, tuning.choice.tried
     left = [stage for stage in tried if stage not in kept]
     header = [
-        f'"""Postprocessing tuned on {dump}, {tuning.images} images' + (f', {checkpoint}.' if checkpoint else '.'), '',
+        f'Postprocessing tuned on {dump}, {tuning.images} images' + (f', {checkpoint}.' if checkpoint else '.'), '',
         f'Expected on unseen images: {held_out.mean():.4f} (sd {_deviation(held_out):.4f} over {tuning.repeats} x '
         f'{tuning.folds} folds, none fitted on), {metric};',
         f"mmdet's default thresholds there {tuning.default.held_out.mean():.4f}, the config's own "
@@ -103,8 +103,9 @@ def format_overlay(tuning: Tuning, dump: str, checkpoint: str, metric: str, comm
         f'Stages that helped on held-out images: {", ".join(kept) or "none; these are the options started from"}.',
         *([f'Not kept, no gain on held-out images: {", ".join(left)}.'] if left else []), '',
         f'    {command}', '',
-        'Use: tools/test.py CONFIG CHECKPOINT --postprocess THIS_FILE, or copy the lines below into a config.', '"""']
-    return '\n'.join([*header, *_assignment(tuning.options), ''])
+        'Use: tools/test.py CONFIG CHECKPOINT --postprocess THIS_FILE, or copy the lines below into a config.']
+    comments = [f'# {" ".join(line.split())}'.rstrip() for line in header]
+    return '\n'.join([*comments, *_assignment(tuning.options), ''])
 
 
 def _assignment(options: Postprocess) -> list[str]:

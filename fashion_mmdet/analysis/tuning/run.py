@@ -1,7 +1,7 @@
 """Tuning from files: a dump and a truth CSV in, options and a table out. No torch."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fashion_mmdet.analysis.tuning.engine import Engine
@@ -33,7 +33,7 @@ class Plan:
     def searches(self) -> int:
         """Count the searches of `tune`, at least."""
         splits = self.folds * self.repeats
-        return len(STAGES) * splits * (1 + self.folds)
+        return len(STAGES) * splits * (1 + splits)
 
 
 def read_inputs(dump: str | os.PathLike, truth: str | os.PathLike,
@@ -73,7 +73,7 @@ def options_of_dump(dump: str | os.PathLike) -> Postprocess:
         raise ValueError(f'{dump}: {error}') from None
 
 
-def tune(engine: Engine, base: Postprocess, plan: Plan, min_support: int,
+def tune(engine: Engine, base: Postprocess, plan: Plan, min_support: int, axes: Mapping[str, tuple] | None = None,
          on_fit: Callable[[], None] = lambda: None) -> tuple[Tuning, Tuner]:
     """Find options on all images, and what they are worth on images not fitted on.
 
@@ -81,7 +81,7 @@ def tune(engine: Engine, base: Postprocess, plan: Plan, min_support: int,
         engine: holds the images.
         base: the config's own options, to start from.
         plan: of the folds.
-        min_support: see `Tuner`.
+        min_support, axes: see `Tuner`.
         on_fit: called after each search.
 
     Raises:
@@ -91,12 +91,12 @@ def tune(engine: Engine, base: Postprocess, plan: Plan, min_support: int,
     if count < plan.folds ** 2:
         raise ValueError(f'{count} image(s) are too few for folds={plan.folds}: at least {plan.folds ** 2}, '
                          'as stages are chosen on folds of folds')
-    tuner = Tuner(engine, base, min_support, on_fit=on_fit)
+    tuner = Tuner(engine, base, min_support, axes, on_fit)
     images = tuple(range(count))
     splits = make_splits(tuner, images, plan.folds, plan.repeats, plan.seed)
     default = evaluate(tuner, splits, [MMDET_DEFAULT] * len(splits))
     choice = choose_stages(tuner, splits)
-    procedure = validate_procedure(tuner, splits, plan.folds, plan.seed)
+    procedure = validate_procedure(tuner, splits, plan.folds, plan.repeats, plan.seed)
     options = tuner.fit(images, choice.kept)
     return Tuning(options, engine.score(images, options), default, choice, procedure, count, plan.folds,
                   plan.repeats, splits), tuner

@@ -15,7 +15,7 @@ FLOORS = (0.3, 0.2, 0.1, SCORES[0])
 # Options of Postprocess to try, one after the other; another of its fields is a line here. 'none' is no choice of
 # overlap: masks of a class that share pixels make no submission.
 AXES: dict[str, tuple] = {
-    'nms_iou': (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+    'nms_iou': (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
     'cross_class_iou': (None, 0.4, 0.5, 0.6, 0.7, 0.8),
     'mask_thr': (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
     'min_area': (1, 50, 100, 200, 400, 800, 1600),
@@ -41,14 +41,16 @@ class Tuner:
         base: options to start from; what no stage touches stays.
         min_support: a category with fewer true objects keeps the common threshold (and with fewer true and predicted
             ones is not dropped); one with n objects goes n / (n + min_support) of the way to its best threshold.
-        axes: options of the geometry stage and their values.
+        axes: options of the geometry stage and their values; None for `AXES`.
         on_fit: called after each search.
     """
 
-    def __init__(self, engine: Engine, base: Postprocess, min_support: int = 10, axes: Mapping[str, tuple] = AXES,
-                 on_fit: Callable[[], None] = lambda: None) -> None:
-        self.engine, self.base, self.min_support, self.axes, self._on_fit = engine, base, min_support, axes, on_fit
+    def __init__(self, engine: Engine, base: Postprocess, min_support: int = 10,
+                 axes: Mapping[str, tuple] | None = None, on_fit: Callable[[], None] = lambda: None) -> None:
+        self.engine, self.base, self.min_support, self._on_fit = engine, base, min_support, on_fit
+        self.axes = AXES if axes is None else axes
         self._fitted: dict[tuple[Images, tuple[str, ...]], Postprocess] = {}
+        self._best: dict[tuple[Images, str, float], tuple[float, float]] = {}
 
     def fit(self, images: Images, stages: Sequence[str]) -> Postprocess:
         """Find the options that score best on `images`.
@@ -118,13 +120,19 @@ class Tuner:
             if winner is None or scores[winner] <= best + TINY:
                 break
             dropped, best = dropped ^ {winner}, scores[winner]
-        return self._confirmed(images, start, replace(start, drop_categories=tuple(sorted(dropped))))
+        own = start.score_thr
+        if isinstance(own, Mapping):
+            own = {key: value for key, value in own.items() if key == 'default' or int(key) not in dropped}
+        return self._confirmed(images, start, replace(start, score_thr=own, drop_categories=tuple(sorted(dropped))))
 
     def _best_threshold(self, images: Images, options: Postprocess, grid: np.ndarray) -> tuple[float, float]:
         """Find the best common score threshold of a grid and its score."""
-        scores = self.engine.detections(images, options, grid[0]).scores_along(grid, options.drop_categories)
-        place = int(np.flatnonzero(scores >= scores.max() - TINY)[0])
-        return float(grid[place]), float(scores[place])
+        key = images, repr(replace(options, score_thr=0.0)), float(grid[0])
+        if key not in self._best:
+            scores = self.engine.detections(images, options, grid[0]).scores_along(grid, options.drop_categories)
+            place = int(np.flatnonzero(scores >= scores.max() - TINY)[0])
+            self._best[key] = float(grid[place]), float(scores[place])
+        return self._best[key]
 
     def _shrunk(self, detections: Detections, category: int, thresholds: np.ndarray, common: float, support: int,
                 grid: np.ndarray) -> float:

@@ -7,7 +7,7 @@ class alone, and for a single threshold always; with overlap='all', cross_class_
 differ between classes make it an approximation.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -40,6 +40,7 @@ class ImageTable:
     objects: np.ndarray
     near: np.ndarray
     ious: np.ndarray
+    _hits: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def hits(self, min_area: int) -> tuple[np.ndarray, np.ndarray]:
         """Match the detections of at least `min_area` pixels.
@@ -48,7 +49,10 @@ class ImageTable:
             (R',) int64 detections and (R', T) bool, whether they hit at each of `IOU_THRESHOLDS`.
         """
         large = self.areas[self.near] >= min_area
-        return self.near[large], match_greedily(self.ious[large], IOU_THRESHOLDS).T >= 0
+        passing = int(large.sum())  # the same number is the same detections: areas only cut off the small
+        if passing not in self._hits:
+            self._hits[passing] = self.near[large], match_greedily(self.ious[large], IOU_THRESHOLDS).T >= 0
+        return self._hits[passing]
 
 
 def build_table(raw: RawPrediction, truth: Truth, options: Postprocess, floor: float, size: tuple[int, int] | None,
