@@ -196,19 +196,29 @@ def test_the_geometry_that_is_right_is_found():
 
 
 def two_classes(count: int) -> tuple[list[RawPrediction], dict[str, Truth]]:
-    """Class 3 is right at 0.9 and wrong at 0.7, class 5 right at 0.3."""
-    raws = [raw_of(str(image), (3, 0.9, (2, 2, 12, 12)), (3, 0.7, (2, 30, 12, 40)), (5, 0.3, (20, 20, 30, 30)))
+    """Class 3 is right at 0.9 and wrong at 0.71, class 5 right at 0.3."""
+    raws = [raw_of(str(image), (3, 0.9, (2, 2, 12, 12)), (3, 0.71, (2, 30, 12, 40)), (5, 0.3, (20, 20, 30, 30)))
             for image in range(count)]
     return raws, {raw.image_id: truth_of(raw.image_id, (3, (2, 2, 12, 12)), (5, (20, 20, 30, 30))) for raw in raws}
 
 
 def test_a_classs_threshold_is_drawn_towards_the_common_one():
     """Common 0.5, floor 0.2. Class 5 does best from the lowest on, 0.2: with 30 objects and support 10, 30 / 40 of the
-    way, 0.275. Class 3 from 0.725 on (above 0.7): 0.5 + 0.225 * 3 / 4 = 0.669 is below 0.7 and gains nothing."""
+    way, 0.275. Class 3 from 0.725 on (above 0.71): 0.5 + 0.225 * 3 / 4 = 0.669 is below 0.71 and gains nothing."""
     raws, truths = two_classes(30)
     base = Postprocess(score_thr=0.5, nms_iou=None, overlap='none')
     found = Tuner(Engine(raws, truths, SIZE), base, min_support=10).fit(everyone(raws), ('classes',))
     assert found.score_thr == {'default': 0.5, 5: 0.275}
+
+
+def test_thresholds_by_class_to_start_from_stay_where_no_better_are_found():
+    """Class 5 starts at 0.25, below the floor that a common 0.9 would set, and rare; class 3 is best from 0.725 on."""
+    raws, truths = two_classes(9)
+    base = Postprocess(score_thr={'default': 0.9, 5: 0.25, 3: 0.6}, nms_iou=None, overlap='none')
+    tuner = Tuner(Engine(raws, truths, SIZE), base, min_support=10)
+    assert tuner.fit(everyone(raws), ('classes',)) == base
+    found = Tuner(tuner.engine, base, min_support=1).fit(everyone(raws), ('classes',))
+    assert found.score_thr == {'default': 0.9, 5: 0.25, 3: pytest.approx(0.6 + 0.125 * 9 / 10, abs=1e-3)}
 
 
 def test_a_rare_class_keeps_the_common_threshold():

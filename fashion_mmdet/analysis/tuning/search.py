@@ -74,8 +74,7 @@ class Tuner:
     def fit_geometry(self, images: Images, start: Postprocess) -> Postprocess:
         """Descend along one option at a time until none helps."""
         grid = SCORES[floor_of(start) <= SCORES]
-        best = start
-        best_score = self.engine.quick_score(images, start, min(floor_of(start), start.score_thresholds().min()))
+        best, best_score = start, self.engine.quick_score(images, start, floor_of(start))
         for _ in range(ROUNDS):
             before = best
             for name, values in self.axes.items():
@@ -100,14 +99,15 @@ class Tuner:
                 if support[category] >= self.min_support and category not in start.drop_categories:
                     chosen[category] = self._shrunk(detections, category, chosen, common[category],
                                                     support[category], SCORES[floor <= SCORES])
-        own = {category: round(float(chosen[category]), 3) for category in range(NUM_CATEGORIES)
-               if category not in start.drop_categories and chosen[category] != common[category]}
-        candidate = replace(start, score_thr={'default': common_threshold(start), **own})
+        default = common_threshold(start)
+        own = {category: float(chosen[category]) for category in range(NUM_CATEGORIES)
+               if category not in start.drop_categories and chosen[category] != default}
+        candidate = replace(start, score_thr={'default': default, **own})
         return self._confirmed(images, start, candidate)
 
     def fit_categories(self, images: Images, start: Postprocess) -> Postprocess:
         """Drop (or take back) the category that gains most, as long as one does."""
-        detections = self.engine.detections(images, start, min(floor_of(start), start.score_thresholds().min()))
+        detections = self.engine.detections(images, start, floor_of(start))
         thresholds = start.score_thresholds()
         seen = self._support(images) + np.bincount(
             detections.categories[detections.scores >= thresholds[detections.categories]], minlength=NUM_CATEGORIES)
@@ -169,6 +169,8 @@ def common_threshold(options: Postprocess) -> float:
 def floor_of(options: Postprocess) -> float:
     """Choose how far below the common score threshold to look: half of it, on a coarse grid so that tables serve often.
 
-    Few masks pass a high floor, so most of the search costs a fraction of what one run at 0.05 does.
+    Few masks pass a high floor, so most of the search costs a fraction of what one run at 0.05 does. No threshold that
+    the options already have is cut off.
     """
-    return next((floor for floor in FLOORS if floor <= common_threshold(options) / 2), float(SCORES[0]))
+    half = next((floor for floor in FLOORS if floor <= common_threshold(options) / 2), FLOORS[-1])
+    return min(float(half), float(options.score_thresholds().min()))
