@@ -72,6 +72,7 @@ def plot_curves(curves: Sequence[Curve], path: Path, caption: str) -> None:
     rows = -(-len(curves) // 2)
     with rc_context(STYLE):
         figure = Figure(figsize=(9.6, 2.75 * rows + 0.75), layout='constrained')
+        figure.get_layout_engine().set(h_pad=0.1, hspace=0.02)
         panels = figure.subplots(rows, 2, sharey=True, squeeze=False).ravel()
         for axes, curve in zip(panels, curves, strict=False):
             _draw(axes, curve)
@@ -79,7 +80,7 @@ def plot_curves(curves: Sequence[Curve], path: Path, caption: str) -> None:
             axes.set_visible(False)
         for axes in panels[::2]:
             axes.set_ylabel('score')
-        figure.suptitle('Score on images not fitted on\n', x=0.01, ha='left', fontsize=13, color=INK)
+        figure.suptitle('Score on images not fitted on', x=0.01, ha='left', fontsize=13, color=INK)
         figure.supxlabel(caption, x=0.01, ha='left', fontsize=9, color=FAINT)
         save_figure(figure, path, 2 * DPI)
 
