@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 
 from fashion_mmdet.analysis.tuning.tables import ImageTable
-from fashion_mmdet.classes import NUM_CATEGORIES
 from fashion_mmdet.evaluation.matching import IOU_THRESHOLDS
 
 LEVELS = len(IOU_THRESHOLDS)
@@ -177,8 +176,7 @@ class Detections:
 
 
 def thresholds_of(score_thresholds: np.ndarray, dropped: Sequence[int]) -> np.ndarray:
-    """Put a threshold that nothing reaches in the place of dropped categories; (46,) float."""
-    assert score_thresholds.shape == (NUM_CATEGORIES,)
+    """Put a threshold that nothing reaches in the place of dropped categories'; (46,) float."""
     thresholds = score_thresholds.copy()
     thresholds[list(dropped)] = NEVER
     return thresholds
