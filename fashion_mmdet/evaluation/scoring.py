@@ -59,7 +59,7 @@ def summarize(images: Sequence[ImageCounts], average: str = 'image') -> Scores:
     pooled = [image.counts.sum(axis=0, keepdims=True) for image in images]
     if average == 'image_class':
         pooled = [image.counts if len(image.counts) else total for image, total in zip(images, pooled, strict=True)]
-    ratios = _hit_ratios(np.concatenate(pooled))  # (images or pairs, T)
+    ratios = hit_ratios(np.concatenate(pooled))  # (images or pairs, T)
     by_threshold = [math.fsum(column) / len(ratios) for column in ratios.T]
     return Scores(
         score=math.fsum(by_threshold) / len(by_threshold), score_50=by_threshold[0],
@@ -67,7 +67,7 @@ def summarize(images: Sequence[ImageCounts], average: str = 'image') -> Scores:
         classes=_score_classes(images))
 
 
-def _hit_ratios(counts: np.ndarray) -> np.ndarray:
+def hit_ratios(counts: np.ndarray) -> np.ndarray:
     """TP / (TP + FP + FN) of (..., 3) counts; 1 where all are zero."""
     total = counts.sum(axis=-1)
     return np.where(total == 0, 1.0, counts[..., 0] / np.maximum(total, 1))
