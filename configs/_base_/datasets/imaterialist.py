@@ -13,7 +13,7 @@ split_seed = 0
 image_scale = (1333, 800)
 
 # A pipeline's steps by name: an experiment adds or replaces one without repeating the others. Their order is the data
-# set's: load, annotations, resize, rotate, crop, filter, flip, color, blur, pack.
+# set's: load, annotations, resize, attributes, rotate, crop, filter, flip, color, blur, pack.
 train_pipeline = dict(
     load=dict(type='LoadImageFromFile'),
     annotations=dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
