@@ -1,5 +1,6 @@
 """Registers everything of the package with mmdet and mmengine; configs import it through `custom_imports`."""
 
+import fashion_mmdet.datasets.attributes
 import fashion_mmdet.datasets.imaterialist
 import fashion_mmdet.datasets.loading
 import fashion_mmdet.datasets.sampler

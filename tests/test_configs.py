@@ -95,6 +95,8 @@ def assert_optimizer(cfg: Config, model: torch.nn.Module) -> None:
 def assert_step_and_prediction(model: torch.nn.Module, max_per_img: int) -> None:
     """Finite losses, a gradient for the RoI head, raw masks from the test step; two photos fill one 64x64 batch."""
     batch = demo_mm_inputs(2, [[3, 32, 64], [3, 64, 32]], num_items=[2, 1], num_classes=46, with_mask=True)
+    for sample in batch['data_samples']:  # every object carries attribute 3; only an attribute head asks
+        sample.gt_instances.attributes = torch.arange(92).expand(len(sample.gt_instances), -1) == 3
     losses, _ = model.parse_losses(model(**model.data_preprocessor(batch, True), mode='loss'))
     losses.backward()
     assert torch.isfinite(losses)
@@ -107,6 +109,8 @@ def assert_step_and_prediction(model: torch.nn.Module, max_per_img: int) -> None
         count = len(sample.pred_instances.scores)
         assert count <= max_per_img
         assert sample.pred_instances.mask_probs.shape == (count, 28, 28)
+        if type(model.roi_head).__name__ == 'AttributeRoIHead':
+            assert sample.pred_instances.attribute_probs.shape == (count, 92)
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)

@@ -1,9 +1,11 @@
 """The dump of raw predictions: what is written is read, in order, empty images too."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from fashion_mmdet.evaluation.dump import IMAGES_A_GROUP, DumpWriter, read_dump, read_info
@@ -24,6 +26,11 @@ def assert_same(got: RawPrediction, wanted: RawPrediction) -> None:
         np.testing.assert_array_equal(getattr(got, name), getattr(wanted, name), err_msg=name)
 
 
+def with_attributes(raw: RawPrediction) -> RawPrediction:
+    rng = np.random.default_rng(len(raw.scores))
+    return replace(raw, attribute_probs=rng.random((len(raw.scores), 92)).astype(np.float16))
+
+
 def write(path: Path, raws: list[RawPrediction], **info: str) -> None:
     writer = DumpWriter(path, **info)
     for raw in raws:
@@ -41,6 +48,29 @@ def test_what_is_written_is_read_to_the_bit(tmp_path: Path, counts: list[int]):
     assert len(got) == len(raws)
     for one, other in zip(got, raws, strict=True):
         assert_same(one, other)
+
+
+def test_attributes_are_read_to_the_bit_and_absent_ones_stay_absent(tmp_path: Path):
+    raws = [with_attributes(make_raw('a.jpg', 3, 0)), make_raw('b.jpg', 2, 1), make_raw('c.jpg', 0, 2),
+            with_attributes(make_raw('d.jpg', 1, 3))]
+    write(tmp_path / 'a.parquet', raws)
+    got = list(read_dump(tmp_path / 'a.parquet'))
+    for one, other in zip(got, raws, strict=True):
+        np.testing.assert_array_equal(one.attribute_probs, other.attribute_probs)
+    assert [one.attribute_probs is None for one in got] == [False, True, True, False]
+
+
+def test_a_dump_from_before_there_were_attributes_is_read(tmp_path: Path):
+    """The same file without the column."""
+    raw = with_attributes(make_raw('a.jpg', 2, 0))
+    write(tmp_path / 'new.parquet', [raw])
+    table = pq.read_table(tmp_path / 'new.parquet')
+    metadata = pq.read_metadata(tmp_path / 'new.parquet').metadata
+    old = table.drop_columns('attribute_probs').replace_schema_metadata(metadata)
+    pq.write_table(old, tmp_path / 'old.parquet')
+    got = next(read_dump(tmp_path / 'old.parquet'))
+    assert_same(got, raw)
+    assert got.attribute_probs is None
 
 
 def test_pandas_reads_a_row_a_detection(tmp_path: Path):

@@ -23,7 +23,8 @@ from fashion_mmdet.progress import track
 SPLITS = ('train', 'val', 'all', 'test')
 
 # mmengine sorts the keys of a config that it dumps: the order of a pipeline by name has to stand here.
-PIPELINE_STEPS = ('load', 'annotations', 'resize', 'rotate', 'crop', 'filter', 'flip', 'color', 'blur', 'pack')
+PIPELINE_STEPS = (
+    'load', 'annotations', 'resize', 'attributes', 'rotate', 'crop', 'filter', 'flip', 'color', 'blur', 'pack')
 
 
 def order_steps(pipeline: Sequence[dict] | Mapping[str, dict | None]) -> list[dict]:

@@ -1,8 +1,8 @@
 """Raw predictions on disk: one Parquet file, a row a detection, written while testing and read in passes. No torch.
 
 Columns: image_id, height, width, category, score, x1, y1, x2, y2, mask_side, mask (mask_side * mask_side float16, row
-by row). `pandas.read_parquet` reads it. The file's metadata holds the images in order (those without a detection too),
-the config and the checkpoint.
+by row), attribute_probs (92 float16; null without an attribute head). `pandas.read_parquet` reads it. The file's
+metadata holds the images in order (those without a detection too), the config and the checkpoint.
 """
 
 import json
@@ -22,7 +22,7 @@ from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
 SCHEMA = pa.schema([
     ('image_id', pa.string()), ('height', pa.int32()), ('width', pa.int32()), ('category', pa.int16()),
     ('score', pa.float32()), ('x1', pa.float32()), ('y1', pa.float32()), ('x2', pa.float32()), ('y2', pa.float32()),
-    ('mask_side', pa.int16()), ('mask', pa.binary()),
+    ('mask_side', pa.int16()), ('mask', pa.binary()), ('attribute_probs', pa.binary()),
 ])
 META_KEY = b'fashion_mmdet'
 IMAGES_A_GROUP = 64  # some 5 MB of masks in memory
@@ -86,11 +86,19 @@ def _to_table(raws: Sequence[RawPrediction]) -> pa.Table:
     boxes = np.concatenate([raw.boxes for raw in raws]).astype(np.float32)
     sides = [raw.mask_probs.shape[-1] for raw in raws]
     masks = [probs.astype(np.float16).tobytes() for raw in raws for probs in raw.mask_probs]
+    attributes = [row for raw in raws for row in _attribute_rows(raw)]
     return pa.table([
         np.repeat([raw.image_id for raw in raws], counts), np.repeat([raw.height for raw in raws], counts),
         np.repeat([raw.width for raw in raws], counts), np.concatenate([raw.categories for raw in raws]),
         np.concatenate([raw.scores for raw in raws]), *boxes.T.copy(), np.repeat(sides, counts), masks,
+        pa.array(attributes, pa.binary()),
     ], names=SCHEMA.names).cast(SCHEMA)
+
+
+def _attribute_rows(raw: RawPrediction) -> list[bytes | None]:
+    if raw.attribute_probs is None:
+        return [None] * len(raw.scores)
+    return [probs.tobytes() for probs in raw.attribute_probs.astype(np.float16)]
 
 
 def read_info(path: str | os.PathLike) -> DumpInfo:
@@ -146,4 +154,12 @@ def _from_table(table: pa.Table) -> Iterator[RawPrediction]:
         side = int(sides[start])
         probs = np.frombuffer(b''.join(masks[int(row)].as_py() for row in range(start, stop)), np.float16)
         yield RawPrediction(str(ids[start]), int(heights[start]), int(widths[start]), categories[rows], scores[rows],
-                            boxes[rows], probs.reshape(stop - start, side, side))
+                            boxes[rows], probs.reshape(stop - start, side, side), _attribute_probs(table, start, stop))
+
+
+def _attribute_probs(table: pa.Table, start: int, stop: int) -> np.ndarray | None:
+    """Read the attributes of one image's rows; dumps from before there were any lack the column."""
+    if 'attribute_probs' not in table.column_names:
+        return None
+    rows = table['attribute_probs'].slice(start, stop - start).to_pylist()
+    return None if None in rows else np.frombuffer(b''.join(rows), np.float16).reshape(stop - start, -1)

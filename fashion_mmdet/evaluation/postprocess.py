@@ -11,6 +11,11 @@ import numpy as np
 
 from fashion_mmdet import rle, rle_loops
 from fashion_mmdet.classes import NUM_CATEGORIES
+from fashion_mmdet.evaluation.attribute_choice import (
+    attribute_thresholds,
+    categories_with_attributes,
+    choose_attributes,
+)
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
 from fashion_mmdet.rle_batch import edges_to_coco
@@ -33,6 +38,10 @@ class Postprocess:
         min_area: masks with fewer pixels, at the size asked for, go.
         drop_categories: category ids never to predict.
         max_per_image: keep so many of the highest scores; None for all.
+        attribute_thr: an attribute is predicted from this probability on; one number, or a mapping from attribute id
+            with 'default' for the rest.
+        attribute_policy: 'with' writes a ClassId with the predicted attributes, 'without' the bare category; one word,
+            or a mapping from category id with 'default' for the rest.
 
     Raises:
         ValueError: an option out of its range.
@@ -46,6 +55,8 @@ class Postprocess:
     min_area: int = 1
     drop_categories: Sequence[int] = ()
     max_per_image: int | None = None
+    attribute_thr: float | Mapping[int | str, float] = 0.5
+    attribute_policy: str | Mapping[int | str, str] = 'with'
 
     def __post_init__(self) -> None:
         if self.overlap not in OVERLAPS:
@@ -65,6 +76,8 @@ class Postprocess:
                 raise ValueError(f'score_thr: {unknown[0]!r} is no category id')
         if ((self.score_thresholds() < 0) | (self.score_thresholds() > 1)).any():
             raise ValueError(f'score_thr={self.score_thr}: must lie between 0 and 1')
+        attribute_thresholds(self.attribute_thr)
+        categories_with_attributes(self.attribute_policy)
 
     @classmethod
     def from_config(cls, options: Mapping | None) -> 'Postprocess':
@@ -119,9 +132,12 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
         groups = categories if options.overlap == 'class' else everyone
         edges, bounds = rle_loops.settle_overlap(edges, bounds, np.where(kept, groups, -1), everyone)
     final = np.flatnonzero(kept & (rle_loops.measure_areas(edges, bounds) >= max(options.min_area, 1)))
+    probs = raw.attribute_probs[chosen][final] if raw.attribute_probs is not None else None
     return Prediction(
         image_id=raw.image_id, size=(height, width), categories=categories[final], scores=raw.scores[chosen][final],
-        masks=edges_to_coco(*rle_loops.pick(edges, bounds, final), height, width))
+        masks=edges_to_coco(*rle_loops.pick(edges, bounds, final), height, width), attribute_probs=probs,
+        attributes=choose_attributes(categories[final], probs, attribute_thresholds(options.attribute_thr),
+                                     categories_with_attributes(options.attribute_policy)))
 
 
 def paste(probs: np.ndarray, box: np.ndarray, height: int, width: int, threshold: float) -> rle.Runs:

@@ -19,6 +19,8 @@ class RawPrediction:
         scores: (N,) float32 in [0, 1].
         boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of the photo.
         mask_probs: (N, M, M) float16 in [0, 1], the mask inside the box.
+        attribute_probs: (N, 92) float16 in [0, 1]; None where the model has no attribute head, and it may be None
+            where nothing was found.
     """
 
     image_id: str
@@ -28,6 +30,7 @@ class RawPrediction:
     scores: np.ndarray
     boxes: np.ndarray
     mask_probs: np.ndarray
+    attribute_probs: np.ndarray | None = None
 
 
 @dataclass(slots=True)
@@ -41,6 +44,8 @@ class Prediction:
         scores: (N,) float32.
         masks: N COCO RLE dicts, counts as str.
         attributes: N tuples of attribute ids, ascending; empty where none are predicted.
+        attribute_probs: (N, 92) float16 in [0, 1], what the attributes were chosen from; None without an attribute
+            head.
     """
 
     image_id: str
@@ -49,6 +54,7 @@ class Prediction:
     scores: np.ndarray
     masks: list[dict]
     attributes: list[tuple[int, ...]] = field(default_factory=list)
+    attribute_probs: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self.attributes = self.attributes or [()] * len(self.masks)
@@ -75,7 +81,8 @@ def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPredictio
     """Take the raw prediction out of mmdet's data sample (as a dict, as metrics get it).
 
     Args:
-        sample: with `img_id`, `ori_shape` and `pred_instances` (bboxes, labels, scores, mask_probs).
+        sample: with `img_id`, `ori_shape` and `pred_instances` (bboxes, labels, scores, mask_probs; attribute_probs
+            where the model has an attribute head).
         category_ids: the category id of each label.
 
     Raises:
@@ -93,7 +100,8 @@ def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPredictio
         categories=np.asarray(category_ids, np.int64)[labels],
         scores=instances['scores'].float().cpu().numpy(),
         boxes=instances['bboxes'].float().cpu().numpy(),
-        mask_probs=instances['mask_probs'].cpu().numpy())
+        mask_probs=instances['mask_probs'].cpu().numpy(),
+        attribute_probs=instances['attribute_probs'].cpu().numpy() if 'attribute_probs' in instances else None)
 
 
 def truth_from_sample(sample: dict, category_ids: tuple[int, ...]) -> Truth:

@@ -62,7 +62,7 @@ def summarize(images: Sequence[ImageCounts], average: str = 'image') -> Scores:
         pooled = _pool(counts, rows)
     else:
         pooled = np.concatenate([counts, np.zeros(((rows == 0).sum(), *counts.shape[1:]), np.int64)])
-    ratios = _hit_ratios(pooled)  # (images or pairs, T)
+    ratios = hit_ratios(pooled)  # (images or pairs, T)
     by_threshold = [math.fsum(column) / len(ratios) for column in ratios.T]
     return Scores(
         score=math.fsum(by_threshold) / len(by_threshold), score_50=by_threshold[0],
@@ -70,7 +70,7 @@ def summarize(images: Sequence[ImageCounts], average: str = 'image') -> Scores:
         classes=_score_classes(images, counts))
 
 
-def _hit_ratios(counts: np.ndarray) -> np.ndarray:
+def hit_ratios(counts: np.ndarray) -> np.ndarray:
     """TP / (TP + FP + FN) of (..., 3) counts; 1 where all are zero."""
     total = counts.sum(axis=-1)
     return np.where(total == 0, 1.0, counts[..., 0] / np.maximum(total, 1))

@@ -13,7 +13,7 @@ split_seed = 0
 image_scale = (1333, 800)
 
 # A pipeline's steps by name: an experiment adds or replaces one without repeating the others. Their order is the data
-# set's: load, annotations, resize, rotate, crop, filter, flip, color, blur, pack.
+# set's: load, annotations, resize, attributes, rotate, crop, filter, flip, color, blur, pack.
 # `load` brings photo and masks to size while it reads them: by area, a JPEG first in the DCT domain. mmdet's own
 # LoadImageFromFile, LoadAnnotations and Resize go into `load`, `annotations` and `resize` where they are wanted.
 train_pipeline = dict(
