@@ -55,8 +55,8 @@ def describe(error: Exception) -> str:
     return ' '.join(text.split()) or type(error).__name__
 
 
-def load_config(path: str, options: dict | None = None) -> 'Config':
-    """Read a config and merge `--cfg-options`.
+def load_config(path: str, options: dict | None = None, postprocess: str | None = None) -> 'Config':
+    """Read a config, put another `postprocess` in its place, and merge `--cfg-options`.
 
     A schedule that ended with the training still does when an option changes `train_cfg.max_epochs` or `max_iters`. The
     config's one `postprocess` is given to the metric, so that score, submission and pictures follow the same
@@ -65,6 +65,7 @@ def load_config(path: str, options: dict | None = None) -> 'Config':
     Args:
         path: of the config, from the repository or dumped in a work_dir.
         options: values by dotted key.
+        postprocess: a file with the `postprocess` to take, such as tools/tune_thresholds.py writes.
 
     Raises:
         FileNotFoundError: no such config; names those that stand beside it.
@@ -80,6 +81,8 @@ def load_config(path: str, options: dict | None = None) -> 'Config':
         cfg = Config.fromfile(path)
     except (SyntaxError, KeyError, TypeError, AttributeError, NameError, ImportError) as error:
         raise ValueError(f'{path}: not a config: {error}') from None
+    if postprocess is not None:
+        cfg.postprocess = read_postprocess(postprocess)
     before = dict(cfg.get('train_cfg') or {})
     for key in options or {}:
         if EVALUATOR_POSTPROCESS.match(key):
@@ -91,6 +94,25 @@ def load_config(path: str, options: dict | None = None) -> 'Config':
     _stretch_schedule(cfg, before)
     _share_postprocess(cfg)
     return cfg
+
+
+def read_postprocess(path: str) -> dict:
+    """Read the `postprocess` of a config or of a file that holds nothing else.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no `postprocess` in it, or an option that does not exist or is out of its range.
+    """
+    from fashion_mmdet.evaluation.postprocess import Postprocess
+    options = load_config(path).get('postprocess')
+    if options is None:
+        raise ValueError(f'{path}: has no postprocess')
+    options = {name: value for name, value in options.to_dict().items() if name != '_delete_'}
+    try:
+        Postprocess.from_config(options)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from None
+    return options
 
 
 def _stretch_schedule(cfg: 'Config', before: dict) -> None:

@@ -2,6 +2,7 @@
 
     python tools/score_dump.py work_dirs/maskrcnn_lite0_cpu/val.parquet data/ccp/train.csv
     python tools/score_dump.py DUMP TRUTH.csv --options score_thr=0.3 nms_iou=None overlap=all
+    python tools/score_dump.py DUMP TRUTH.csv --postprocess tuned.py
 
 The options are those of the config's `postprocess`; the truth is a CSV like train.csv.
 """
@@ -11,7 +12,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.cli import one_line_errors, read_postprocess
 from fashion_mmdet.options import parse_options
 
 
@@ -20,6 +21,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('dump', help='Parquet file that tools/test.py wrote')
     parser.add_argument('truth', help='CSV with ImageId,EncodedPixels,Height,Width,ClassId')
+    parser.add_argument('--postprocess', metavar='FILE', help="a config's, or one from tools/tune_thresholds.py")
     parser.add_argument('--options', nargs='+', default=[], metavar='KEY=VALUE', help='of the postprocessing')
     parser.add_argument('--average', choices=('image', 'image_class'), default='image')
     parser.add_argument('--match', choices=('category', 'class_id'), default='category')
@@ -36,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.evaluation.scoring import format_scores
         size = (args.size, args.size) if args.size > 0 else None
-        options = Postprocess.from_config(parse_options(args.options))
+        chosen = read_postprocess(args.postprocess) if args.postprocess else {}
+        options = Postprocess.from_config({**chosen, **parse_options(args.options)})
         scores, audit = score_dump(args.dump, args.truth, options, size, args.average, args.match)
     if audit:
         print(f'score_dump: the audit of {args.truth} found\n{audit}', file=sys.stderr)

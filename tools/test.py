@@ -27,6 +27,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--dump', metavar='PARQUET', help='where the raw predictions go')
     parser.add_argument('--show-dir', metavar='DIR', help='write true and predicted side by side, one PNG an image')
     parser.add_argument('--work-dir', help='default: work_dirs/<config>')
+    parser.add_argument('--postprocess', metavar='FILE', help="in place of the config's, from tools/tune_thresholds.py")
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override config keys')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
     parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
@@ -41,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the model over the split, then make what was asked for from its dump."""
     args = parse_args(argv)
     with one_line_errors('test'):
-        cfg = load_config(args.config, parse_options(args.cfg_options))
+        cfg = load_config(args.config, parse_options(args.cfg_options), args.postprocess)
         from mmengine import dist
         from mmengine.runner import Runner
 

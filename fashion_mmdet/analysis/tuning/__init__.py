@@ -1,0 +1,1 @@
+"""Postprocessing options chosen on some images of a dump and scored on others."""
