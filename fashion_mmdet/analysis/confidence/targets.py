@@ -7,6 +7,7 @@ from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
 from fashion_mmdet.rle_batch import edges_to_coco
 
+HIT_IOU = IOU_THRESHOLDS[0]
 
 def best_ious(raw: RawPrediction, truth: Truth, mask_thr: float = 0.5) -> np.ndarray:
     """Compare every detection's mask with the true objects of its class, whoever else lies on them.
