@@ -1,6 +1,7 @@
 """Pictures of masks on photos: true and predicted side by side. No torch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from fashion_mmdet import rle
-from fashion_mmdet.classes import CATEGORIES, PALETTE
+from fashion_mmdet.classes import PALETTE, short_name
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
+from fashion_mmdet.evaluation.verdicts import HIT, MISSED, SPURIOUS, Judgement
 from fashion_mmdet.files import atomic_path
 
 PANEL_HEIGHT_PX = 720
@@ -18,6 +20,28 @@ FILL_ALPHA = 0.45
 GAP_PX = 12
 TITLE_PX = 34
 INK, PAPER = (28, 28, 30), (250, 250, 248)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How an object is drawn.
+
+    Attributes:
+        colour: RGB of the fill and of the name's plate.
+        fill_alpha: share of the colour in the fill.
+        dash: lengths of ink and gap along the outline in pixels; None for an unbroken line.
+    """
+
+    colour: tuple[int, int, int]
+    fill_alpha: float = FILL_ALPHA
+    dash: tuple[int, int] | None = None
+
+
+# Told apart by colour (blue, orange, magenta differ for the colour-blind too) and by line (unbroken, dashed, dotted).
+VERDICT_LOOKS = {
+    HIT: Look((38, 132, 226), 0.34), MISSED: Look((245, 158, 20), 0.34, (14, 8)),
+    SPURIOUS: Look((222, 40, 130), 0.34, (3, 6)),
+}
 
 
 @lru_cache(maxsize=8)
@@ -28,15 +52,17 @@ def _font(size_px: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 
 def draw_objects(photo: np.ndarray, categories: Sequence[int], masks: Sequence[dict],
-                 scores: Sequence[float] | None = None) -> Image.Image:
+                 notes: Sequence[str] | None = None, looks: Sequence[Look] | None = None) -> Image.Image:
     """Draw masks, their outlines and names onto a photo scaled to the panel's height.
 
     Args:
         photo: (H, W, 3) uint8, RGB.
         categories: N category ids.
         masks: N COCO RLE dicts of any one size; they are scaled to the panel.
-        scores: N scores to print behind the names; None for none.
+        notes: N words to print behind the names; None for none.
+        looks: N ways to draw; None for the categories' colours.
     """
+    looks = [Look(PALETTE[category]) for category in categories] if looks is None else looks
     width = max(1, round(photo.shape[1] * PANEL_HEIGHT_PX / photo.shape[0]))
     size = (PANEL_HEIGHT_PX, width)
     shrinks = photo.shape[0] > PANEL_HEIGHT_PX
@@ -45,17 +71,28 @@ def draw_objects(photo: np.ndarray, categories: Sequence[int], masks: Sequence[d
     bitmaps = [rle.runs_to_mask(run, *size) for run in runs]
     # Large masks first, so that a pocket shows on its coat.
     for index in sorted(range(len(masks)), key=lambda index: -rle.area(runs[index])):
-        colour = np.array(PALETTE[categories[index]])
-        inside = bitmaps[index]
-        canvas[inside] = (canvas[inside] * (1 - FILL_ALPHA) + colour * FILL_ALPHA).astype(np.uint8)
-        outlines, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(canvas, outlines, -1, tuple(int(value * 0.6) for value in colour), 2, cv2.LINE_AA)
+        look, inside = looks[index], bitmaps[index]
+        fill = np.array(look.colour) * look.fill_alpha
+        canvas[inside] = (canvas[inside] * (1 - look.fill_alpha) + fill).astype(np.uint8)
+        _draw_outline(canvas, inside, look)
     panel = Image.fromarray(canvas)
-    names = [CATEGORIES[category].split(',')[0] for category in categories]
-    if scores is not None:
-        names = [f'{name} {score:.2f}' for name, score in zip(names, scores, strict=True)]
-    _draw_names(panel, names, [PALETTE[category] for category in categories], bitmaps)
+    names = [short_name(category) for category in categories]
+    if notes is not None:
+        names = [f'{name} {note}' for name, note in zip(names, notes, strict=True)]
+    _draw_names(panel, names, [look.colour for look in looks], bitmaps)
     return panel
+
+
+def _draw_outline(canvas: np.ndarray, inside: np.ndarray, look: Look) -> None:
+    outlines, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    dark = tuple(int(value * 0.6) for value in look.colour)
+    if look.dash is None:
+        cv2.drawContours(canvas, outlines, -1, dark, 2, cv2.LINE_AA)
+        return
+    ink, gap = look.dash
+    for outline in outlines:  # (points, 1, 2), a point a pixel
+        strokes = [outline[start:start + ink] for start in range(0, len(outline), ink + gap)]
+        cv2.polylines(canvas, strokes, False, dark, 2, cv2.LINE_AA)
 
 
 def _draw_names(panel: Image.Image, names: Sequence[str], colours: Sequence[tuple[int, int, int]],
@@ -88,9 +125,30 @@ def _heart(bitmap: np.ndarray) -> tuple[float, float]:
     return float(x), float(y)
 
 
+def draw_pair(photo: np.ndarray, prediction: Prediction, truth: Truth | None = None,
+              judgement: Judgement | None = None) -> tuple[Image.Image, Image.Image]:
+    """Draw the truth (or, without one, the photo) and the prediction as panels of the same size.
+
+    Args:
+        photo: (H, W, 3) uint8, RGB.
+        prediction: masks of any size.
+        truth: masks of any size; None for a test photo.
+        judgement: marks hits, misses and spurious objects; None draws the categories' colours.
+    """
+    scores, true_looks, looks = [f'{score:.2f}' for score in prediction.scores], None, None
+    if judgement is not None:
+        true_looks = [VERDICT_LOOKS[verdict] for verdict in judgement.true]
+        looks = [VERDICT_LOOKS[verdict] for verdict in judgement.predicted]
+        scores = [f'{score}, IoU {iou:.2f}' if verdict == HIT else score
+                  for score, verdict, iou in zip(scores, judgement.predicted, judgement.ious, strict=True)]
+    left = draw_objects(photo, [], []) if truth is None else draw_objects(
+        photo, truth.categories.tolist(), truth.masks, None, true_looks)
+    return left, draw_objects(photo, prediction.categories.tolist(), prediction.masks, scores, looks)
+
+
 def side_by_side(photo: np.ndarray, prediction: Prediction, truth: Truth | None = None,
                  score: float | None = None) -> Image.Image:
-    """Draw the truth (or, without one, the photo) beside the prediction.
+    """Draw the truth (or, without one, the photo) beside the prediction, with titles.
 
     Args:
         photo: (H, W, 3) uint8, RGB.
@@ -98,9 +156,7 @@ def side_by_side(photo: np.ndarray, prediction: Prediction, truth: Truth | None 
         truth: masks of any size; None for a test photo.
         score: of the image, for the title.
     """
-    left = draw_objects(photo, [] if truth is None else truth.categories.tolist(),
-                        [] if truth is None else truth.masks)
-    right = draw_objects(photo, prediction.categories.tolist(), prediction.masks, prediction.scores.tolist())
+    left, right = draw_pair(photo, prediction, truth)
     sheet = Image.new('RGB', (left.width + right.width + 3 * GAP_PX, left.height + TITLE_PX + GAP_PX), PAPER)
     sheet.paste(left, (GAP_PX, TITLE_PX))
     sheet.paste(right, (left.width + 2 * GAP_PX, TITLE_PX))
@@ -112,6 +168,9 @@ def side_by_side(photo: np.ndarray, prediction: Prediction, truth: Truth | None 
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a PNG, whole or not at all."""
+    """Write a PNG or, where the path ends so, a JPEG, whole or not at all."""
     with atomic_path(path) as temporary:
-        picture.save(temporary, format='PNG', compress_level=6)
+        if path.suffix == '.jpg':
+            picture.save(temporary, format='JPEG', quality=82, optimize=True, progressive=True)
+        else:
+            picture.save(temporary, format='PNG', compress_level=6)

@@ -44,6 +44,7 @@ def format_html(comparison: Comparison, deck: bool = False, overlays: int = 8) -
     drawn = [draw_worst(row, overlays) if overlays else ([], '') for row in rows]
     template = Template(files('fashion_mmdet.experiments.compare').joinpath('page.html').read_text(encoding='utf-8'))
     return template.substitute(
+        style=files('fashion_mmdet.experiments').joinpath('page.css').read_text(encoding='utf-8'),
         title=f'{len(rows)} {"run" if len(rows) == 1 else "runs"} compared', subtitle=_subtitle(rows),
         chips=''.join(_chip(index, row) for index, row in enumerate(rows)), table=_table(comparison, deck),
         notes=''.join(f'<li>{escape(note)}</li>' for note in write_notes(comparison)),

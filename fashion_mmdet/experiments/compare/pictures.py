@@ -70,7 +70,7 @@ def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
     pictures = {}
     for raw in track(read_dump(row.run.dump), f'pictures of {row.run.name}', total=len(row.scores.images)):
         if raw.image_id in wanted:
-            photo = _read_photo(row.run.photos / raw.image_id)
+            photo = read_photo(row.run.photos / raw.image_id)
             truth, prediction = truth_from_record(index.find(raw.image_id)), postprocess(raw, options)
             score, score_50 = row.scores.images[raw.image_id]
             sheet = side_by_side(photo, prediction, truth)
@@ -83,17 +83,20 @@ def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
     return pictures
 
 
-def _read_photo(path: Path) -> cv2.typing.MatLike:
+def read_photo(path: Path) -> cv2.typing.MatLike:
+    """Read a photo; (H, W, 3) uint8, RGB. ValueError names one that cannot be read."""
     photo = cv2.imread(str(path))
     if photo is None:
         raise ValueError(f'{path}: not a picture that can be read')
     return cv2.cvtColor(photo, cv2.COLOR_BGR2RGB)
 
 
-def describe(image_id: str, score: float, truth: Truth, prediction: Prediction) -> str:
-    """Say what a picture shows."""
-    true = ', '.join(map(short_name, truth.categories.tolist())) or 'nothing'
+def describe(image_id: str, score: float | None, truth: Truth | None, prediction: Prediction) -> str:
+    """Say what a picture shows; without a truth, what is predicted."""
     predicted = ', '.join(map(short_name, prediction.categories.tolist())) or 'nothing'
+    if truth is None:
+        return f'{image_id}. Predicted: {predicted}.'
+    true = ', '.join(map(short_name, truth.categories.tolist())) or 'nothing'
     return f'{image_id}, score {score:.3f}. True: {true}. Predicted: {predicted}.'
 
 

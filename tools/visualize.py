@@ -1,0 +1,59 @@
+"""A gallery of a dump: true and predicted side by side, the worst image first; hits, misses, spurious objects marked.
+
+    python tools/visualize.py work_dirs/maskrcnn_lite0_cpu/val.parquet --out gallery --truth data/ccp/train.csv
+    python tools/visualize.py DUMP.parquet --out gallery --truth TRUTH.csv --classes skirt 10 --best --limit 50
+    python tools/visualize.py TEST.parquet --out gallery --images data/ccp/test
+
+Open index.html in the folder; pictures are JPEGs beside it. Masks are those that are scored, at 512x512. With --classes
+only their objects are drawn, judged and scored. The options are those of the config's `postprocess`.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.options import parse_options
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('dump', metavar='DUMP', help='Parquet file that tools/test.py wrote')
+    parser.add_argument('--out', metavar='DIR', required=True, help='folder for index.html and the pictures')
+    parser.add_argument('--truth', metavar='CSV', help='like train.csv; without it nothing is judged')
+    parser.add_argument('--images', metavar='PHOTOS', help='folder of the photos; default: train, beside the truth')
+    parser.add_argument('--classes', nargs='+', default=[], metavar='CLASS', help='ids or names; default: all')
+    parser.add_argument('--options', nargs='+', default=[], metavar='KEY=VALUE', help='of the postprocessing')
+    parser.add_argument('--iou', type=float, default=0.5, help='a hit overlaps by more than this (%(default)s)')
+    parser.add_argument('--limit', type=int, metavar='N', help='draw so many; default: all')
+    parser.add_argument('--best', action='store_true', help='the best first, not the worst')
+    args = parser.parse_args(argv)
+    if args.truth is None and args.images is None:
+        parser.error('--images PHOTOS is needed without --truth')
+    if args.limit is not None and args.limit < 1:
+        parser.error(f'--limit {args.limit}: not a number of pictures')
+    if not 0 <= args.iou < 1:
+        parser.error(f'--iou {args.iou}: at least 0, less than 1')
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Judge, draw, write the page."""
+    args = parse_args(argv)
+    with one_line_errors('visualize'):
+        from fashion_mmdet.evaluation.postprocess import Postprocess
+        from fashion_mmdet.experiments.gallery.entries import collect_entries, find_photos, rank, read_categories
+        from fashion_mmdet.experiments.gallery.page import describe_gallery, write_gallery
+        options, classes = Postprocess.from_config(parse_options(args.options)), read_categories(args.classes)
+        entries = collect_entries(args.dump, args.truth, options, classes, args.iou)
+        photos = Path(args.images) if args.images else Path(args.truth).parent / 'train'
+        there, missing = find_photos(rank(entries, args.best), photos)
+        heading = describe_gallery(args.dump, entries, classes, args.iou, missing)
+        page = write_gallery(there[:args.limit], photos, Path(args.out), heading, args.best)
+    print(f'saved: {page}, {min(len(there), args.limit or len(there))} pictures')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
