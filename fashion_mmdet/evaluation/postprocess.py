@@ -6,6 +6,7 @@ everywhere.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import ModuleType
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class Postprocess:
         min_area: masks with fewer pixels, at the size asked for, go.
         drop_categories: category ids never to predict.
         max_per_image: keep so many of the highest scores; None for all.
+        filter: file of a confidence filter, whose confidences take the place of the scores before anything else; None
+            leaves the model's scores.
 
     Raises:
         ValueError: an option out of its range.
@@ -46,6 +49,7 @@ class Postprocess:
     min_area: int = 1
     drop_categories: Sequence[int] = ()
     max_per_image: int | None = None
+    filter: str | None = None
 
     def __post_init__(self) -> None:
         if self.overlap not in OVERLAPS:
@@ -73,7 +77,10 @@ class Postprocess:
         for name in options or {}:
             if name not in known:
                 raise ValueError(f'postprocess.{name}: no such option; there are {", ".join(known)}')
-        return cls(**(options or {}))
+        made = cls(**(options or {}))
+        if made.filter is not None:
+            _confidence_store().load_filter(made.filter)  # complains now, not after a night of inference
+        return made
 
     def score_thresholds(self) -> np.ndarray:
         """Give each category's score threshold; (46,) float."""
@@ -97,6 +104,8 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     Returns:
         Objects by descending score; ties keep the model's order.
     """
+    if options.filter is not None:
+        raw = _confidence_store().rescore(raw, options.filter)
     height, width = size or (raw.height, raw.width)
     wanted = raw.scores >= options.score_thresholds()[raw.categories]
     wanted &= ~np.isin(raw.categories, list(options.drop_categories))
@@ -122,6 +131,12 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     return Prediction(
         image_id=raw.image_id, size=(height, width), categories=categories[final], scores=raw.scores[chosen][final],
         masks=edges_to_coco(*rle_loops.pick(edges, bounds, final), height, width))
+
+
+def _confidence_store() -> ModuleType:
+    """Import what reads filters where one is asked for: scikit-learn takes a second."""
+    from fashion_mmdet.analysis.confidence import store
+    return store
 
 
 def paste(probs: np.ndarray, box: np.ndarray, height: int, width: int, threshold: float) -> rle.Runs:
