@@ -6,6 +6,7 @@ everywhere.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import ModuleType
 
 import numpy as np
 
@@ -42,6 +43,8 @@ class Postprocess:
             with 'default' for the rest.
         attribute_policy: 'with' writes a ClassId with the predicted attributes, 'without' the bare category; one word,
             or a mapping from category id with 'default' for the rest.
+        filter: file of a confidence filter, whose confidences take the place of the scores before anything else; None
+            leaves the model's scores.
 
     Raises:
         ValueError: an option out of its range.
@@ -57,6 +60,7 @@ class Postprocess:
     max_per_image: int | None = None
     attribute_thr: float | Mapping[int | str, float] = 0.5
     attribute_policy: str | Mapping[int | str, str] = 'with'
+    filter: str | None = None
 
     def __post_init__(self) -> None:
         if self.overlap not in OVERLAPS:
@@ -86,7 +90,10 @@ class Postprocess:
         for name in options or {}:
             if name not in known:
                 raise ValueError(f'postprocess.{name}: no such option; there are {", ".join(known)}')
-        return cls(**(options or {}))
+        made = cls(**(options or {}))
+        if made.filter is not None:
+            _confidence_store().load_filter(made.filter)  # complains now, not after a night of inference
+        return made
 
     def score_thresholds(self) -> np.ndarray:
         """Give each category's score threshold; (46,) float."""
@@ -110,6 +117,8 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     Returns:
         Objects by descending score; ties keep the model's order.
     """
+    if options.filter is not None:
+        raw = _confidence_store().rescore(raw, options.filter)
     height, width = size or (raw.height, raw.width)
     wanted = raw.scores >= options.score_thresholds()[raw.categories]
     wanted &= ~np.isin(raw.categories, list(options.drop_categories))
@@ -138,6 +147,12 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
         masks=edges_to_coco(*rle_loops.pick(edges, bounds, final), height, width), attribute_probs=probs,
         attributes=choose_attributes(categories[final], probs, attribute_thresholds(options.attribute_thr),
                                      categories_with_attributes(options.attribute_policy)))
+
+
+def _confidence_store() -> ModuleType:
+    """Import what reads filters where one is asked for: scikit-learn takes a second."""
+    from fashion_mmdet.analysis.confidence import store
+    return store
 
 
 def paste(probs: np.ndarray, box: np.ndarray, height: int, width: int, threshold: float) -> rle.Runs:

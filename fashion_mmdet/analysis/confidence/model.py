@@ -1,4 +1,4 @@
-"""The models of a filter: fitted on features and IoUs, asked for confidences. No torch, no files."""
+"""The models of a filter: fitted on features and hits, asked for confidences. No torch, no files."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +12,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from fashion_mmdet.analysis.confidence.features import CATEGORY, FEATURE_NAMES, extract_features
-from fashion_mmdet.analysis.confidence.targets import HIT_IOU, sweep_gains
 from fashion_mmdet.evaluation.predictions import RawPrediction
 
 KINDS = ('boosting', 'linear')
@@ -27,8 +26,8 @@ class ConfidenceFilter:
     """What judges detections.
 
     Attributes:
-        hit: gives P(IoU > 0.5 with a true object of the class).
-        gain: gives the expected sweep gain, the share of the sweep's IoU thresholds at which the detection hits.
+        hit: gives the probability of a hit at IoU > 0.5.
+        gain: gives the expected sweep gain, the share of the sweep's ten IoU thresholds at which the detection hits.
         confidence: which of both takes the score's place in postprocessing.
         meta: where it comes from; see `store`.
     """
@@ -45,35 +44,34 @@ class ConfidenceFilter:
         return replace(raw, scores=judged)
 
 
-def fit_hit(features: np.ndarray, ious: np.ndarray, kind: str = 'boosting', seed: int = 0) -> ClassifierMixin:
+def fit_hit(features: np.ndarray, hits: np.ndarray, kind: str = 'boosting', seed: int = 0) -> ClassifierMixin:
     """Fit a classifier of hits.
 
     Args:
         features: (N, F) float32, columns as `FEATURE_NAMES`.
-        ious: (N,) float, see `targets.best_ious`.
+        hits: (N, T) bool, see `targets.sweep_hits`.
         kind: 'boosting', or 'linear' for a logistic regression.
         seed: of the columns that a split may use.
 
     Raises:
         ValueError: every detection hits, or none.
     """
-    hits = ious > HIT_IOU
     _check(hits)
     if kind == 'boosting':
         return HistGradientBoostingClassifier(
-            categorical_features=[FEATURE_NAMES.index(CATEGORY)], random_state=seed, **BOOSTING).fit(features, hits)
-    return _linear(LogisticRegression(max_iter=1000)).fit(features, hits)
+            categorical_features=[FEATURE_NAMES.index(CATEGORY)], random_state=seed, **BOOSTING).fit(features, hits[:, 0])
+    return _linear(LogisticRegression(max_iter=1000)).fit(features, hits[:, 0])
 
 
-def fit_gain(features: np.ndarray, ious: np.ndarray, kind: str = 'boosting', seed: int = 0) -> RegressorMixin:
+def fit_gain(features: np.ndarray, hits: np.ndarray, kind: str = 'boosting', seed: int = 0) -> RegressorMixin:
     """Fit a regressor of the sweep gain; arguments and errors as for `fit_hit`, 'linear' is a ridge regression."""
-    _check(ious > HIT_IOU)
+    _check(hits)
     if kind == 'boosting':
         model = HistGradientBoostingRegressor(
             categorical_features=[FEATURE_NAMES.index(CATEGORY)], random_state=seed, **BOOSTING)
     else:
         model = _linear(Ridge())
-    return model.fit(features, sweep_gains(ious))
+    return model.fit(features, hits.mean(axis=1))
 
 
 def predict_hit(model: ClassifierMixin, features: np.ndarray) -> np.ndarray:
@@ -97,5 +95,6 @@ def _linear(model: ClassifierMixin | RegressorMixin) -> Any:
 
 
 def _check(hits: np.ndarray) -> None:
-    if hits.all() or not hits.any():
-        raise ValueError(f'{int(hits.sum())} of {len(hits)} detections hit a true object: nothing to tell apart')
+    at_half = hits[:, 0]
+    if at_half.all() or not at_half.any():
+        raise ValueError(f'{int(at_half.sum())} of {len(hits)} detections hit a true object: nothing to tell apart')

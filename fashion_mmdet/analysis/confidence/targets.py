@@ -1,38 +1,38 @@
-"""What a filter learns from: how well each raw detection outlines a true object of its class. No torch, no files."""
+"""What a filter learns from: which raw detections would count as hits of the sweep. No torch, no files."""
+
+from dataclasses import replace
 
 import numpy as np
 
-from fashion_mmdet.evaluation.matching import IOU_THRESHOLDS, mask_ious
-from fashion_mmdet.evaluation.paste_loops import paste_masks
+from fashion_mmdet.analysis.tuning.tables import build_table
+from fashion_mmdet.evaluation.matching import IOU_THRESHOLDS
+from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
-from fashion_mmdet.rle_batch import edges_to_coco
 
-HIT_IOU = IOU_THRESHOLDS[0]
 
-def best_ious(raw: RawPrediction, truth: Truth, mask_thr: float = 0.5) -> np.ndarray:
-    """Compare every detection's mask with the true objects of its class, whoever else lies on them.
+def sweep_hits(raw: RawPrediction, truth: Truth, options: Postprocess, match: str = 'category') -> np.ndarray:
+    """Tell at which IoUs each detection hits if all detections are taken, whatever their score.
 
-    A duplicate is as good as the mask it doubles: which of them stays is left to NMS, which keeps the more confident.
+    A detection that NMS suppresses, and one that comes second to an object, is no hit: a filter learns to leave
+    duplicates out. (Calling each a hit that overlaps an object enough taught less: a held-out gain of 0.004 and 0.009
+    on two models' CCP photos instead of 0.007 and 0.011.)
 
     Args:
         raw: what the model said.
         truth: of the same image; its size is that of the comparison.
-        mask_thr: a pixel is in from this probability on.
+        options: of NMS, masks and overlap; score thresholds, dropped categories and any filter are left out.
+        match: 'category', or 'class_id': the attributes must agree too.
 
     Returns:
-        (N,) float, the highest IoU; 0 where no true object has the class.
+        (N, T) bool, hits at each of `IOU_THRESHOLDS`.
     """
-    height, width = truth.size
-    scale = np.array([width / raw.width, height / raw.height] * 2)
-    masks = edges_to_coco(*paste_masks(raw.mask_probs.astype(np.float32), raw.boxes * scale, height, width,
-                                       np.float32(mask_thr)), height, width)
-    ious = np.zeros(len(raw.scores))
-    for category in np.intersect1d(raw.categories, truth.categories):
-        rows, columns = np.flatnonzero(raw.categories == category), np.flatnonzero(truth.categories == category)
-        ious[rows] = mask_ious([masks[row] for row in rows], [truth.masks[column] for column in columns]).max(axis=1)
-    return ious
-
-
-def sweep_gains(ious: np.ndarray) -> np.ndarray:
-    """Give the share of the sweep's IoU thresholds at which each detection hits; (N,) float in [0, 1]."""
-    return (ious[:, None] > IOU_THRESHOLDS).mean(axis=1)
+    count = len(raw.scores)
+    order = np.argsort(-raw.scores, kind='stable')
+    places = np.empty(count, np.int64)
+    places[order] = np.arange(count)
+    numbered = replace(raw, scores=(1 - places / (2 * max(count, 1))).astype(np.float32))  # tells them apart afterwards
+    table = build_table(numbered, truth, replace(options, filter=None, max_per_image=None), 0.0, truth.size, match)
+    rows, row_hits = table.hits(options.min_area)
+    hits = np.zeros((count, len(IOU_THRESHOLDS)), bool)
+    hits[order[np.rint((1 - table.scores[rows].astype(np.float64)) * 2 * count).astype(np.int64)]] = row_hits
+    return hits

@@ -7,7 +7,7 @@ import numpy as np
 
 from fashion_mmdet.analysis.confidence import model
 from fashion_mmdet.analysis.confidence.features import extract_features
-from fashion_mmdet.analysis.confidence.targets import best_ious
+from fashion_mmdet.analysis.confidence.targets import sweep_hits
 from fashion_mmdet.analysis.tuning.engine import Engine
 from fashion_mmdet.analysis.tuning.validation import MMDET_DEFAULT
 from fashion_mmdet.evaluation.folds import assign_folds
@@ -58,26 +58,37 @@ class Material:
     Args:
         raws: the images of a dump.
         truths: by image id, masks of the size that is scored.
-        mask_thr: of the masks.
+        base: postprocessing without a filter.
+        metric: of the scores.
+
+    Raises:
+        ValueError: `base` has a filter already.
     """
 
-    def __init__(self, raws: Sequence[RawPrediction], truths: Mapping[str, Truth], mask_thr: float = 0.5,
-                 features: Sequence[np.ndarray] | None = None) -> None:
-        self.raws, self.truths, self._mask_thr = list(raws), truths, mask_thr
-        self.features = list(map(extract_features, self.raws)) if features is None else list(features)
-        self._ious: dict[int, np.ndarray] = {}
+    def __init__(self, raws: Sequence[RawPrediction], truths: Mapping[str, Truth], base: Postprocess,
+                 metric: Metric) -> None:
+        if base.filter is not None:
+            raise ValueError(f'filter={base.filter}: a filter learns from the model\'s own scores; set filter=None')
+        self.raws, self.truths, self.base, self.metric = list(raws), truths, base, metric
+        self.features = [extract_features(raw) for raw in self.raws]
+        self._hits: dict[int, np.ndarray] = {}
 
-    def ious(self, image: int) -> np.ndarray:
-        """Give the IoUs that an image's detections reach, see `best_ious`."""
-        if image not in self._ious:
+    def hits(self, image: int) -> np.ndarray:
+        """Tell which of an image's detections hit, see `sweep_hits`."""
+        if image not in self._hits:
             raw = self.raws[image]
-            self._ious[image] = best_ious(raw, self.truths[raw.image_id], self._mask_thr)
-        return self._ious[image]
+            self._hits[image] = sweep_hits(raw, self.truths[raw.image_id], self.base, self.metric.match)
+        return self._hits[image]
 
     def rows(self, images: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Put some images' detections one below the other; (N, F) features and (N,) IoUs."""
+        """Put some images' detections one below the other; (N, F) features and (N, T) hits."""
         return (np.concatenate([self.features[image] for image in images]),
-                np.concatenate([self.ious(image) for image in images]))
+                np.concatenate([self.hits(image) for image in images]))
+
+    def engine(self, raws: Sequence[RawPrediction] | None = None) -> Engine:
+        """Score the images, or the same ones with other scores."""
+        return Engine(self.raws if raws is None else raws, self.truths, self.metric.size, self.metric.average,
+                      self.metric.match)
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,7 @@ class Fold:
 
     Attributes:
         held_out: positions of its images.
-        gains: expected sweep gain of their detections, an array an image, or P(hit): what is used as confidence.
+        confidences: of their detections, an array an image.
         hits: P(hit) of their detections, an array an image.
         raw_threshold: the best score threshold of the other folds.
         threshold: the best threshold of the confidences of the other folds, each from a filter that did not see it.
@@ -101,41 +112,37 @@ class Fold:
     scores: np.ndarray
 
 
-def validate(material: Material, base: Postprocess, settings: Settings, metric: Metric,
+def validate(material: Material, settings: Settings,
              on_fit: Callable[[], None] = lambda: None) -> list[Fold]:
     """Hold out each fold of each repeat in turn, fit filter and thresholds on the others, score.
 
     Args:
         material: the images.
-        base: postprocessing; its score threshold is replaced by the one found.
         settings: of filter and folds.
-        metric: of the scores.
         on_fit: called after each model fitted.
 
     Raises:
         ValueError: too few images for the folds, or nothing to learn.
     """
     ids = [raw.image_id for raw in material.raws]
-    plain = _engine(material, material.raws, metric)
+    plain = material.engine()
     folds = []
     for repeat in range(settings.repeats):
         number = assign_folds(ids, settings.folds, settings.seed + repeat)
-        folds += [_validate_fold(material, plain, np.flatnonzero(number != fold), np.flatnonzero(number == fold), base,
-                                 settings, metric, on_fit) for fold in range(settings.folds)]
+        folds += [_validate_fold(material, plain, np.flatnonzero(number != fold), np.flatnonzero(number == fold),
+                                 settings, on_fit) for fold in range(settings.folds)]
     return folds
 
 
-def _validate_fold(material: Material, plain: Engine, fitted: np.ndarray, held_out: np.ndarray, base: Postprocess,
-                   settings: Settings, metric: Metric, on_fit: Callable[[], None]) -> Fold:
+def _validate_fold(material: Material, plain: Engine, fitted: np.ndarray, held_out: np.ndarray, settings: Settings,
+                   on_fit: Callable[[], None]) -> Fold:
+    base = material.base
     hit = _fit(material, fitted, 'hit', settings, on_fit)
     judge = hit if settings.confidence == 'hit' else _fit(material, fitted, settings.confidence, settings, on_fit)
     hits = _judge(material, held_out, 'hit', hit)
     confidences = _judge(material, held_out, settings.confidence, judge)
     unseen = cross_fit(material, fitted, settings, INNER_FOLDS, on_fit)
-    raws = list(material.raws)
-    for image, values in zip([*held_out, *fitted], [*confidences, *unseen], strict=True):
-        raws[image] = replace(raws[image], scores=values)
-    engine = _engine(material, raws, metric)
+    engine = material.engine(with_scores(material.raws, [*held_out, *fitted], [*confidences, *unseen]))
     raw_threshold, threshold = best_threshold(plain, fitted, base), best_threshold(engine, fitted, base)
     scores = [plain.score(held_out, options)
               for options in (MMDET_DEFAULT, base, replace(base, score_thr=raw_threshold))]
@@ -172,8 +179,13 @@ def best_threshold(engine: Engine, images: Sequence[int], base: Postprocess) -> 
     return float(THRESHOLDS[np.argmax(scores)])
 
 
-def _engine(material: Material, raws: Sequence[RawPrediction], metric: Metric) -> Engine:
-    return Engine(raws, material.truths, metric.size, metric.average, metric.match)
+def with_scores(raws: Sequence[RawPrediction], images: Sequence[int],
+                scores: Sequence[np.ndarray]) -> list[RawPrediction]:
+    """Give some images' detections other scores."""
+    changed = list(raws)
+    for image, values in zip(images, scores, strict=True):
+        changed[image] = replace(changed[image], scores=values)
+    return changed
 
 
 def _fit(material: Material, images: np.ndarray, what: str, settings: Settings, on_fit: Callable[[], None]) -> object:

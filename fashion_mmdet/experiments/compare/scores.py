@@ -100,6 +100,8 @@ def cache_key(dump: Path, truth: Path, options: Postprocess) -> dict[str, Any]:
     """Describe what the scores hang on: files by size and time of change, options; `truth` None where it is missing."""
     key = dict(version=VERSION, dump=_identify(dump), truth=_identify(truth) if truth.is_file() else None,
                postprocess=asdict(options))
+    if options.filter is not None:
+        key['filter'] = _identify(Path(options.filter))
     return json.loads(json.dumps(key))  # as it will be read: tuples as lists, keys as text
 
 

@@ -1,0 +1,78 @@
+"""Filters as files: saved with skops, which runs no code of a stranger's file; loaded once a process. No torch."""
+
+import functools
+import json
+import os
+import warnings
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from skops import io as skops_io
+
+from fashion_mmdet.analysis.confidence.features import FEATURE_NAMES, FEATURE_VERSION
+from fashion_mmdet.analysis.confidence.model import ConfidenceFilter
+from fashion_mmdet.evaluation.predictions import RawPrediction
+from fashion_mmdet.files import write_bytes
+
+# What the models hold beside what skops trusts anyway. A `partial` is as harmless as the function it holds, which
+# skops asks about too.
+TRUSTED = frozenset((
+    'functools.partial', 'sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor',
+    'sklearn.utils.validation.check_array'))
+FORMAT = 'fashion_mmdet confidence filter'
+PACKAGES = ('scikit-learn', 'skops', 'numpy')
+
+
+def save_filter(fitted: ConfidenceFilter, path: str | os.PathLike) -> None:
+    """Write a filter with what it takes to use it: features, their version, versions of packages, `meta`."""
+    about = dict(format=FORMAT, confidence=fitted.confidence, feature_version=FEATURE_VERSION,
+                 feature_names=list(FEATURE_NAMES), packages={name: version(name) for name in PACKAGES},
+                 meta=fitted.meta)
+    write_bytes(path, skops_io.dumps(dict(about=json.dumps(about), hit=fitted.hit, gain=fitted.gain)))
+
+
+def load_filter(path: str | os.PathLike) -> ConfidenceFilter:
+    """Read a filter; the same file is read once a process.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a filter, one of other features, or one that holds types that no filter needs.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path}: no such filter; tools/train_filter.py writes one')
+    stat = Path(path).stat()
+    return _load(os.fspath(path), stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _load(path: str, changed_ns: int, size: int) -> ConfidenceFilter:
+    content = Path(path).read_bytes()
+    try:
+        strange = sorted(set(skops_io.get_untrusted_types(data=content)) - TRUSTED)
+        if strange:
+            raise ValueError(f'{path}: holds {", ".join(strange)}, which no filter needs; not loaded')
+        parts = skops_io.loads(content, trusted=sorted(TRUSTED))
+        about = json.loads(parts['about'])
+        _check(path, about)
+        return ConfidenceFilter(parts['hit'], parts['gain'], about['confidence'], about['meta'])
+    except (zipfile.BadZipFile, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f'{path}: not a confidence filter: {error}') from None
+
+
+def _check(path: str, about: dict[str, Any]) -> None:
+    """Refuse a filter that would misread this version's features; warn of another scikit-learn."""
+    if about.get('format') != FORMAT:
+        raise ValueError(f'{path}: not a confidence filter')
+    if about['feature_version'] != FEATURE_VERSION or tuple(about['feature_names']) != FEATURE_NAMES:
+        raise ValueError(f'{path}: made for version {about["feature_version"]} of the features, this is version '
+                         f'{FEATURE_VERSION}; train it again with tools/train_filter.py')
+    made, here = about['packages']['scikit-learn'], version('scikit-learn')
+    if made.split('.')[:2] != here.split('.')[:2]:
+        warnings.warn(f'{path}: made with scikit-learn {made}, this is {here}; confidences may differ', stacklevel=4)
+
+
+def rescore(raw: RawPrediction, path: str | os.PathLike) -> RawPrediction:
+    """Replace an image's scores by the confidences of a saved filter; the first step of `postprocess`."""
+    return load_filter(path).rescore(raw)
