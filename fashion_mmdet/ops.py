@@ -1,8 +1,9 @@
-"""The compiled operators that Mask R-CNN needs from mmcv, by way of torchvision.
+"""The compiled operators that Mask R-CNN and its relatives need from mmcv, by way of torchvision.
 
 `pip install onedl-mmcv` has no compiled module `mmcv._ext`, and without one `import mmcv.ops` fails. `install` puts a
-module of that name in place whose `nms`, `roi_align_forward` and `roi_align_backward` call torchvision's operators
-(same sampling, same results); every other operator raises when called. Compiled mmcv takes precedence.
+module of that name in place whose `nms`, `roi_align_*`, `deform_conv_*` and `modulated_deform_conv_*` call
+torchvision's operators (same sampling, same results); every other operator raises when called. Compiled mmcv takes
+precedence.
 
 Importing this module loads neither torch nor mmcv.
 """
@@ -13,6 +14,9 @@ import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
+
+from fashion_mmdet import deform_ops
+from fashion_mmdet.kernels import in_kernel_dtype, load_torchvision
 
 NAME = 'mmcv._ext'
 
@@ -43,6 +47,9 @@ class _StandIn(types.ModuleType):
         self.nms = nms
         self.roi_align_forward = roi_align_forward
         self.roi_align_backward = roi_align_backward
+        for name in ('modulated_deform_conv_forward', 'modulated_deform_conv_backward', 'deform_conv_forward',
+                     'deform_conv_backward_input', 'deform_conv_backward_parameters'):
+            setattr(self, name, getattr(deform_ops, name))
 
     def __getattr__(self, name: str) -> Callable:
         if name.startswith('__'):
@@ -71,7 +78,7 @@ def nms(boxes, scores, iou_threshold: float, offset: int):
     """
     import torch
     import torchvision
-    boxes, scores = _in_kernel_dtype(boxes), _in_kernel_dtype(scores)
+    boxes, scores = in_kernel_dtype(boxes), in_kernel_dtype(scores)
     dtype = torch.promote_types(boxes.dtype, scores.dtype)  # torchvision wants one, a model's heads may give two
     if offset:
         boxes = boxes + boxes.new_tensor([0, 0, offset, offset])
@@ -98,9 +105,9 @@ def roi_align_forward(input, rois, output, argmax_y, argmax_x, aligned_height: i
         aligned: shift by half a pixel, as Mask R-CNN's RoIAlign does.
     """
     _refuse_max_pooling(pool_mode)
-    _load_torchvision()
+    load_torchvision()
     import torch
-    input = _in_kernel_dtype(input)
+    input = in_kernel_dtype(input)
     output.copy_(torch.ops.torchvision.roi_align(
         input, rois.to(input.dtype), spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned))
 
@@ -109,9 +116,9 @@ def roi_align_backward(grad_output, rois, argmax_y, argmax_x, grad_input, aligne
                        spatial_scale: float, sampling_ratio: int, pool_mode: int, aligned: bool) -> None:
     """Spread the gradient of `roi_align_forward` over the feature map; writes into `grad_input` (B, C, H, W)."""
     _refuse_max_pooling(pool_mode)
-    _load_torchvision()
+    load_torchvision()
     import torch
-    grad_output = _in_kernel_dtype(grad_output)
+    grad_output = in_kernel_dtype(grad_output)
     batch, channels, height, width = grad_input.shape
     grad_input.copy_(torch.ops.torchvision._roi_align_backward(
         grad_output, rois.to(grad_output.dtype), spatial_scale, aligned_height, aligned_width,
@@ -121,14 +128,3 @@ def roi_align_backward(grad_output, rois, argmax_y, argmax_x, grad_input, aligne
 def _refuse_max_pooling(pool_mode: int) -> None:
     if pool_mode != 1:
         raise NotImplementedError('mmcv operator "roi_align" with pool_mode="max" has no stand-in here: use "avg"')
-
-
-def _in_kernel_dtype(tensor):
-    """Widen bfloat16, and float16 on a CPU, to float32: torchvision lacks kernels for them."""
-    import torch
-    narrow = tensor.dtype == torch.bfloat16 or (tensor.dtype == torch.float16 and tensor.device.type == 'cpu')
-    return tensor.float() if narrow else tensor
-
-
-def _load_torchvision() -> None:
-    import torchvision  # noqa: F401  registers torch.ops.torchvision

@@ -283,10 +283,6 @@ def test_nms_takes_the_types_that_heads_give_under_mixed_precision(dtypes):
     assert got.tolist() == wanted
 
 
-def call_deform_conv() -> None:
-    mmcv.ops.deform_conv2d(torch.rand(1, 1, 4, 4), torch.zeros(1, 18, 2, 2), torch.rand(1, 1, 3, 3))
-
-
 def call_soft_nms() -> None:
     mmcv.ops.soft_nms(torch.rand(3, 4), torch.rand(3))
 
@@ -301,7 +297,7 @@ def call_focal_loss() -> None:
 
 @needs_stand_in
 @pytest.mark.parametrize(('call', 'operator'), [
-    (call_deform_conv, 'deform_conv_forward'), (call_soft_nms, 'softnms'), (call_roi_pool, 'roi_pool_forward'),
+    (call_soft_nms, 'softnms'), (call_roi_pool, 'roi_pool_forward'),
     (call_focal_loss, 'sigmoid_focal_loss_forward')])
 def test_any_other_operator_names_itself_and_the_way_out(call, operator):
     with pytest.raises(NotImplementedError) as caught:

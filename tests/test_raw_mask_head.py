@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
-from mmdet.models import FCNMaskHead
+from mmdet.models import CascadeRoIHead, FCNMaskHead, HTCMaskHead, HybridTaskCascadeRoIHead
 from mmdet.models.roi_heads.mask_heads.fcn_mask_head import _do_paste_mask
 from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 
-from fashion_mmdet.models import RawFCNMaskHead
+from fashion_mmdet.models import RawFCNMaskHead, RawHTCMaskHead
 
 CONFIG = dict(num_convs=1, in_channels=4, conv_out_channels=4, num_classes=3)
 NO_SCALING = dict(scale_factor=(1.0, 1.0), ori_shape=(40, 60))
@@ -154,3 +154,38 @@ def test_pasted_probabilities_are_mmdets_masks():
     assert clear.float().mean() > 0.99
     assert theirs.masks.any()
     assert torch.equal((pasted >= 0.5)[clear], theirs.masks[clear])
+
+
+EXTRACTOR = dict(type='SingleRoIExtractor', roi_layer=dict(type='RoIAlign', output_size=14, sampling_ratio=0),
+                 out_channels=4, featmap_strides=[4])
+
+
+@pytest.mark.parametrize(('roi_head', 'mask_head', 'options'), [
+    (CascadeRoIHead, RawFCNMaskHead, {}), (HybridTaskCascadeRoIHead, RawHTCMaskHead, dict(semantic_fusion=()))])
+def test_a_cascade_gives_the_mean_of_its_stages_probabilities(
+        roi_head: type, mask_head: type, options: dict, monkeypatch: pytest.MonkeyPatch):
+    """Stages say 0.75, 0.75, 0.25: 0.5833 on average; a sigmoid of the mean logit would give 0.5905."""
+    built = roi_head(
+        num_stages=3, stage_loss_weights=[1, 0.5, 0.25], bbox_roi_extractor=EXTRACTOR, mask_roi_extractor=EXTRACTOR,
+        bbox_head=[dict(type='BBoxHead', in_channels=4, num_classes=3)] * 3,
+        mask_head=[dict(type=mask_head.__name__, **CONFIG)] * 3, test_cfg=ConfigDict(mask_thr_binary=0.5), **options)
+    said = [constant_logits([[9.0, sign * math.log(3), 9.0]] * 3) for sign in (1, 1, -1)]
+    monkeypatch.setattr(built, '_mask_forward', lambda stage, *args, **kwargs: dict(
+        mask_preds=said if stage == -1 else said[stage]))
+    results = [detections([1, 1]), detections([1])]
+    feature = [torch.zeros(2, 4, 10, 10)]
+    metas = [dict(scale_factor=(2.0, 2.0))] * 2
+    semantic = (None,) if roi_head is HybridTaskCascadeRoIHead else ()
+    found = built.predict_mask(feature, *semantic, metas, results, rescale=True)
+    assert [tuple(one.mask_probs.shape) for one in found] == [(2, 4, 4), (1, 4, 4)]
+    assert all(torch.allclose(one.mask_probs.float(), torch.tensor(1.75 / 3), atol=2**-11) for one in found)
+    assert found[1].bboxes.tolist() == [[0, 0, 4, 4]]
+
+
+def test_the_hybrid_cascades_head_passes_features_on_as_mmdets_does():
+    assert RawHTCMaskHead.forward is HTCMaskHead.forward
+    torch.manual_seed(0)
+    built, features = RawHTCMaskHead(**CONFIG), torch.randn(2, 4, 14, 14)
+    logits, passed_on = built(features, torch.randn(2, 4, 14, 14))
+    assert logits.shape == (2, 3, 28, 28)
+    assert passed_on.shape == features.shape

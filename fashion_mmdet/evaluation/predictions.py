@@ -94,7 +94,8 @@ def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPredictio
     if not len(labels):  # mmdet skips the mask head where no image of a batch has a detection
         return empty_prediction(sample['img_id'], int(height), int(width))
     if 'mask_probs' not in instances:
-        raise ValueError('the model gives no raw mask probabilities: set mask_head.type to RawFCNMaskHead')
+        raise ValueError('the model gives no raw mask probabilities: set mask_head.type to RawFCNMaskHead '
+                         '(HTC: RawHTCMaskHead)')
     return RawPrediction(
         image_id=sample['img_id'], height=int(height), width=int(width),
         categories=np.asarray(category_ids, np.int64)[labels],

@@ -1,7 +1,7 @@
 """A mask head whose test step hands over mask probabilities as they are, not pasted into the photo."""
 
 import torch
-from mmdet.models import FCNMaskHead
+from mmdet.models import FCNMaskHead, HTCMaskHead
 from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -36,3 +36,11 @@ class RawFCNMaskHead(FCNMaskHead):
             if rescale:
                 results.bboxes = results.bboxes / results.bboxes.new_tensor(meta['scale_factor']).repeat(1, 2)
         return results_list
+
+
+@MODELS.register_module()
+class RawHTCMaskHead(RawFCNMaskHead, HTCMaskHead):
+    """mmdet's HTCMaskHead, which passes its features on to the next stage's, with raw predictions.
+
+    Cascades average the probabilities of their stages before they ask for the prediction (`activate_map=True`).
+    """
