@@ -253,3 +253,26 @@ def test_a_wrong_option_is_named(options: dict, complaint: str):
 def test_a_wrong_number_of_weights_is_named():
     with pytest.raises(ValueError, match='2 weights for 3 models'):
         merge([EMPTY] * 3, Merge(weights=(1, 2)))
+
+
+def test_attributes_are_averaged_by_score_over_the_models_that_have_them():
+    """Scores 0.75 and 0.25, probabilities 1 and 0: (0.75 * 1 + 0.25 * 0) / 1 = 0.75; a third has no attribute head."""
+    first, second, third = (raw((3, score, LEFT, 1.0)) for score in (0.75, 0.25, 0.5))
+    first.attribute_probs, second.attribute_probs = np.ones((1, 92), np.float16), np.zeros((1, 92), np.float16)
+    for models in ([first, second], [first, second, third]):
+        merged = merge(models, Merge(method='wbf', score_thr=0))
+        assert merged.attribute_probs.shape == (1, 92)
+        np.testing.assert_allclose(merged.attribute_probs, 0.75, atol=1e-3)
+
+
+def test_attributes_follow_the_objects_that_stay():
+    """The object of the model without an attribute head comes first and has none; the other keeps its own."""
+    with_head, without = raw((3, 0.5, LEFT, 1.0)), raw((4, 0.9, RIGHT, 1.0))
+    with_head.attribute_probs = np.full((1, 92), 0.5, np.float16)
+    merged = merge([with_head, without], Merge(method='nms', score_thr=0))
+    assert merged.categories.tolist() == [4, 3]
+    np.testing.assert_array_equal(merged.attribute_probs, np.repeat([[0], [0.5]], 92, axis=1))
+
+
+def test_models_without_attributes_merge_to_none():
+    assert merge([raw((3, 0.5, LEFT, 1.0))], Merge(score_thr=0)).attribute_probs is None

@@ -128,7 +128,8 @@ def merge(raws: Sequence[RawPrediction], options: Merge) -> RawPrediction:
     return RawPrediction(
         image_id=raws[0].image_id, height=raws[0].height, width=raws[0].width,
         categories=found.categories[first][kept], scores=scores[kept].astype(np.float32),
-        boxes=boxes[kept].astype(np.float32), mask_probs=_average_masks(raws, found, shares, groups, boxes, kept))
+        boxes=boxes[kept].astype(np.float32), mask_probs=_average_masks(raws, found, shares, groups, boxes, kept),
+        attribute_probs=_average_attributes(raws, found, shares, groups, kept))
 
 
 def group_boxes(boxes: np.ndarray, categories: np.ndarray, trust: np.ndarray, iou_thr: float,
@@ -243,3 +244,25 @@ def _average_masks(raws: Sequence[RawPrediction], found: _Detections, shares: np
         probs = resample_masks(probs, found.boxes[mine], boxes[groups[mine]], side)
         np.add.at(sums, places[groups[mine]], probs * shares[mine, None, None].astype(np.float32))
     return sums.astype(np.float16)
+
+
+def _average_attributes(raws: Sequence[RawPrediction], found: _Detections, shares: np.ndarray, groups: np.ndarray,
+                        kept: np.ndarray) -> np.ndarray | None:
+    """Average the attributes of the objects `kept` over the models that have an attribute head.
+
+    Returns:
+        (len(kept), A) float16, zeros where no such model saw the object; None where no model has a head.
+    """
+    known = [raw.attribute_probs for raw in raws if raw.attribute_probs is not None]
+    if not known:
+        return None
+    sums = np.zeros((groups.max() + 1, known[0].shape[1]), np.float32)
+    totals = np.zeros(len(sums), np.float32)
+    for model, raw in enumerate(raws):
+        if raw.attribute_probs is None:
+            continue
+        mine = np.flatnonzero((found.models == model) & (shares > 0))
+        share = shares[mine].astype(np.float32)
+        np.add.at(sums, groups[mine], raw.attribute_probs[found.rows[mine]] * share[:, None])
+        np.add.at(totals, groups[mine], share)
+    return (sums / np.where(totals > 0, totals, 1)[:, None])[kept].astype(np.float16)

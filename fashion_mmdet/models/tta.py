@@ -85,6 +85,7 @@ def _is_flipped(sample: DetDataSample) -> bool:
 
 def _to_instances(raw: RawPrediction, device: torch.device) -> InstanceData:
     """Put a raw prediction where RawFCNMaskHead puts it."""
-    return InstanceData(
-        bboxes=torch.from_numpy(raw.boxes).to(device), scores=torch.from_numpy(raw.scores).to(device),
-        labels=torch.from_numpy(raw.categories).to(device), mask_probs=torch.from_numpy(raw.mask_probs).to(device))
+    arrays = dict(bboxes=raw.boxes, scores=raw.scores, labels=raw.categories, mask_probs=raw.mask_probs)
+    if raw.attribute_probs is not None:
+        arrays['attribute_probs'] = raw.attribute_probs
+    return InstanceData(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})

@@ -58,8 +58,9 @@ def fit_hit(features: np.ndarray, hits: np.ndarray, kind: str = 'boosting', seed
     """
     _check(hits)
     if kind == 'boosting':
-        return HistGradientBoostingClassifier(
-            categorical_features=[FEATURE_NAMES.index(CATEGORY)], random_state=seed, **BOOSTING).fit(features, hits[:, 0])
+        boosting = HistGradientBoostingClassifier(
+            categorical_features=[FEATURE_NAMES.index(CATEGORY)], random_state=seed, **BOOSTING)
+        return boosting.fit(features, hits[:, 0])
     return _linear(LogisticRegression(max_iter=1000)).fit(features, hits[:, 0])
 
 
