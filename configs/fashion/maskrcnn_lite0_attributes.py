@@ -23,10 +23,10 @@ model = dict(
     train_cfg=dict(rcnn=dict(sampler=dict(type='AttributeSampler'))))
 train_dataloader = dict(dataset=dict(val_fraction=0.1, pipeline=dict(
     attributes=dict(type='AttachAttributes'),
-    resize=dict(_delete_=True, type='Resize', scale=(288, 192), keep_ratio=True), crop=None, filter=None, color=None,
+    load=dict(scale=(288, 192), ratio_range=None), crop=None, filter=None, color=None,
     pack=dict(type='PackAttributes'))))
-val_dataloader = dict(dataset=dict(val_fraction=0.1, pipeline=dict(resize=dict(scale=(288, 192)))))
-test_dataloader = dict(dataset=dict(pipeline=dict(resize=dict(scale=(288, 192)))))
+val_dataloader = dict(dataset=dict(val_fraction=0.1, pipeline=dict(load=dict(scale=(288, 192)))))
+test_dataloader = dict(dataset=dict(pipeline=dict(load=dict(scale=(288, 192)))))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(type='CosineAnnealingLR', T_max=max_epochs, by_epoch=True, begin=0, end=max_epochs,
