@@ -450,3 +450,40 @@ postprocess = dict(
     assert read_assignment(text, 'b') is None
     with pytest.raises(ValueError, match='malformed'):
         read_assignment(text, 'a')
+
+
+def with_attributes(seed: int = 0) -> tuple[list[RawPrediction], dict[str, Truth]]:
+    """12 images of a shirt (0) whose attribute 3 is seen at 0.45, and a coat (9) whose attribute 5 is seen wrongly."""
+    raws, truths = [], {}
+    for number in range(12):
+        shirt, coat = (2, 2, 14, 20), (18, 2, 34, 40)
+        raw = raw_of(f'{number}.jpg', (0, 0.9, shirt), (9, 0.8, coat))
+        raw.attribute_probs = np.zeros((2, 92), np.float16)
+        raw.attribute_probs[0, 3], raw.attribute_probs[1, 5] = 0.45, 0.9
+        true = truth_of(raw.image_id, (0, shirt), (9, coat))
+        raws.append(raw)
+        truths[raw.image_id] = replace(true, attributes=[(3,), ()])
+    return raws, truths
+
+
+def test_attributes_get_a_threshold_and_the_category_that_guesses_them_wrong_goes_without():
+    """At 0.5 and above neither ClassId is right: 0. At 0.4 the shirt is 0_3; the coat is right without attributes."""
+    raws, truths = with_attributes()
+    with Engine(raws, truths, SIZE, match='class_id') as engine:
+        tuner = Tuner(engine, Postprocess(score_thr=0.5, nms_iou=None), min_support=5)
+        images = tuple(range(12))
+        assert tuner.stages[-1] == 'attributes'
+        found = tuner.fit_attributes(images, tuner.base)
+        assert engine.score(images, tuner.base) == 0
+        assert engine.score(images, found) == 1
+    assert found.attribute_thr <= 0.4
+    assert found.attribute_policy == {'default': 'with', 9: 'without'}
+
+
+def test_without_attributes_to_match_there_is_no_stage_for_them():
+    raws, truths = with_attributes()
+    for raw in raws:
+        raw.attribute_probs = None
+    for match in ('category', 'class_id'):
+        with Engine(raws, truths, SIZE, match=match) as engine:
+            assert 'attributes' not in Tuner(engine, Postprocess()).stages

@@ -59,6 +59,11 @@ class Engine:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
+    @property
+    def has_attributes(self) -> bool:
+        """Whether a hit needs the attributes, and the dump's model predicts some."""
+        return self.match == 'class_id' and any(raw.attribute_probs is not None for raw in self._raws)
+
     def detections(self, images: Sequence[int], options: Postprocess, floor: float) -> Detections:
         """List what some images' detections come to, for every score threshold from `floor` on.
 

@@ -11,7 +11,7 @@ from fashion_mmdet.evaluation.postprocess import Postprocess
 
 LABELS = {
     'score': 'best single score threshold', 'geometry': '+ NMS, mask, area, overlap',
-    'classes': '+ thresholds by class', 'categories': '+ category policy',
+    'classes': '+ thresholds by class', 'categories': '+ category policy', 'attributes': '+ attribute policy',
 }
 
 

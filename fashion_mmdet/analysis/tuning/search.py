@@ -7,7 +7,7 @@ import numpy as np
 
 from fashion_mmdet.analysis.tuning.engine import Engine
 from fashion_mmdet.analysis.tuning.objective import Detections, thresholds_of
-from fashion_mmdet.classes import NUM_CATEGORIES
+from fashion_mmdet.classes import NUM_CATEGORIES, NUM_MAIN_CATEGORIES
 from fashion_mmdet.evaluation.postprocess import Postprocess
 
 SCORES = np.arange(2, 39) / 40  # 0.05, 0.075 ... 0.95
@@ -21,6 +21,7 @@ AXES: dict[str, tuple] = {
     'min_area': (1, 50, 100, 200, 400, 800, 1600),
     'overlap': ('class', 'all'),
 }
+ATTRIBUTE_THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 ROUNDS = 3
 TINY = 1e-9  # below it a gain is a rounding error
 
@@ -35,6 +36,8 @@ class Tuner:
         geometry: NMS, mask threshold, minimum area, overlap, one at a time, the score threshold anew each time.
         classes: a score threshold for each category that is frequent enough.
         categories: which categories never to predict.
+        attributes: from which probability on attributes are predicted, and for which categories none; only where a hit
+            needs the attributes (match='class_id') and the model predicts some.
 
     Args:
         engine: holds the images.
@@ -51,6 +54,11 @@ class Tuner:
         self.axes = AXES if axes is None else axes
         self._fitted: dict[tuple[Images, tuple[str, ...]], Postprocess] = {}
         self._best: dict[tuple[Images, str, float], tuple[float, float]] = {}
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that apply to these images, in order."""
+        return tuple(stage for stage in STAGES if stage != 'attributes' or self.engine.has_attributes)
 
     def fit(self, images: Images, stages: Sequence[str]) -> Postprocess:
         """Find the options that score best on `images`.
@@ -125,6 +133,25 @@ class Tuner:
             own = {key: value for key, value in own.items() if key == 'default' or int(key) not in dropped}
         return self._confirmed(images, start, replace(start, score_thr=own, drop_categories=tuple(sorted(dropped))))
 
+    def fit_attributes(self, images: Images, start: Postprocess) -> Postprocess:
+        """Choose the attributes' threshold, then the categories better off without, the most frequent first."""
+        best, best_score = start, self.engine.score(images, start)
+        for threshold in ATTRIBUTE_THRESHOLDS:
+            best, best_score = self._better(images, replace(start, attribute_thr=threshold), best, best_score)
+        support = self._support(images)
+        for category in np.argsort(-support[:NUM_MAIN_CATEGORIES], kind='stable').tolist():
+            if support[category] >= self.min_support and category not in best.drop_categories:
+                policy = best.attribute_policy if isinstance(best.attribute_policy, Mapping) else {
+                    'default': best.attribute_policy}
+                candidate = replace(best, attribute_policy={**policy, category: 'without'})
+                best, best_score = self._better(images, candidate, best, best_score)
+        return best
+
+    def _better(self, images: Images, candidate: Postprocess, best: Postprocess,
+                best_score: float) -> tuple[Postprocess, float]:
+        score = self.engine.score(images, candidate)
+        return (candidate, score) if score > best_score + TINY else (best, best_score)
+
     def _best_threshold(self, images: Images, options: Postprocess, grid: np.ndarray) -> tuple[float, float]:
         """Find the best common score threshold of a grid and its score."""
         key = images, repr(replace(options, score_thr=0.0)), float(grid[0])
@@ -152,11 +179,10 @@ class Tuner:
         return np.bincount(self.engine.objects(images), minlength=NUM_CATEGORIES)
 
 
-# A policy by category (such as whether to predict attributes) is a further stage: a method that takes images and
-# options and gives options.
+# A further stage is a method that takes images and options and gives options.
 STAGES: dict[str, Callable[[Tuner, Images, Postprocess], Postprocess]] = {
     'score': Tuner.fit_score, 'geometry': Tuner.fit_geometry, 'classes': Tuner.fit_classes,
-    'categories': Tuner.fit_categories,
+    'categories': Tuner.fit_categories, 'attributes': Tuner.fit_attributes,
 }
 
 

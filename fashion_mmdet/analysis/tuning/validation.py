@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fashion_mmdet.analysis.tuning.search import STAGES, Images, Tuner
+from fashion_mmdet.analysis.tuning.search import Images, Tuner
 from fashion_mmdet.evaluation.folds import assign_folds
 from fashion_mmdet.evaluation.postprocess import Postprocess
 
@@ -87,7 +87,7 @@ def choose_stages(tuner: Tuner, splits: Sequence[Split]) -> Choice:
     """
     start = best = evaluate(tuner, splits, [tuner.base] * len(splits))
     tried: dict[str, Outcome] = {}
-    for stage in STAGES:
+    for stage in tuner.stages:
         stages = (*best.stages, stage)
         tried[stage] = evaluate(tuner, splits, [tuner.fit(split.fitted, stages) for split in splits], stages)
         gains = tried[stage].held_out - best.held_out
