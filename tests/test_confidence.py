@@ -236,7 +236,7 @@ def test_other_truths_of_held_out_images_leave_their_predictions_as_they_were():
 
 
 def test_fitting_looks_at_no_truth_of_held_out_images(monkeypatch: pytest.MonkeyPatch):
-    """Whatever is fitted or chosen comes before the first look at a held-out image's truth."""
+    """Every model of the first fold is fitted before the first look at a held-out image's truth."""
     raws, truths = random_images(12, 1)
     guarded = Guarded(truths)
     looks = []
