@@ -58,10 +58,11 @@ def fit_hit(features: np.ndarray, hits: np.ndarray, kind: str = 'boosting', seed
     """
     _check(hits)
     if kind == 'boosting':
-        boosting = HistGradientBoostingClassifier(
+        model = HistGradientBoostingClassifier(
             categorical_features=[FEATURE_NAMES.index(CATEGORY)], random_state=seed, **BOOSTING)
-        return boosting.fit(features, hits[:, 0])
-    return _linear(LogisticRegression(max_iter=1000)).fit(features, hits[:, 0])
+    else:
+        model = _linear(LogisticRegression(max_iter=1000))
+    return model.fit(features, hits[:, 0])
 
 
 def fit_gain(features: np.ndarray, hits: np.ndarray, kind: str = 'boosting', seed: int = 0) -> RegressorMixin:

@@ -45,7 +45,7 @@ def plot_calibration(before: Calibration, after: Calibration, path: Path, captio
 def _draw_rates(axes: Axes, shown: Calibration, color: str, title: str) -> None:
     filled = shown.counts > 0
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
-    axes.annotate('as sure as right', (0.03, 0.03), (0.04, 0.09), rotation=0, fontsize=9, color=FAINT)
+    axes.text(0.52, 0.565, 'perfectly calibrated', ha='right', fontsize=9, color=FAINT)
     spread = np.sqrt(shown.observed * (1 - shown.observed) / np.maximum(shown.counts, 1))[filled]
     x, y = shown.predicted[filled], shown.observed[filled]
     axes.fill_between(x, y - spread, y + spread, color=color, alpha=0.15, linewidth=0)
