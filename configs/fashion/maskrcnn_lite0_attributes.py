@@ -1,9 +1,11 @@
 """Attributes without a GPU: the demo's model with an attribute head, on 3,600 drawn people at 192x288.
 
 Against quickstart: a branch over the bbox branch's RoI features gives 92 attributes, learned from labelled objects
-only; 3,240 photos seen once instead of 480 seen five times, a tenth held out; no scale, crop or colour, which hide a
+only; 3,233 photos seen once instead of 480 seen five times, a tenth held out; no scale, crop or colour, which hide a
 hem or a pattern that the labels still name; three quarters of the side, which is half the cost.
-Cost: 1 epoch = 3,240 / 4 = 810 iterations.
+Cost: 1 epoch = 3,233 photos / 4 = 809 iterations, 20 CPU minutes.
+Measured on the 367 photos held out, over the 38 attributes of at least 10 objects there: macro F1 0.859 on true hits,
+the majority guess 0.298; Fashionpedia's AP at IoU and F1 0.364.
 
     python tools/make_sample.py data/attributes --images 3600
     FASHION_DATA=data/attributes python tools/train.py configs/fashion/maskrcnn_lite0_attributes.py
