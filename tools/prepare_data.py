@@ -62,20 +62,16 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     import os
 
-    from rich.progress import track
-
     from fashion_mmdet.datasets.prepare import Options, Workers, check_copy, prepare
-
-    def show(items, total, title):
-        return track(items, title, total=total)
+    from fashion_mmdet.progress import track
 
     try:
         with one_line_errors('prepare_data'):
             if args.check:
                 with Workers(args.workers or os.cpu_count() or 1) as pool:
-                    counts = check_copy(args.folders[0], pool, show)
+                    counts = check_copy(args.folders[0], pool, track)
             else:
-                counts = prepare(*args.folders, Options(args.max_side, args.quality), args.workers, show)
+                counts = prepare(*args.folders, Options(args.max_side, args.quality), args.workers, track)
     except KeyboardInterrupt:
         print('prepare_data: interrupted; the same command goes on', file=sys.stderr)
         return 130

@@ -4,6 +4,7 @@ All have the same backbone weights, the same anchors and, instead of a trained R
 overlap with the truth is its objectness, and the regression starts at zero. So the same boxes arrive at all heads.
 """
 
+import copy
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,9 +26,10 @@ NUM_CLASSES, NUM_OBJECTS, STRIDES = 46, 7, (4, 8, 16, 32, 64)
 Truth = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 RATE = 1e-9  # a step costs the same, and the weights stay what they were: every round does the same work
 NOTE = ('Random weights, seed 0, the same backbone; float32; SGD. In the first three rows stem and first stage are '
-        'frozen and BatchNorm keeps its statistics (torchvision: scales and shifts too). The RPN of all gets the same '
-        'proposals: an anchor\'s overlap with the truth is its objectness, its regression starts at zero. At the heads '
-        'arrive (RoIs, with an object): {counts}.')
+        'frozen and BatchNorm keeps its statistics (torchvision: scales and shifts too). Ours and mmdet run on our '
+        'operators; ours gets its masks as runs, as its loader gives them, and clips gradients, as its config says. '
+        'The RPN of all proposes the same: an anchor\'s overlap with the truth is its objectness, its regression starts '
+        'at zero. At the heads arrive (RoIs, with an object): {counts}.')
 
 
 def run(rounds: int, progress: Progress | None = None, size_px: int = 512, images: int = 2,
@@ -109,7 +111,8 @@ def prepare_ours(size_px: int, images: int, frozen_stages: int = 1) -> Step:
     from fashion_mmdet.cli import load_config
     cfg = load_config(str(CONFIG))
     cfg.model.backbone.frozen_stages = frozen_stages
-    return _prepare_mmdet(cfg, size_px, images)
+    from fashion_mmdet.datasets.run_masks import RunMasks
+    return _prepare_mmdet(cfg, size_px, images, RunMasks.from_bitmaps)
 
 
 def prepare_stock(size_px: int, images: int) -> Step:
@@ -118,10 +121,11 @@ def prepare_stock(size_px: int, images: int) -> Step:
     cfg = get_config(STOCK)
     for head in (cfg.model.roi_head.bbox_head, cfg.model.roi_head.mask_head):
         head.num_classes = NUM_CLASSES
-    return _prepare_mmdet(cfg, size_px, images)
+    from mmdet.structures.mask import BitmapMasks
+    return _prepare_mmdet(cfg, size_px, images, lambda masks: BitmapMasks(masks, *masks.shape[1:]))
 
 
-def _prepare_mmdet(cfg: Config, size_px: int, images: int) -> Step:
+def _prepare_mmdet(cfg: Config, size_px: int, images: int, stack: Callable[[np.ndarray], object]) -> Step:
     import_modules_from_strings(['fashion_mmdet.register'])
     from mmdet.registry import MODELS
     from mmengine.optim import build_optim_wrapper
@@ -135,16 +139,28 @@ def _prepare_mmdet(cfg: Config, size_px: int, images: int) -> Step:
     model.backbone.load_state_dict(make_backbone())
     truth = make_truth(size_px, images)
     fix_proposals(model.rpn_head.rpn_cls, model.rpn_head.rpn_reg, truth, size_px)
-    data = pack_for_mmdet(truth)
+    samples = pack_for_mmdet(truth, stack)
+    inputs = [_to_tensor(photo) for photo, *_ in truth]
     heads = dict(box=model.roi_head.bbox_head, mask=model.roi_head.mask_head)
-    return Step(model, lambda: model.train_step(data, wrapper), heads)
+
+    def train() -> None:
+        # A copy: the step draws the bitmaps of masks that come as runs, which is part of its work in every round.
+        model.train_step(dict(inputs=inputs, data_samples=copy.deepcopy(samples)), wrapper)
+    return Step(model, train, heads)
 
 
-def pack_for_mmdet(truth: list[Truth]) -> dict:
-    """Lay a batch out as mmdet's loader does."""
+def pack_for_mmdet(truth: list[Truth], stack: Callable[[np.ndarray], object]) -> list:
+    """Lay the truth out as a loader for mmdet does.
+
+    Args:
+        truth: of the batch.
+        stack: makes the instance masks of an (N, H, W) bitmap.
+
+    Returns:
+        A DetDataSample an image.
+    """
     from mmdet.structures import DetDataSample
     from mmdet.structures.bbox import HorizontalBoxes
-    from mmdet.structures.mask import BitmapMasks
     from mmengine.structures import InstanceData
     samples = []
     for photo, boxes, labels, masks in truth:
@@ -152,13 +168,11 @@ def pack_for_mmdet(truth: list[Truth]) -> dict:
         sample = DetDataSample(metainfo=dict(
             img_shape=size, ori_shape=size, pad_shape=size, batch_input_shape=size, scale_factor=(1.0, 1.0)))
         sample.gt_instances = InstanceData(
-            bboxes=HorizontalBoxes(torch.from_numpy(boxes)), labels=torch.from_numpy(labels),
-            masks=BitmapMasks(masks, *size))
+            bboxes=HorizontalBoxes(torch.from_numpy(boxes)), labels=torch.from_numpy(labels), masks=stack(masks))
         sample.ignored_instances = InstanceData(
-            bboxes=HorizontalBoxes(torch.zeros(0, 4)), labels=torch.zeros(0, dtype=torch.int64),
-            masks=BitmapMasks([], *size))
+            bboxes=HorizontalBoxes(torch.zeros(0, 4)), labels=torch.zeros(0, dtype=torch.int64), masks=stack(masks[:0]))
         samples.append(sample)
-    return dict(inputs=[_to_tensor(photo) for photo, *_ in truth], data_samples=samples)
+    return samples
 
 
 def prepare_torchvision(size_px: int, images: int) -> Step:

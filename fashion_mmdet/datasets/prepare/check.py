@@ -13,7 +13,7 @@ from fashion_mmdet.datasets.prepare.pool import Workers
 from fashion_mmdet.datasets.records import read_image_ids, read_rows
 
 
-def check_copy(target: Path, pool: Workers, track: Callable[[Iterable, int, str], Iterable]) -> dict:
+def check_copy(target: Path, pool: Workers, track: Callable[[Iterable, str, int], Iterable]) -> dict:
     """Check a finished copy.
 
     Returns:
@@ -44,7 +44,7 @@ def check_copy(target: Path, pool: Workers, track: Callable[[Iterable, int, str]
     return counts
 
 
-def check_rows(path: Path, counts: dict, track: Callable[[Iterable, int, str], Iterable]
+def check_rows(path: Path, counts: dict, track: Callable[[Iterable, str, int], Iterable]
                ) -> tuple[dict[str, tuple[int, int]], list[str]]:
     """Read the copy's CSV with the data set's audit, which must find nothing.
 
@@ -52,7 +52,7 @@ def check_rows(path: Path, counts: dict, track: Callable[[Iterable, int, str], I
         Height and width by image id, and the problems.
     """
     audit, rows, sizes = Audit(), 0, {}
-    for record, _ in track(read_rows(path, audit), counts['rows_written'], 'check of rows'):
+    for record, _ in track(read_rows(path, audit), 'check of rows', counts['rows_written']):
         rows += 1
         sizes[record.image_id] = record.height, record.width
     problems = [f'{path}: {kind}, {count} times, at {audit.examples[kind][0]}' for kind, count in audit.counts.items()]
@@ -76,7 +76,7 @@ def add_up(counts: dict) -> list[str]:
 
 def _check_photos(jobs: list[tuple[Path, tuple[int, int] | None, int]], pool: Workers, track: Callable,
                   title: str) -> list[str]:
-    return [problem for problem in track(pool.map(check_photo, jobs), len(jobs), title) if problem]
+    return [problem for problem in track(pool.map(check_photo, jobs), title, len(jobs)) if problem]
 
 
 def check_photo(job: tuple[Path, tuple[int, int] | None, int]) -> str | None:

@@ -28,10 +28,10 @@ from fashion_mmdet.datasets.prepare.rows import Plan, check_id, load_plan, save_
 from fashion_mmdet.datasets.records import read_image_ids
 from fashion_mmdet.files import write_bytes
 
-Track = Callable[[Iterable, int, str], Iterable]
+Track = Callable[[Iterable, str, int], Iterable]
 
 
-def without_progress(items: Iterable, total: int, title: str) -> Iterable:
+def without_progress(items: Iterable, title: str, total: int) -> Iterable:
     """Show nothing."""
     return items
 
@@ -48,7 +48,7 @@ def prepare(source: Path, target: Path, options: Options, workers: int | None = 
         target: folder of the copy; new, empty, or begun with the same source and options.
         options: how to shrink.
         workers: processes; all cores where None.
-        track: wraps an iterable of so many items under a title, to show a progress bar.
+        track: wraps an iterable of a title and so many items, to show a progress bar (`fashion_mmdet.progress.track`).
 
     Returns:
         Counts (see `_count`), also kept in the copy's prepared.json.
@@ -90,7 +90,7 @@ def _plan_rows(source: Path, target: Path, options: Options, track: Track) -> Pl
         return load_plan(plan_path)
     plan = Plan()
     with closing(scale_rows(source / TRAIN, rows_path, options.max_side, plan)) as rows:
-        for _ in track(rows, _count_lines(source / TRAIN) - 1, 'rows'):
+        for _ in track(rows, 'rows', _count_lines(source / TRAIN) - 1):
             pass
     if not plan.kept:
         raise ValueError(f'{source / TRAIN}: no object is left of {plan.rows} at {options.max_side} px')
@@ -108,7 +108,7 @@ def _shrink(source: Path, target: Path, folder: str, sizes: dict[str, tuple[int,
     """Shrink a folder's photos; returns what is wrong with each, None where nothing is."""
     jobs = (Job(source / folder / name, target / folder / name, size, options.max_side, options.quality)
             for name, size in sizes.items())
-    return list(track(pool.map(shrink_photo, jobs), len(sizes), f'photos of {folder}'))
+    return list(track(pool.map(shrink_photo, jobs), f'photos of {folder}', len(sizes)))
 
 
 def _prepare_test(source: Path, target: Path, options: Options, audit: Audit, pool: Workers, track: Track) -> int:
