@@ -28,8 +28,8 @@ RATE = 1e-9  # a step costs the same, and the weights stay what they were: every
 NOTE = ('Random weights, seed 0, the same backbone; float32; SGD. In the first three rows stem and first stage are '
         'frozen and BatchNorm keeps its statistics (torchvision: scales and shifts too). Ours and mmdet run on our '
         'operators; ours gets its masks as runs, as its loader gives them, and clips gradients, as its config says. '
-        'The RPN of all proposes the same: an anchor\'s overlap with the truth is its objectness, its regression starts '
-        'at zero. At the heads arrive (RoIs, with an object): {counts}.')
+        'The RPN of all proposes the same: an anchor\'s overlap with the truth is its objectness, its regression '
+        'starts at zero. At the heads arrive (RoIs, with an object): {counts}.')
 
 
 def run(rounds: int, progress: Progress | None = None, size_px: int = 512, images: int = 2,
