@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 from skops import io as skops_io
 
-from fashion_mmdet.analysis.confidence import features as feature_module
-from fashion_mmdet.analysis.confidence import model, store
 from fashion_mmdet.analysis.confidence.calibration import calibrate
-from fashion_mmdet.analysis.confidence.features import FEATURE_NAMES, extract_features
-from fashion_mmdet.analysis.confidence.model import ConfidenceFilter, fit_gain, fit_hit, predict_gain, predict_hit
-from fashion_mmdet.analysis.confidence.store import load_filter, save_filter
 from fashion_mmdet.analysis.confidence.targets import sweep_hits
 from fashion_mmdet.analysis.confidence.validation import Material, Metric, Settings, validate
+from fashion_mmdet.evaluation.confidence import features as feature_module
+from fashion_mmdet.evaluation.confidence import model, store
+from fashion_mmdet.evaluation.confidence.features import FEATURE_NAMES, extract_features
+from fashion_mmdet.evaluation.confidence.model import ConfidenceFilter, fit_gain, fit_hit, predict_gain, predict_hit
+from fashion_mmdet.evaluation.confidence.store import load_filter, save_filter
 from fashion_mmdet.evaluation.dump import DumpWriter, read_dump
 from fashion_mmdet.evaluation.offline import score_dump
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess

@@ -54,9 +54,10 @@ def main(argv: list[str] | None = None) -> int:
     """Train, print the report, write filter and picture."""
     args = parse_args(argv)
     with one_line_errors('train_filter'):
-        from fashion_mmdet.analysis.confidence import plot, record, report, run, store
+        from fashion_mmdet.analysis.confidence import plot, record, report, run
         from fashion_mmdet.analysis.confidence.validation import Material, Metric, Settings
         from fashion_mmdet.analysis.tuning.run import options_of_dump, read_inputs
+        from fashion_mmdet.evaluation.confidence import store
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.progress import progress_bar
         truth = args.truth or Path(os.environ.get('FASHION_DATA', 'data/imaterialist')) / 'train.csv'

@@ -151,7 +151,7 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
 
 def _confidence_store() -> ModuleType:
     """Import what reads filters where one is asked for: scikit-learn takes a second."""
-    from fashion_mmdet.analysis.confidence import store
+    from fashion_mmdet.evaluation.confidence import store
     return store
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fashion_mmdet.analysis.confidence.calibration import Calibration, calibrate
-from fashion_mmdet.analysis.confidence.model import ConfidenceFilter, fit_gain, fit_hit
 from fashion_mmdet.analysis.confidence.validation import Fold, Material, Settings, best_threshold, validate, with_scores
+from fashion_mmdet.evaluation.confidence.model import ConfidenceFilter, fit_gain, fit_hit
 from fashion_mmdet.evaluation.predictions import RawPrediction
 
 MODELS = 2  # of the filter itself

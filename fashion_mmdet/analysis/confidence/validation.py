@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fashion_mmdet.analysis.confidence import model
-from fashion_mmdet.analysis.confidence.features import extract_features
 from fashion_mmdet.analysis.confidence.targets import sweep_hits
 from fashion_mmdet.analysis.tuning.engine import Engine
 from fashion_mmdet.analysis.tuning.validation import MMDET_DEFAULT
+from fashion_mmdet.evaluation.confidence import model
+from fashion_mmdet.evaluation.confidence.features import extract_features
 from fashion_mmdet.evaluation.folds import assign_folds
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth

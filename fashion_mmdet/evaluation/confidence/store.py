@@ -11,8 +11,8 @@ from typing import Any
 
 from skops import io as skops_io
 
-from fashion_mmdet.analysis.confidence.features import FEATURE_NAMES, FEATURE_VERSION
-from fashion_mmdet.analysis.confidence.model import ConfidenceFilter
+from fashion_mmdet.evaluation.confidence.features import FEATURE_NAMES, FEATURE_VERSION
+from fashion_mmdet.evaluation.confidence.model import ConfidenceFilter
 from fashion_mmdet.evaluation.predictions import RawPrediction
 from fashion_mmdet.files import write_bytes
 

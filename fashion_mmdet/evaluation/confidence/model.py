@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from fashion_mmdet.analysis.confidence.features import CATEGORY, FEATURE_NAMES, extract_features
+from fashion_mmdet.evaluation.confidence.features import CATEGORY, FEATURE_NAMES, extract_features
 from fashion_mmdet.evaluation.predictions import RawPrediction
 
 KINDS = ('boosting', 'linear')
