@@ -14,7 +14,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from fashion_mmdet.cli import load_config
+from fashion_mmdet.config import load_config
 from fashion_mmdet.experiments.diff import MISSING, diff_configs
 from fashion_mmdet.experiments.diff import load_config as load_without_modules
 from fashion_mmdet.experiments.weights import drop_pretrained
@@ -371,8 +371,9 @@ def test_an_option_that_does_not_fit_is_a_value_error(options: dict):
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
-def test_a_config_and_its_own_dump_do_not_differ(path: Path, tmp_path: Path):
+def test_a_config_and_its_own_dump_do_not_differ(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What the tools add to a config they run says nothing of the experiment."""
+    monkeypatch.delenv('FASHION_DATA')
     cfg = load_config(str(path))
     cfg.work_dir, cfg.launcher = str(tmp_path), 'none'
     cfg.dump(tmp_path / path.name)
