@@ -86,7 +86,8 @@ def _check_key(path: list[str], name: str, node: object, old: object, before: Ma
     if taken is None or name in taken or (name in BUILDER_KEYS if kind else not path and name in TOP_LEVEL):
         return
     where = f'{getattr(kind, "__name__", kind)} takes no such argument' if kind else 'the config has no such key'
-    near = nearest(key, {*dotted_keys(before), *('.'.join([*path, one]) for one in taken if path)})
+    own = {'.'.join([*path, one]) for one in taken if path}
+    near = nearest(key, own) or nearest(key, set(dotted_keys(before)))
     advice = f'; nearest: {", ".join(near)}' if near else ''
     if known:
         advice = f'; {".".join(path)}._delete_=True begins it anew'
