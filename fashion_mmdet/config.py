@@ -119,7 +119,7 @@ def use_data(cfg: 'Config', root: str | None) -> None:
         cfg: changed in place.
         root: the folder; None or '' leaves the config as it is.
     """
-    roots = Counter(part['data_root'] for _, part in data_sets(cfg) if part.get('data_root'))
+    roots = Counter(str(part['data_root']).rstrip('/') for _, part in data_sets(cfg) if part.get('data_root'))
     if not root or not roots:
         return
     (own, _), = roots.most_common(1)
@@ -129,8 +129,8 @@ def use_data(cfg: 'Config', root: str | None) -> None:
             return {key: move(one) for key, one in value.items()}
         if isinstance(value, (list, tuple)):
             return type(value)(map(move, value))
-        inside = isinstance(value, str) and (value == own or value.startswith(own.rstrip('/') + '/'))
-        return os.path.join(root, value[len(own):].lstrip('/')).rstrip('/') if inside else value
+        inside = isinstance(value, str) and f'{value}/'.startswith(f'{own}/')
+        return root + value[len(own):].rstrip('/') if inside else value
 
     for name in (*LOADERS, *EVALUATORS):
         if cfg.get(name) is not None:
