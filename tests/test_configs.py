@@ -14,12 +14,13 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from fashion_mmdet.cli import load_config
+from fashion_mmdet.config import load_config
 from fashion_mmdet.experiments.diff import MISSING, diff_configs
 from fashion_mmdet.experiments.diff import load_config as load_without_modules
 from fashion_mmdet.experiments.weights import drop_pretrained
 from fashion_mmdet.files import write_text
 from fashion_mmdet.options import parse_options
+from fashion_mmdet.utils.config_keys import TOP_LEVEL, arguments
 from tests.conftest import ROOT
 
 CONFIGS = sorted((ROOT / 'configs' / 'fashion').rglob('*.py'))
@@ -341,7 +342,7 @@ def test_a_rung_by_iterations_stretches_its_cosine_and_keeps_its_warm_up():
 
 
 def test_epochs_for_a_loop_by_iterations_are_refused():
-    with pytest.raises(ValueError, match=r'train_cfg\.max_epochs: IterBasedTrainLoop takes max_iters'):
+    with pytest.raises(ValueError, match=r'max_epochs: IterBasedTrainLoop takes no .*nearest: train_cfg\.max_iters'):
         load_config(str(ROOT / CPU.format('all')), {'train_cfg.max_epochs': 5})
 
 
@@ -377,3 +378,9 @@ def test_a_config_and_its_own_dump_do_not_differ(path: Path, tmp_path: Path):
     cfg.work_dir, cfg.launcher = str(tmp_path), 'none'
     cfg.dump(tmp_path / path.name)
     assert diff_configs([read(path), load_without_modules(tmp_path / path.name)]) == []
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_every_name_at_the_top_of_a_shipped_config_is_read_by_something(path: Path):
+    """A leftover variable would take an option, `max_epochs=3` say, and change nothing."""
+    assert set(read_shipped(path)) <= {*arguments(Runner), *TOP_LEVEL, 'deck_score', 'cpu'}

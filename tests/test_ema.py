@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 import fashion_mmdet.register  # noqa: F401
-from fashion_mmdet.cli import load_config
+from fashion_mmdet.config import load_config
 from fashion_mmdet.options import parse_options
 from tests.conftest import ROOT
 

@@ -261,11 +261,15 @@ def test_a_whole_training_sample_has_what_mask_rcnn_needs(root):
 
 @pytest.mark.parametrize(('options', 'message'), [
     (dict(split='valid'), "split='valid': one of train, val, all, test"),
-    (dict(num_images=0), 'num_images=0: a positive number'),
-    (dict(num_images=-1), 'num_images=-1: a positive number'),
-    (dict(categories=[46]), r'categories=\[46\]: ids from 0 to 45'),
-    (dict(categories=[3, -1]), r'categories=\[3, -1\]: ids from 0 to 45'),
-    (dict(split='val', val_fraction=1.5), 'val_fraction=1.5: must lie between 0 and 1'),
+    (dict(num_images=0), 'num_images=0: must be a whole number, at least 1'),
+    (dict(num_images=-1), 'num_images=-1: must be a whole number, at least 1'),
+    (dict(categories=[46]), r'categories=\[46\]: must be a list of whole numbers, at least 0 and at most 45'),
+    (dict(categories=[3, -1]), r'categories=\[3, -1\]: must be a list of whole numbers'),
+    (dict(categories=6), 'categories=6: must be a list'), (dict(categories=[6, 6]), 'an id comes twice'),
+    (dict(num_images=1.5), 'num_images=1.5: must be a whole number'), (dict(split=['val']), r"split=\['val'\]"),
+    (dict(seed='x'), "seed='x'"), (dict(check_images='no'), "check_images='no'"),
+    (dict(split='val', val_fraction='x'), "val_fraction='x'"),
+    (dict(split='val', val_fraction=1.5), 'val_fraction=1.5: must be a finite number, above 0 and below 1'),
 ])
 def test_unknown_options_are_refused(root, options, message):
     with pytest.raises(ValueError, match=message):

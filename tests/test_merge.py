@@ -241,7 +241,8 @@ def test_what_is_not_the_same_image_is_refused():
 @pytest.mark.parametrize(('options', 'complaint'), [
     (dict(method='soft'), "method='soft': one of nms, wbf"), (dict(iou_thr=1.5), 'iou_thr=1.5'),
     (dict(duplicate_iou=-0.1), 'duplicate_iou=-0.1'),
-    (dict(score_thr=-1), 'score_thr=-1'), (dict(weights=[1, 0]), r'weights=\[1, 0\]: positive'),
+    (dict(score_thr=-1), 'score_thr=-1'),
+    (dict(weights=[1, 0]), r'weights=\[1, 0\]: must be a list of finite numbers, above 0'),
     (dict(min_votes=0), 'min_votes=0'), (dict(max_per_image=0), 'max_per_image=0'),
     (dict(iou=0.5), 'merge iou: no such option; there are method'),
 ])

@@ -394,13 +394,13 @@ def test_the_raw_prediction_stays_as_it_was():
 
 @pytest.mark.parametrize(('options', 'message'), [
     (dict(overlap='union'), "overlap='union': one of class, all, none"),
-    (dict(mask_thr=1.5), 'mask_thr=1.5: must lie between 0 and 1'),
-    (dict(mask_thr=-0.1), 'mask_thr=-0.1: must lie between 0 and 1'),
-    (dict(nms_iou=30), 'nms_iou=30: must lie between 0 and 1'),
-    (dict(score_thr={46: 0.5}), 'score_thr: 46 is no category id'),
-    (dict(score_thr={'-1': 0.5}), "score_thr: '-1' is no category id"),
-    (dict(score_thr={'shoe': 0.5}), "score_thr: 'shoe' is no category id"),
-    (dict(max_per_image=-1), 'max_per_image=-1: must not be negative'),
+    (dict(mask_thr=1.5), 'mask_thr=1.5: must be a finite number, at least 0 and at most 1'),
+    (dict(mask_thr=-0.1), 'mask_thr=-0.1: must be a finite number, at least 0'),
+    (dict(nms_iou=30), 'nms_iou=30: must be a finite number, at least 0 and at most 1, or None'),
+    (dict(score_thr={46: 0.5}), 'score_thr: 46 is no id from 0 to 45'),
+    (dict(score_thr={'-1': 0.5}), "score_thr: '-1' is no id"),
+    (dict(score_thr={'shoe': 0.5}), "score_thr: 'shoe' is no id"),
+    (dict(max_per_image=-1), 'max_per_image=-1: must be a whole number, at least 0, or None'),
 ])
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=message):

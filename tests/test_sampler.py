@@ -110,6 +110,7 @@ def test_contradictions_are_refused():
 
 
 @pytest.mark.parametrize('options', [dict(threshold=0.0), dict(threshold=1.5), dict(num_images=0),
+                                     dict(threshold=float('nan')), dict(factor='x'), dict(num_images=1.5),
                                      dict(rule='sensitivity', targets=[1], factor=0.0)])
 def test_numbers_out_of_range_are_refused(options: dict):
     with pytest.raises(ValueError, match=rf'^{list(options)[-1]}='):

@@ -134,7 +134,7 @@ def test_two_images_make_one_each():
 
 @pytest.mark.parametrize('fraction', [0, 1, -0.1, 1.5, float('nan')])
 def test_a_fraction_outside_0_to_1_is_refused(fraction):
-    with pytest.raises(ValueError, match=f'val_fraction={fraction}: must lie between 0 and 1'):
+    with pytest.raises(ValueError, match=f'val_fraction={fraction}: must be a finite number, above 0 and below 1'):
         stratified_split(photos(10, 0), fraction, seed=0)
 
 

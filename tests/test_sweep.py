@@ -16,7 +16,7 @@ optuna = pytest.importorskip('optuna')
 
 from optuna.trial import TrialState  # noqa: E402
 
-from fashion_mmdet.cli import load_config  # noqa: E402
+from fashion_mmdet.config import load_config  # noqa: E402
 from fashion_mmdet.experiments.sweep import space as space_module  # noqa: E402
 from fashion_mmdet.experiments.sweep import study as study_module  # noqa: E402
 from fashion_mmdet.experiments.sweep import trial as trial_module  # noqa: E402
@@ -53,7 +53,11 @@ for epoch in range(done + 1, 4 if not options.get('stub.silent') else 0):
     while len(list(folder.parent.glob('trial_*/pid'))) < options.get('stub.together', 0):
         time.sleep(0.05)
 """
-CONFIG = 'lr = 0.1\nstub = dict()\ntrain_cfg = dict(max_epochs=3)\n'
+CONFIG = '''
+lr = 0.1
+stub = dict(fail=None, silent=None, hang_after=None, hang_s=300, together=0)
+train_cfg = dict(max_epochs=3)
+'''
 PATIENCE_S = 240
 SPACE = "space = {'lr': dict(type='float', low=0.01, high=0.1)}\n"
 

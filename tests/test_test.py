@@ -124,7 +124,7 @@ def test_a_submission_of_val_photos_is_refused(capsys: pytest.CaptureFixture):
 
 def test_testing_leaves_the_training_s_config_alone(tiny_config: Path, tiny_run: Path, val_dump: Path):
     """The test run writes into a folder of its own; the dumped training config still tests the test photos."""
-    from fashion_mmdet.cli import load_config
+    from fashion_mmdet.config import load_config
     assert (val_dump.parent / 'test' / 'tiny.py').is_file()
     assert not (val_dump.parent / 'tiny.py').exists()
     assert load_config(str(tiny_run / 'tiny.py')).test_dataloader.dataset.split == 'test'

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fashion_mmdet.cli import describe, load_config, one_line_errors
+from fashion_mmdet.cli import describe, one_line_errors
+from fashion_mmdet.config import load_config
 from fashion_mmdet.options import parse_options
 from tests.conftest import ROOT
 

@@ -14,7 +14,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
-from fashion_mmdet.cli import load_config
+from fashion_mmdet.config import load_config
 from fashion_mmdet.evaluation.merge import Merge
 from fashion_mmdet.experiments.tta import combine_views, use_tta
 from fashion_mmdet.models import RawMaskTTAModel

@@ -15,7 +15,7 @@ from fashion_mmdet.analysis.tuning.objective import thresholds_of
 from fashion_mmdet.analysis.tuning.run import Plan, options_of_dump, read_inputs, tune
 from fashion_mmdet.analysis.tuning.search import SCORES, STAGES, Tuner
 from fashion_mmdet.analysis.tuning.validation import choose_stages, make_splits
-from fashion_mmdet.cli import load_config, read_postprocess
+from fashion_mmdet.config import load_config, read_postprocess
 from fashion_mmdet.evaluation.dump import DumpWriter
 from fashion_mmdet.evaluation.matching import count_image
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from fashion_mmdet.cli import load_config
+from fashion_mmdet.config import load_config
 from fashion_mmdet.experiments.running import resume_latest
 from fashion_mmdet.experiments.weights import check_fit, drop_pretrained, find_weights, prepare_weights, read_checkpoint
 from tests.conftest import ROOT

@@ -7,11 +7,11 @@ Writes OUT/README.md and the pictures it shows. The CSV is parsed once, in chunk
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.config import data_root
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
             if getattr(args, name) < 0:
                 raise ValueError(f'--{name} {getattr(args, name)}: 0 or more')
         from fashion_mmdet.analysis.eda_page import write_pages
-        root = args.data or os.environ.get('FASHION_DATA', 'data/imaterialist')
+        root = args.data or data_root()
         print(f'saved: {write_pages(Path(root), Path(args.out), args.examples, args.seed)}')
     return 0
 

@@ -11,7 +11,7 @@ Boxes are merged by weighted box fusion or NMS, mask probabilities averaged. The
 import argparse
 import sys
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.cli import add_options, one_line_errors
 from fashion_mmdet.options import parse_options
 
 
@@ -20,7 +20,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('dumps', nargs='+', metavar='PARQUET', help='dumps of the same photos, by tools/test.py')
     parser.add_argument('--out', required=True, metavar='PARQUET', help='the merged dump')
-    parser.add_argument('--options', nargs='+', default=[], metavar='KEY=VALUE', help='such as weights=[2,1]')
+    add_options(parser, text='such as weights=[2,1]')
     args = parser.parse_args(argv)
     if len(args.dumps) < 2:
         parser.error('an ensemble needs at least two dumps')

@@ -14,7 +14,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.cli import add_options, one_line_errors
 from fashion_mmdet.options import parse_options
 
 
@@ -26,7 +26,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--train', metavar='CSV', help='whose objects the majority guess is learned from')
     parser.add_argument('--min-objects', type=int, default=10, metavar='N',
                         help='attributes of at least N true objects are in the mean (default %(default)s)')
-    parser.add_argument('--options', nargs='+', default=[], metavar='KEY=VALUE', help='of the postprocessing')
+    add_options(parser)
     parser.add_argument('--size', type=int, default=512, help='side of the masks compared; 0 for each photo as it is')
     parser.add_argument('--json', action='store_true', help='print one object')
     return parser.parse_args(argv)

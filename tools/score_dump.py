@@ -12,7 +12,8 @@ import json
 import sys
 from dataclasses import asdict
 
-from fashion_mmdet.cli import one_line_errors, read_postprocess
+from fashion_mmdet.cli import add_options, one_line_errors
+from fashion_mmdet.config import read_postprocess
 from fashion_mmdet.options import parse_options
 
 
@@ -22,7 +23,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('dump', help='Parquet file that tools/test.py wrote')
     parser.add_argument('truth', help='CSV with ImageId,EncodedPixels,Height,Width,ClassId')
     parser.add_argument('--postprocess', metavar='FILE', help="a config's, or one from tools/tune_thresholds.py")
-    parser.add_argument('--options', nargs='+', default=[], metavar='KEY=VALUE', help='of the postprocessing')
+    add_options(parser)
     parser.add_argument('--average', choices=('image', 'image_class'), default='image')
     parser.add_argument('--match', choices=('category', 'class_id'), default='category')
     parser.add_argument('--size', type=int, default=512, help='side of the masks compared; 0 for each photo as it is')

@@ -9,11 +9,11 @@ The targets are the deck's set, "most occurring but least sensitive": among the 
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.cli import add_options, one_line_errors
+from fashion_mmdet.config import data_root
 from fashion_mmdet.options import parse_options
 
 
@@ -24,7 +24,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--truth', metavar='CSV', help='default: train.csv of FASHION_DATA')
     parser.add_argument('--top', type=int, default=5, help='how many targets to pick (default %(default)s)')
     parser.add_argument('--out', metavar='JSON', help='where to save targets and classes')
-    parser.add_argument('--options', nargs='+', default=[], metavar='KEY=VALUE', help='of the postprocessing')
+    add_options(parser)
     return parser.parse_args(argv)
 
 
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.classes import CATEGORIES
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.files import write_text
-        truth = args.truth or Path(os.environ.get('FASHION_DATA', 'data/imaterialist')) / 'train.csv'
+        truth = args.truth or Path(data_root()) / 'train.csv'
         if not Path(truth).is_file():
             raise FileNotFoundError(f'{truth}: no such file; name the CSV by --truth or its folder by FASHION_DATA')
         rows = tally(args.dump, truth, Postprocess.from_config(parse_options(args.options)))

@@ -15,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from fashion_mmdet.cli import load_config, one_line_errors
+from fashion_mmdet.cli import add_options, one_line_errors
+from fashion_mmdet.config import load_config
 from fashion_mmdet.options import parse_options
 
 
@@ -28,7 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--storage', default='sqlite:///work_dirs/sweep.db', metavar='URL', help='default %(default)s')
     parser.add_argument('--study', help='default: <config>_<space>')
     parser.add_argument('--work-dir', help='default: work_dirs/<study>')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='for every trial')
+    add_options(parser, '--cfg-options', 'for every trial')
     parser.add_argument('--seed', type=int, default=0, help='of the sampler (default %(default)s)')
     parser.add_argument('--pruner', choices=('median', 'halving', 'hyperband', 'none'), default='median')
     parser.add_argument('--timeout-min', type=float, default=float('inf'), help='begin no trial after so many minutes')

@@ -14,7 +14,8 @@ import json
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import load_config, one_line_errors
+from fashion_mmdet.cli import add_options, one_line_errors
+from fashion_mmdet.config import load_config
 from fashion_mmdet.options import parse_options
 
 
@@ -30,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--show-dir', metavar='DIR', help='write true and predicted side by side, one PNG an image')
     parser.add_argument('--work-dir', help='default: work_dirs/<config>')
     parser.add_argument('--postprocess', metavar='FILE', help="in place of the config's, from tools/tune_thresholds.py")
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override config keys')
+    add_options(parser, '--cfg-options', 'override config keys')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
     parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
@@ -51,6 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation import reporting
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.experiments import running
+        from fashion_mmdet.experiments.agreement import check_classes
         from fashion_mmdet.experiments.weights import check_fit
         from fashion_mmdet.files import write_text
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
@@ -59,6 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         running.prepare_test(cfg, args.checkpoint, args.split, dump, args.tta)
         running.start_processes(cfg, args.launcher)
         runner = Runner.from_cfg(cfg)
+        check_classes(cfg, runner.model, args.checkpoint)
         check_fit(args.checkpoint, runner.model)
         metrics = runner.test()
         if not dist.is_main_process():

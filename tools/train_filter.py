@@ -11,13 +11,13 @@ A picture of score against hit rate is drawn beside it (filter.png).
 """
 
 import argparse
-import os
 import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors, read_postprocess
+from fashion_mmdet.cli import add_options, one_line_errors
+from fashion_mmdet.config import data_root, read_postprocess
 from fashion_mmdet.options import parse_options
 
 
@@ -28,7 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', required=True, metavar='FILE.skops', help='the filter; the picture goes beside')
     parser.add_argument('--truth', metavar='CSV', help='default: train.csv of FASHION_DATA')
     parser.add_argument('--postprocess', metavar='FILE', help="options to score with (default: the dump's config's)")
-    parser.add_argument('--options', nargs='+', default=[], metavar='KEY=VALUE', help='changes to these')
+    add_options(parser, text='changes to these')
     parser.add_argument('--model', choices=('boosting', 'linear'), default='boosting',
                         help='linear: logistic and ridge regression (default %(default)s)')
     parser.add_argument('--confidence', choices=('gain', 'hit'), default='gain',
@@ -60,11 +60,11 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.confidence import store
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.progress import progress_bar
-        truth = args.truth or Path(os.environ.get('FASHION_DATA', 'data/imaterialist')) / 'train.csv'
+        truth = args.truth or Path(data_root()) / 'train.csv'
         metric = Metric(args.average, args.match, (args.size, args.size) if args.size > 0 else None)
         base = (Postprocess.from_config(read_postprocess(args.postprocess)) if args.postprocess
                 else options_of_dump(args.dump))
-        base = replace(base, **parse_options(args.options))
+        base = Postprocess.from_config({**vars(base), **parse_options(args.options)})
         settings = Settings(args.model, args.confidence, args.folds, args.repeats, args.seed)
         raws, truths, audit = read_inputs(args.dump, truth, metric.size)
         if audit:

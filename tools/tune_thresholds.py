@@ -14,10 +14,10 @@ import argparse
 import os
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors, read_postprocess
+from fashion_mmdet.cli import add_options, one_line_errors
+from fashion_mmdet.config import data_root, read_postprocess
 from fashion_mmdet.options import parse_options
 
 
@@ -28,7 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', required=True, metavar='FILE.py', help='for the options; the picture goes beside')
     parser.add_argument('--truth', metavar='CSV', help='default: train.csv of FASHION_DATA')
     parser.add_argument('--postprocess', metavar='FILE', help="options to start from (default: the dump's config's)")
-    parser.add_argument('--options', nargs='+', default=[], metavar='KEY=VALUE', help='changes to these')
+    add_options(parser, text='changes to these')
     parser.add_argument('--average', choices=('image', 'image_class'), default='image')
     parser.add_argument('--match', choices=('category', 'class_id'), default='category')
     parser.add_argument('--size', type=int, default=512, help='side of the masks compared; 0 for each photo as it is')
@@ -60,11 +60,11 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.dump import read_info
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.files import write_text
-        truth = args.truth or Path(os.environ.get('FASHION_DATA', 'data/imaterialist')) / 'train.csv'
+        truth = args.truth or Path(data_root()) / 'train.csv'
         size = (args.size, args.size) if args.size > 0 else None
         base = (Postprocess.from_config(read_postprocess(args.postprocess)) if args.postprocess
                 else run.options_of_dump(args.dump))
-        base = replace(base, **parse_options(args.options))
+        base = Postprocess.from_config({**vars(base), **parse_options(args.options)})
         raws, truths, audit = run.read_inputs(args.dump, truth, size)
         if audit:
             print(f'tune_thresholds: the audit of {truth} found\n{audit}', file=sys.stderr)

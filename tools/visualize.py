@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.cli import add_options, one_line_errors
 from fashion_mmdet.options import parse_options
 
 
@@ -24,7 +24,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--truth', metavar='CSV', help='like train.csv; without it nothing is judged')
     parser.add_argument('--images', metavar='PHOTOS', help='folder of the photos; default: train, beside the truth')
     parser.add_argument('--classes', nargs='+', default=[], metavar='CLASS', help='ids or names; default: all')
-    parser.add_argument('--options', nargs='+', default=[], metavar='KEY=VALUE', help='of the postprocessing')
+    add_options(parser)
     parser.add_argument('--iou', type=float, default=0.5, help='a hit overlaps by more than this (%(default)s)')
     parser.add_argument('--limit', type=int, metavar='N', help='draw so many; default: all')
     parser.add_argument('--best', action='store_true', help='the best first, not the worst')

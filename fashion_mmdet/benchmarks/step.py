@@ -108,7 +108,7 @@ def make_truth(size_px: int, images: int) -> list[Truth]:
 
 def prepare_ours(size_px: int, images: int, frozen_stages: int = 1) -> Step:
     """Build the model of `maskrcnn_r50_lossw` with its optimizer wrapper."""
-    from fashion_mmdet.cli import load_config
+    from fashion_mmdet.config import load_config
     cfg = load_config(str(CONFIG))
     cfg.model.backbone.frozen_stages = frozen_stages
     from fashion_mmdet.datasets.run_masks import RunMasks

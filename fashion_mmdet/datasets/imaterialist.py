@@ -19,6 +19,7 @@ from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.datasets.records import read_image_ids
 from fashion_mmdet.datasets.split import stratified_split
 from fashion_mmdet.progress import track
+from fashion_mmdet.utils.checks import COUNT, NATURAL, check_choice, check_flag, check_ids, check_number
 
 SPLITS = ('train', 'val', 'all', 'test')
 
@@ -76,12 +77,12 @@ class IMaterialistDataset(BaseDetDataset):
     def __init__(self, *args, split: str = 'all', val_fraction: float = 0.1, seed: int = 0,
                  num_images: int | None = None, categories: Sequence[int] | None = None, check_images: bool = True,
                  pipeline: Sequence[dict] | Mapping[str, dict | None] = (), **kwargs) -> None:
-        if split not in SPLITS:
-            raise ValueError(f'split={split!r}: one of {", ".join(SPLITS)}')
-        if num_images is not None and num_images < 1:
-            raise ValueError(f'num_images={num_images}: a positive number, or None for all')
-        if categories is not None and not set(categories) <= set(range(len(CATEGORIES))):
-            raise ValueError(f'categories={list(categories)}: ids from 0 to {len(CATEGORIES) - 1}')
+        check_choice('split', split, SPLITS)
+        check_number('seed', seed, NATURAL)
+        check_number('num_images', num_images, COUNT, optional=True)
+        check_flag('check_images', check_images)
+        if categories is not None:
+            check_ids('categories', categories, len(CATEGORIES))
         if kwargs.get('proposal_file') is not None:
             raise ValueError(f'proposal_file={kwargs["proposal_file"]!r}: this data set takes no proposals from a file')
         kwargs['serialize_data'] = False

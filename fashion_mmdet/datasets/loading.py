@@ -15,6 +15,7 @@ from mmdet.structures.bbox import HorizontalBoxes
 from fashion_mmdet.datasets.decoding import decode_area, decode_whole
 from fashion_mmdet.datasets.images import read_size
 from fashion_mmdet.datasets.run_masks import MASK_INTERPOLATIONS, RunMasks
+from fashion_mmdet.utils.checks import COUNT, check_choice, check_flag, check_numbers, check_range, is_list
 
 INTERPOLATIONS = ('area', 'bilinear')
 Scale = tuple[int, int]
@@ -46,12 +47,12 @@ class LoadScaled(BaseTransform):
                  ratio_range: tuple[float, float] | None = None, interpolation: str = 'area',
                  mask_interpolation: str = 'nearest', with_annotations: bool = True) -> None:
         self.scales = _read_scales(scale)
-        if ratio_range is not None and not (len(ratio_range) == 2 and 0 < ratio_range[0] <= ratio_range[1]):
-            raise ValueError(f'LoadScaled ratio_range={ratio_range}: two numbers, 0 < smallest <= largest, or None')
-        for name, value, known in (('interpolation', interpolation, INTERPOLATIONS),
-                                   ('mask_interpolation', mask_interpolation, MASK_INTERPOLATIONS)):
-            if value not in known:
-                raise ValueError(f'LoadScaled {name}={value!r}: one of {", ".join(known)}')
+        if ratio_range is not None:
+            check_range('LoadScaled ratio_range', ratio_range)
+        check_choice('LoadScaled interpolation', interpolation, INTERPOLATIONS)
+        check_choice('LoadScaled mask_interpolation', mask_interpolation, MASK_INTERPOLATIONS)
+        check_flag('LoadScaled keep_ratio', keep_ratio)
+        check_flag('LoadScaled with_annotations', with_annotations)
         self.keep_ratio, self.ratio_range = keep_ratio, ratio_range
         self.interpolation, self.mask_interpolation = interpolation, mask_interpolation
         self.with_annotations = with_annotations
@@ -124,8 +125,7 @@ class LoadScaled(BaseTransform):
 
 def _read_scales(scale: Scale | Sequence[Scale]) -> list[Scale]:
     """Take one scale or several; each a pair of positive whole numbers."""
-    scales = list(scale) if len(scale) and all(isinstance(one, Sequence) for one in scale) else [scale]
+    scales = list(scale) if is_list(scale) and scale and all(map(is_list, scale)) else [scale]
     for one in scales:
-        if len(one) != 2 or not all(isinstance(side, int) and side > 0 for side in one):
-            raise ValueError(f'LoadScaled scale={scale}: a pair of positive whole numbers, or a list of such pairs')
+        check_numbers('LoadScaled scale', one, COUNT, length=2)
     return [tuple(one) for one in scales]

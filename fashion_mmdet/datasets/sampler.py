@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from torch.utils.data import Sampler
 
 from fashion_mmdet.datasets.targets import read_targets
+from fashion_mmdet.utils.checks import COUNT, NATURAL, POSITIVE, Interval, check_choice, check_number
 
 RULES = ('repeat_factor', 'sensitivity')
 
@@ -87,16 +88,13 @@ class ClassBalancedSampler(Sampler):
     def __init__(self, dataset, rule: str = 'repeat_factor', threshold: float = 0.05,
                  targets: Sequence[int] | str | os.PathLike | None = None, factor: float = 3.0,
                  num_images: int | None = None, seed: int | None = None) -> None:
-        if rule not in RULES:
-            raise ValueError(f'rule={rule!r}: one of {", ".join(RULES)}')
+        check_choice('rule', rule, RULES)
         if (rule == 'sensitivity') != (targets is not None):
             raise ValueError(f"rule={rule!r}: targets go with rule='sensitivity', and only with it")
-        if not 0 < threshold <= 1:
-            raise ValueError(f'threshold={threshold}: a share of the images, above 0 and at most 1')
-        if factor <= 0:
-            raise ValueError(f'factor={factor}: must be positive')
-        if num_images is not None and num_images < 1:
-            raise ValueError(f'num_images={num_images}: 1 or more; None for all')
+        check_number('threshold', threshold, Interval(0, 1, open_low=True))
+        check_number('factor', factor, POSITIVE)
+        check_number('num_images', num_images, COUNT, optional=True)
+        check_number('seed', seed, NATURAL, optional=True)
         self.rank, self.world_size = get_dist_info()
         self.dataset = dataset
         self.seed = sync_random_seed() if seed is None else seed

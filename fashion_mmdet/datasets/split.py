@@ -3,6 +3,8 @@
 import numpy as np
 from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
 
+from fashion_mmdet.utils.checks import OPEN_SHARE, check_number
+
 
 def stratified_split(labels: np.ndarray, val_fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Split images so that both halves have the same share of every class.
@@ -22,8 +24,7 @@ def stratified_split(labels: np.ndarray, val_fraction: float, seed: int) -> tupl
     Raises:
         ValueError: a fraction outside (0, 1), or fewer than two images.
     """
-    if not 0 < val_fraction < 1:
-        raise ValueError(f'val_fraction={val_fraction}: must lie between 0 and 1')
+    check_number('val_fraction', val_fraction, OPEN_SHARE)
     if len(labels) < 2:
         raise ValueError(f'{len(labels)} image(s) cannot be split into train and val')
     labels = np.asarray(labels, dtype=bool)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fashion_mmdet.classes import CATEGORIES
+from fashion_mmdet.utils.checks import check_ids
 
 
 def read_targets(targets: Sequence[int] | str | os.PathLike) -> list[int]:
@@ -16,7 +17,8 @@ def read_targets(targets: Sequence[int] | str | os.PathLike) -> list[int]:
         ValueError: another file, or an id that does not exist.
     """
     if not isinstance(targets, (str, os.PathLike)):
-        return _check(list(targets), 'targets')
+        check_ids('targets', targets, len(CATEGORIES))
+        return list(targets)
     file = Path(targets)
     if not file.is_file():
         raise FileNotFoundError(f'{file}: no target classes; test the run that they come from, then '
@@ -25,12 +27,5 @@ def read_targets(targets: Sequence[int] | str | os.PathLike) -> list[int]:
         found = json.loads(file.read_text())['targets']
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{file}: not a file of tools/sensitivity.py ({type(error).__name__}: {error})') from None
-    return _check(found, str(file))
-
-
-def _check(targets: object, where: str) -> list[int]:
-    ids = targets if isinstance(targets, list) else [targets]
-    wrong = [one for one in ids if not isinstance(one, int) or isinstance(one, bool) or not 0 <= one < len(CATEGORIES)]
-    if wrong or not isinstance(targets, list):
-        raise ValueError(f'{where}: category ids are 0 to {len(CATEGORIES) - 1}, got {(wrong or ids)[0]!r}')
-    return ids
+    check_ids(f'{file}: targets', found, len(CATEGORIES))
+    return found

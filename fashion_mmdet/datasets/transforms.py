@@ -5,6 +5,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
+from fashion_mmdet.utils.checks import SHARE, check_number, check_range
+
 
 @TRANSFORMS.register_module()
 class RandomBlur(BaseTransform):
@@ -22,10 +24,8 @@ class RandomBlur(BaseTransform):
     """
 
     def __init__(self, prob: float = 0.2, sigma: tuple[float, float] = (0.5, 1.5)) -> None:
-        if not 0 <= prob <= 1:
-            raise ValueError(f'RandomBlur prob={prob}: a number from 0 to 1')
-        if not 0 < sigma[0] <= sigma[1]:
-            raise ValueError(f'RandomBlur sigma={sigma}: two numbers, 0 < smallest <= largest')
+        check_number('RandomBlur prob', prob, SHARE)
+        check_range('RandomBlur sigma', sigma)
         self.prob, self.sigma = prob, tuple(sigma)
 
     def transform(self, results: dict) -> dict:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
+from fashion_mmdet.utils.checks import SHARE, check_number, values_by_id
 
 POLICIES = ('with', 'without')
 
@@ -21,10 +22,15 @@ def attribute_thresholds(option: float | Mapping[int | str, float]) -> np.ndarra
     Raises:
         ValueError: an id that does not exist, or a threshold outside [0, 1].
     """
-    thresholds = np.array(_spread('attribute_thr', option, NUM_ATTRIBUTES, 0.5), float)
-    if not ((thresholds >= 0) & (thresholds <= 1)).all():
-        raise ValueError(f'attribute_thr={option}: must lie between 0 and 1')
-    return thresholds
+    return thresholds_by_id('attribute_thr', option, NUM_ATTRIBUTES)
+
+
+def thresholds_by_id(name: str, option: float | Mapping[int | str, float], count: int) -> np.ndarray:
+    """Give each id's threshold, see `checks.values_by_id`; (count,) float in [0, 1], 0.5 where none is given."""
+    thresholds = values_by_id(name, option, count, 0.5)
+    for threshold in thresholds if isinstance(option, Mapping) else thresholds[:1]:
+        check_number(name, threshold, SHARE)
+    return np.array(thresholds, float)
 
 
 def categories_with_attributes(option: str | Mapping[int | str, str]) -> np.ndarray:
@@ -40,23 +46,12 @@ def categories_with_attributes(option: str | Mapping[int | str, str]) -> np.ndar
     Raises:
         ValueError: an id or a policy that does not exist.
     """
-    policies = _spread('attribute_policy', option, NUM_CATEGORIES, 'with')
+    policies = values_by_id('attribute_policy', option, NUM_CATEGORIES, 'with')
     for policy in policies:
         if policy not in POLICIES:
             raise ValueError(f'attribute_policy: {policy!r} is none of {", ".join(POLICIES)}; to leave a category out, '
                              'add it to drop_categories')
     return np.array([policy == 'with' for policy in policies]) & (np.arange(NUM_CATEGORIES) < NUM_MAIN_CATEGORIES)
-
-
-def _spread(name: str, option: object, count: int, default: object) -> list:
-    """Turn one value, or values by id with a default, into a list of values."""
-    if not isinstance(option, Mapping):
-        return [option] * count
-    unknown = [key for key in option if str(key) not in {'default', *map(str, range(count))}]
-    if unknown:
-        raise ValueError(f'{name}: {unknown[0]!r} is no id from 0 to {count - 1}')
-    by_text = {str(key): value for key, value in option.items()}
-    return [by_text.get(str(index), by_text.get('default', default)) for index in range(count)]
 
 
 def choose_attributes(categories: np.ndarray, probs: np.ndarray | None, thresholds: np.ndarray,

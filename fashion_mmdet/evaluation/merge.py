@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
+from fashion_mmdet.utils.checks import COUNT, POSITIVE, SHARE, check_choice, check_number, check_numbers
 
 METHODS = ('nms', 'wbf')
 
@@ -45,18 +46,14 @@ class Merge:
     max_per_image: int | None = 100
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f'merge method={self.method!r}: one of {", ".join(METHODS)}')
-        for name in ('iou_thr', 'duplicate_iou', 'score_thr'):
-            value = getattr(self, name)
-            if not (value is None and name == 'duplicate_iou') and not 0 <= value <= 1:
-                raise ValueError(f'merge {name}={value}: must lie between 0 and 1')
-        if self.weights is not None and not all(0 < weight < np.inf for weight in self.weights):
-            raise ValueError(f'merge weights={list(self.weights)}: positive numbers, one a model')
-        if self.min_votes < 1:
-            raise ValueError(f'merge min_votes={self.min_votes}: at least 1')
-        if self.max_per_image is not None and self.max_per_image < 1:
-            raise ValueError(f'merge max_per_image={self.max_per_image}: at least 1; None keeps all')
+        check_choice('merge method', self.method, METHODS)
+        check_number('merge iou_thr', self.iou_thr, SHARE)
+        check_number('merge duplicate_iou', self.duplicate_iou, SHARE, optional=True)
+        check_number('merge score_thr', self.score_thr, SHARE)
+        check_number('merge min_votes', self.min_votes, COUNT)
+        check_number('merge max_per_image', self.max_per_image, COUNT, optional=True)
+        if self.weights is not None:
+            check_numbers('merge weights', self.weights, POSITIVE)
 
     @classmethod
     def from_config(cls, options: Mapping | None) -> 'Merge':

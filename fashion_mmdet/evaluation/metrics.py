@@ -15,6 +15,7 @@ from fashion_mmdet.evaluation.matching import MATCHES, count_images
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import raw_from_sample, resize_truth, truth_from_sample
 from fashion_mmdet.evaluation.scoring import AVERAGES, format_classes, summarize
+from fashion_mmdet.utils.checks import COUNT, check_choice, check_numbers
 
 
 def category_ids(dataset_meta: dict) -> tuple[int, ...]:
@@ -42,10 +43,10 @@ class FashionIoUSweepMetric(BaseMetric):
                  size: tuple[int, int] | None = (512, 512), collect_device: str = 'cpu',
                  prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        if average not in AVERAGES:
-            raise ValueError(f'average={average!r}: one of {", ".join(AVERAGES)}')
-        if match not in MATCHES:
-            raise ValueError(f'match={match!r}: one of {", ".join(MATCHES)}')
+        check_choice('average', average, AVERAGES)
+        check_choice('match', match, MATCHES)
+        if size is not None:
+            check_numbers('size', size, COUNT, length=2)
         self.options = Postprocess.from_config(postprocess)
         self.average, self.match = average, match
         self.size = tuple(size) if size is not None else None

@@ -6,7 +6,7 @@ everywhere.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from types import ModuleType
+from types import ModuleType, NoneType
 
 import numpy as np
 
@@ -16,10 +16,12 @@ from fashion_mmdet.evaluation.attribute_choice import (
     attribute_thresholds,
     categories_with_attributes,
     choose_attributes,
+    thresholds_by_id,
 )
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
 from fashion_mmdet.rle_batch import edges_to_coco
+from fashion_mmdet.utils.checks import NATURAL, SHARE, check_choice, check_ids, check_number
 
 OVERLAPS = ('class', 'all', 'none')
 
@@ -63,29 +65,24 @@ class Postprocess:
     filter: str | None = None
 
     def __post_init__(self) -> None:
-        if self.overlap not in OVERLAPS:
-            raise ValueError(f'overlap={self.overlap!r}: one of {", ".join(OVERLAPS)}')
-        for name in ('mask_thr', 'nms_iou', 'cross_class_iou'):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f'{name}={value}: must lie between 0 and 1')
-        if self.max_per_image is not None and self.max_per_image < 0:
-            raise ValueError(f'max_per_image={self.max_per_image}: must not be negative; None keeps all')
-        if any(not 0 <= category < NUM_CATEGORIES for category in self.drop_categories):
-            raise ValueError(f'drop_categories={list(self.drop_categories)}: ids are 0 to {NUM_CATEGORIES - 1}')
-        if isinstance(self.score_thr, Mapping):
-            known = {'default', *map(str, range(NUM_CATEGORIES))}
-            unknown = [key for key in self.score_thr if str(key) not in known]
-            if unknown:
-                raise ValueError(f'score_thr: {unknown[0]!r} is no category id')
-        if ((self.score_thresholds() < 0) | (self.score_thresholds() > 1)).any():
-            raise ValueError(f'score_thr={self.score_thr}: must lie between 0 and 1')
+        check_choice('overlap', self.overlap, OVERLAPS)
+        check_number('mask_thr', self.mask_thr, SHARE)
+        check_number('nms_iou', self.nms_iou, SHARE, optional=True)
+        check_number('cross_class_iou', self.cross_class_iou, SHARE, optional=True)
+        check_number('min_area', self.min_area, NATURAL)
+        check_number('max_per_image', self.max_per_image, NATURAL, optional=True)
+        check_ids('drop_categories', self.drop_categories, NUM_CATEGORIES)
+        self.score_thresholds()
         attribute_thresholds(self.attribute_thr)
         categories_with_attributes(self.attribute_policy)
+        if not isinstance(self.filter, (str, NoneType)):
+            raise ValueError(f'filter={self.filter!r}: must be the path of a filter, or None')
 
     @classmethod
     def from_config(cls, options: Mapping | None) -> 'Postprocess':
         """Take the options of a config's `postprocess`; ValueError names one that does not exist."""
+        if not isinstance(options, (Mapping, NoneType)):
+            raise ValueError(f'postprocess={options!r}: must be a dict of options')
         known = [field.name for field in fields(cls)]
         for name in options or {}:
             if name not in known:
@@ -97,13 +94,7 @@ class Postprocess:
 
     def score_thresholds(self) -> np.ndarray:
         """Give each category's score threshold; (46,) float."""
-        if not isinstance(self.score_thr, Mapping):
-            return np.full(NUM_CATEGORIES, float(self.score_thr))
-        thresholds = np.full(NUM_CATEGORIES, float(self.score_thr.get('default', 0.5)))
-        for key, value in self.score_thr.items():
-            if key != 'default':
-                thresholds[int(key)] = value
-        return thresholds
+        return thresholds_by_id('score_thr', self.score_thr, NUM_CATEGORIES)
 
 
 def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] | None = None) -> Prediction:

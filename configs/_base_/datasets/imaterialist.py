@@ -1,10 +1,11 @@
 """Where the photos are and how they reach the model; the only file that names paths.
 
-FASHION_DATA chooses the data set: a folder with train.csv, train/, test/ and sample_submission.csv, whether the
-competition's own, converted by tools/convert_ccp.py or drawn by tools/make_sample.py.
+The tools put the folder that FASHION_DATA names in the place of `data_root`, here and in a config dumped in a work_dir:
+a folder with train.csv, train/, test/ and sample_submission.csv, whether the competition's own, converted by
+tools/convert_ccp.py or drawn by tools/make_sample.py.
 20 % of the photos of train.csv are held out, stratified by class; train and val share `seed`, so they never meet.
 """
-data_root = '{{$FASHION_DATA:data/imaterialist}}'
+data_root = 'data/imaterialist'
 dataset_type = 'IMaterialistDataset'
 val_fraction = 0.2
 split_seed = 0

@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 from mmengine.config import Config
 
-from fashion_mmdet.cli import load_config
+from fashion_mmdet.config import load_config
 from fashion_mmdet.files import write_text
 from fashion_mmdet.options import parse_options
 

@@ -1,0 +1,183 @@
+"""The one reader of configs: the file, where its data lies, `--cfg-options`, files with a `postprocess`.
+
+mmengine is imported when a config is read, so that a tool's help needs none.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fashion_mmdet.utils.checks import COUNT, NATURAL, check_number
+from fashion_mmdet.utils.config_keys import check_options
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+EVALUATORS = ('val_evaluator', 'test_evaluator')
+EVALUATOR_POSTPROCESS = re.compile(r'(val|test)_evaluator(\.\d+)?\.postprocess')
+
+
+def data_root() -> str:
+    """Return the folder of the data set: what FASHION_DATA says, else data/imaterialist."""
+    return os.environ.get('FASHION_DATA') or 'data/imaterialist'
+
+
+def load_config(path: str, options: dict | None = None, postprocess: str | None = None) -> 'Config':
+    """Read a config, let it use the data of FASHION_DATA, and merge `--cfg-options`.
+
+    A schedule that ended with the training still does when an option changes `train_cfg.max_epochs` or `max_iters`. The
+    config's one `postprocess` is given to the metric, so that score, submission and pictures follow the same
+    thresholds.
+
+    Args:
+        path: of the config, from the repository or dumped in a work_dir.
+        options: values by dotted key.
+        postprocess: a file with the `postprocess` to take, such as tools/tune_thresholds.py writes.
+
+    Raises:
+        FileNotFoundError: no such config; names those that stand beside it.
+        ValueError: the file is no config, or an option does not fit.
+    """
+    cfg, options = _read(path), options or {}
+    use_data(cfg, os.environ.get('FASHION_DATA'))
+    if postprocess is not None:
+        cfg.postprocess = read_postprocess(postprocess)
+    before = cfg.to_dict()
+    for key in options:
+        if EVALUATOR_POSTPROCESS.match(key):
+            raise ValueError(f'--cfg-options {key}: set postprocess itself; metric, submission and pictures share it')
+    try:
+        cfg.merge_from_dict(options)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f'--cfg-options: {error} does not fit {path}') from None
+    check_options(before, cfg.to_dict(), options)
+    _stretch_schedule(cfg, before.get('train_cfg') or {})
+    _check_loops(cfg)
+    _share_postprocess(cfg)
+    return cfg
+
+
+def _read(path: str) -> 'Config':
+    from mmengine.config import Config
+    file = Path(path)
+    if not file.is_file():
+        folder = file.parent if file.parent.is_dir() else Path('configs/fashion')
+        beside = ', '.join(sorted(other.name for other in folder.glob('*.py')))
+        raise FileNotFoundError(f'{path}: no such config' + (f'; {folder} has {beside}' if beside else ''))
+    try:
+        return Config.fromfile(path)
+    except (SyntaxError, KeyError, TypeError, AttributeError, NameError, ImportError) as error:
+        raise ValueError(f'{path}: not a config: {error}') from None
+
+
+def read_postprocess(path: str) -> dict:
+    """Read the `postprocess` of a config or of a file that holds nothing else.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no `postprocess` in it, or an option that does not exist or is out of its range.
+    """
+    from fashion_mmdet.evaluation.postprocess import Postprocess
+    options = load_config(path).get('postprocess')
+    if options is None:
+        raise ValueError(f'{path}: has no postprocess')
+    options = {name: value for name, value in options.to_dict().items() if name != '_delete_'}
+    try:
+        Postprocess.from_config(options)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from None
+    return options
+
+
+def data_sets(cfg: 'Config') -> Iterator[tuple[str, dict]]:
+    """Walk the data sets of a config's loaders, through the wrappers around them; yields key and settings."""
+    for name in LOADERS:
+        if isinstance(cfg.get(name), Mapping) and isinstance(cfg[name].get('dataset'), Mapping):
+            yield from _unwrap(f'{name}.dataset', cfg[name]['dataset'])
+
+
+def _unwrap(key: str, part: dict) -> Iterator[tuple[str, dict]]:
+    inner = {f'{key}.datasets.{index}': one for index, one in enumerate(part.get('datasets') or ())}
+    if 'dataset' in part:
+        inner[f'{key}.dataset'] = part['dataset']
+    if not inner:
+        yield key, part
+    for inner_key, one in inner.items():
+        yield from _unwrap(inner_key, one)
+
+
+def use_data(cfg: 'Config', root: str | None) -> None:
+    """Put another folder in the place of a config's data folder, wherever its loaders and evaluators name that.
+
+    The config's folder is the commonest `data_root` of its data sets. A data set that lies elsewhere stays there.
+
+    Args:
+        cfg: changed in place.
+        root: the folder; None or '' leaves the config as it is.
+    """
+    roots = Counter(str(part['data_root']).rstrip('/') for _, part in data_sets(cfg) if part.get('data_root'))
+    if not root or not roots:
+        return
+    (own, _), = roots.most_common(1)
+
+    def move(value: object) -> object:
+        if isinstance(value, Mapping):
+            return {key: move(one) for key, one in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(move, value))
+        inside = isinstance(value, str) and f'{value}/'.startswith(f'{own}/')
+        return root + value[len(own):].rstrip('/') if inside else value
+
+    for name in (*LOADERS, *EVALUATORS):
+        if cfg.get(name) is not None:
+            cfg[name] = move(cfg[name])
+
+
+def _stretch_schedule(cfg: 'Config', before: dict) -> None:
+    """Let schedules that were to end with the training end with it when its length has changed."""
+    loop = cfg.get('train_cfg') or {}
+    by_epoch = loop.get('type') != 'IterBasedTrainLoop'
+    length, other = ('max_epochs', 'max_iters') if by_epoch else ('max_iters', 'max_epochs')
+    if other in loop:
+        raise ValueError(f'train_cfg.{other}: {loop.get("type", "this loop")} takes {length}')
+    if before.get(length) == loop.get(length) or not isinstance(loop.get(length), int):
+        return
+    for schedule in cfg.get('param_scheduler') or []:
+        if schedule.get('by_epoch', True) != by_epoch:
+            continue
+        begin, end = schedule.get('begin', 0), schedule.get('end', schedule.get('T_max'))
+        if end != before.get(length):
+            continue
+        if 'end' in schedule:
+            schedule.end = loop[length]
+        if schedule.get('T_max') == end - begin:
+            schedule.T_max = loop[length] - begin
+
+
+def _check_loops(cfg: 'Config') -> None:
+    """Raise ValueError where mmengine or torch would fail later, or in words that name no key."""
+    loop = cfg.get('train_cfg') or {}
+    for key in ('max_epochs', 'max_iters', 'val_interval'):
+        if key in loop:
+            check_number(f'train_cfg.{key}', loop[key], COUNT)
+    for name in LOADERS:
+        loader = cfg.get(name) or {}
+        check_number(f'{name}.batch_size', loader.get('batch_size', 1), COUNT)
+        check_number(f'{name}.num_workers', loader.get('num_workers', 0), NATURAL)
+        for key, without in (('persistent_workers', False), ('prefetch_factor', None)):
+            if loader.get(key) and not loader.get('num_workers'):
+                raise ValueError(f'{name}.num_workers={loader.get("num_workers", 0)} with {name}.{key}={loader[key]}: '
+                                 f'set {name}.{key}={without} too, or num_workers to at least 1')
+
+
+def _share_postprocess(cfg: 'Config') -> None:
+    """Give the config's `postprocess` to every evaluator that scores masks."""
+    for name in EVALUATORS:
+        evaluators = cfg.get(name) or []
+        for evaluator in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
+            if evaluator.type == 'FashionIoUSweepMetric':
+                evaluator.postprocess = cfg.get('postprocess', {})
