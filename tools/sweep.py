@@ -34,6 +34,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--timeout-min', type=float, default=float('inf'), help='begin no trial after so many minutes')
     parser.add_argument('--heartbeat-s', type=int, default=10, help='seconds between two signs of life in the storage; '
                         'a sweep silent for six counts as dead (default %(default)s)')
+    parser.add_argument('--trust', action='store_true', help='of every trial: load checkpoints that may run code')
     parser.add_argument('--train', type=Path, metavar='TOOL', help='default: tools/train.py')
     return parser.parse_args(argv)
 
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with stopped_by_signals():
             Sweep(study, args.config, cfg, args.cfg_options, space, folder, args.trials, args.heartbeat_s,
-                  args.train or TRAIN).run(deadline)
+                  args.train or TRAIN, args.trust).run(deadline)
     except Stopped as stop:
         print('sweep: stopped; the same command goes on', file=sys.stderr)
         return 128 + stop.args[0]
