@@ -401,7 +401,7 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     root = make_truth(folder / 'data')
     a = make_run(folder / 'a', root, [5, 3.8, None])
     b = make_run(folder / 'b<i>|x', root, [3.8, 5, None], record=dict(git=dict(commit='<b>|'), start=EVIL),
-                 loss_weight="float('inf')", more=f'optim_wrapper = dict(note={EVIL!r})')
+                 loss_weight='inf', more=f'optim_wrapper = dict(note={EVIL!r})')
     return compare_folders(a, b)
 
 

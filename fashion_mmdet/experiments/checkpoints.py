@@ -55,8 +55,9 @@ def load_file(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
         raise
     except Exception as error:  # damaged pickles raise anything
         if isinstance(error, UnpicklingError) and (found := REFUSED.search(str(error))):
-            raise UntrustedFileError(f'{path}: holds {found[found.lastindex]}, which no weights need; not loaded (--trust '
-                                     'loads it and runs its code: only for files of people you trust)') from None
+            raise UntrustedFileError(
+                f'{path}: holds {found[found.lastindex]}, which no weights need; not loaded (--trust loads it and runs '
+                'its code: only for files of people you trust)') from None
         reason = re.split(r'\. |\n', str(error))[0] or type(error).__name__
         raise ValueError(f'{path}: not a checkpoint, or cut off: {reason}') from None
 
