@@ -56,10 +56,11 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Run a sweep; 128 + the signal's number if one stopped it."""
     from fashion_mmdet.experiments.sweep.loop import Stopped, Sweep, stopped_by_signals
-    from fashion_mmdet.experiments.sweep.report import save_best
+    from fashion_mmdet.experiments.sweep.report import BEST, save_best
     from fashion_mmdet.experiments.sweep.space import read_space
     from fashion_mmdet.experiments.sweep.study import open_study
     from fashion_mmdet.experiments.sweep.trial import TRAIN
+    from fashion_mmdet.files import check_outputs
     deadline = time.monotonic() + 60 * args.timeout_min
     options = parse_options(args.cfg_options)
     cfg = load_config(args.config, options)
@@ -71,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     origin = dict(config=content, options=sorted(args.cfg_options), space=space)
     study = open_study(args.storage, name, origin, args.seed, args.pruner, args.heartbeat_s)
     folder = Path(args.work_dir or Path('work_dirs') / name)
+    check_outputs([folder / BEST], [args.config, args.space])
     try:
         with stopped_by_signals():
             Sweep(study, args.config, cfg, args.cfg_options, space, folder, args.trials, args.heartbeat_s,

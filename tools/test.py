@@ -54,10 +54,11 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.experiments import running
         from fashion_mmdet.experiments.checkpoints import trust_files
         from fashion_mmdet.experiments.weights import check_fit
-        from fashion_mmdet.files import write_text
+        from fashion_mmdet.files import sibling, write_text
         trust_files(args.trust)
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
         dump = args.dump or str(Path(cfg.work_dir) / f'{args.split}{"_tta" * args.tta}.parquet')
+        scores = sibling(dump, '.json', [args.submission], [args.config, args.checkpoint, args.postprocess])
         options = Postprocess.from_config(cfg.get('postprocess'))
         running.prepare_test(cfg, args.checkpoint, args.split, dump, args.tta)
         running.start_processes(cfg, args.launcher)
@@ -68,7 +69,6 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         print(f'raw predictions: {dump}')
         if args.split == 'val':
-            scores = Path(dump).with_suffix('.json')
             write_text(scores, json.dumps(metrics, indent=1))
             print(f'scores: {scores}')
         dataset = runner.test_dataloader.dataset

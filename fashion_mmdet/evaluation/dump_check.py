@@ -52,7 +52,8 @@ def check_columns(found: pa.Schema, wanted: pa.Schema, path: str | os.PathLike) 
             raise ValueError(f'{path}: column {field.name}: {found.field(field.name).type}, not {name}')
 
 
-def check_values(table: pa.Table, schema: pa.Schema, path: str | os.PathLike, first_row: int = 0) -> dict[str, pa.Array]:
+def check_values(table: pa.Table, schema: pa.Schema, path: str | os.PathLike, first_row: int = 0
+                 ) -> dict[str, pa.Array]:
     """Check the rows of a table and give its columns, each in one piece, the types of the schema.
 
     Args:

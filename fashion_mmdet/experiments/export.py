@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save
 
 from fashion_mmdet.experiments.checkpoints import SAFETENSORS, load_file, weights_of
-from fashion_mmdet.files import write_bytes
+from fashion_mmdet.files import check_outputs, write_bytes
 
 FACTS = ('epoch', 'iter', 'seed', 'time', 'experiment_name', 'mmengine_version')
 
@@ -29,8 +29,7 @@ def export_weights(checkpoint: str | Path, out: str | Path, half: bool = False) 
     """
     if Path(out).suffix != SAFETENSORS:
         raise ValueError(f'{out}: name it *{SAFETENSORS}, by which it is known')
-    if Path(out).resolve() == Path(checkpoint).resolve():
-        raise ValueError(f'{out}: is the checkpoint itself; give the new file another name')
+    check_outputs([out], [checkpoint])
     content = load_file(checkpoint)
     # Copies: safetensors holds no tensors that share memory. A model wrapped for several processes carries a prefix.
     state = {name.removeprefix('module.'): tensor.clone(memory_format=torch.contiguous_format)
@@ -57,16 +56,22 @@ def describe(content: dict[str, Any], source: str) -> dict[str, str]:
     Scores are those of the weights themselves: of a checkpoint that was written during a validation, as the best one
     is. The others hold the scores of an earlier epoch, which do not count.
     """
-    meta, hub = content.get('meta') or {}, content.get('message_hub') or {}
+    meta, hub = _inner(content, 'meta'), _inner(content, 'message_hub')
     facts = dict(source=source, **{name: meta[name] for name in FACTS if name in meta})
     found = dict(facts=json.dumps(facts, default=str))
     if 'cfg' in meta:
         found['config'] = str(meta['cfg'])
-    classes = (meta.get('dataset_meta') or {}).get('classes')
+    classes = _inner(meta, 'dataset_meta').get('classes')
     if classes:
-        found['classes'] = json.dumps(list(classes))
-    if (hub.get('runtime_info') or {}).get('loop_stage') == 'val':
+        found['classes'] = json.dumps(list(map(str, classes)))
+    if _inner(hub, 'runtime_info').get('loop_stage') == 'val':
         found['scores'] = json.dumps({
             name.removeprefix('val/'): float(history.current())
-            for name, history in hub['log_scalars'].items() if name.startswith('val/') and 'time' not in name})
+            for name, history in _inner(hub, 'log_scalars').items() if name.startswith('val/') and 'time' not in name})
     return found
+
+
+def _inner(content: dict[str, Any], name: str) -> dict[str, Any]:
+    """Take a dict out of a checkpoint; {} where it has none, as other programs' checkpoints."""
+    found = content.get(name)
+    return found if isinstance(found, dict) else {}

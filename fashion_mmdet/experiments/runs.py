@@ -88,6 +88,12 @@ class Run:
         """The folder of the val photos."""
         return self.root / (self.val_dataset.get('data_prefix') or {}).get('img_path', 'train')
 
+    @property
+    def files(self) -> list[Path | None]:
+        """What a comparison reads, apart from photos."""
+        return [Path(self.config.filename), self.folder / RECORD, self.folder / PRINTED, self.dump, self.truth,
+                *self.logs]
+
     @cached_property
     def options(self) -> dict[str, Any]:
         """The config's `postprocess`, in plain dicts."""

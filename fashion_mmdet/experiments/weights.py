@@ -40,10 +40,12 @@ def prepare_weights(cfg: Config) -> list[str]:
             missing.append(problem)
             cfg.load_from = None
     for part in list(_pretrained_parts(cfg.model)):
-        problem = find_weights(part.init_cfg.checkpoint) or _check_prefix(part.init_cfg)
+        problem = find_weights(part.init_cfg.checkpoint)
         if problem:
             missing.append(problem)
             part.init_cfg = None
+        else:
+            _check_prefix(part.init_cfg)
     if missing and not cfg.get('load_from'):
         thaw(cfg.model)
     return problems + missing
@@ -143,12 +145,11 @@ def check_fit(path: str | Path, model: 'torch.nn.Module') -> None:
 
 def check_shares(source: str, model: 'torch.nn.Module') -> None:
     """Raise ValueError unless some of the weights to start from fit a model; mmengine would go on with none."""
-    found = weights_of(load_safely(source), source)
-    wanted = model.state_dict()
-    if not any(name.removeprefix('module.') in wanted and tensor.shape == wanted[name.removeprefix('module.')].shape
-               for name, tensor in found.items()):
+    found, wanted = ({(name.removeprefix('module.'), tensor.shape) for name, tensor in state.items()}
+                     for state in (weights_of(load_safely(source), source), model.state_dict()))
+    if not found & wanted:
         raise ValueError(f'{source}: weights of another model: none of its {len(found)} tensors, such as '
-                         f'{next(iter(found))}, fits')
+                         f'{min(name for name, _ in found)}, fits')
 
 
 def _check_prefix(init_cfg: ConfigDict) -> None:
