@@ -86,6 +86,9 @@ def _literal(node: ast.expr) -> object:
             return list(map(_literal, node.elts))
         case ast.Tuple():
             return tuple(map(_literal, node.elts))
+        case ast.Constant(value=str(text)):
+            text.encode()  # raises ValueError at half a surrogate pair, which could not be printed
+            return text
         case ast.Name(id='inf' | 'nan'):  # how mmengine writes these numbers
             return float(node.id)
         case ast.UnaryOp(op=ast.USub(), operand=ast.Name()):

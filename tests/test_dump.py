@@ -203,7 +203,7 @@ def test_a_damaged_page_is_noticed(tmp_path: Path):
     column = pq.read_metadata(path).row_group(0).column(10)
     assert column.path_in_schema == 'mask'
     content = bytearray(path.read_bytes())
-    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    content[column.dictionary_page_offset + column.total_compressed_size // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r'a\.parquet: not a Parquet file, or damaged'):
         list(read_dump(path))

@@ -19,10 +19,11 @@ from fashion_mmdet.utils.json_files import (
 
 
 @pytest.mark.parametrize(('content', 'said'), [
-    (b'', 'broken JSON'), (b'{', 'broken JSON'), (b'[1]', 'a JSON object is wanted, not list'), (b'\xff{}', 'broken JSON'),
-    (b'null', 'not NoneType'), (b'[' * 100_000, 'broken JSON'), (b'{"a":' * 100_000, 'broken JSON'),
-    (b'{"b": "\\ud800"}', 'broken JSON'), (b'{"a": NaN}', 'a is no number: nan'), (b'{"a": "1"}', "a is no number: '1'"),
-    (b'{"a": true}', 'a is no number: True'), (b'{"a": 1e999}', 'a is no number: inf'),
+    (b'', 'broken JSON'), (b'{', 'broken JSON'), (b'\xff{}', 'broken JSON'), (b'null', 'a JSON object is wanted'),
+    (b'[1]', 'a JSON object is wanted, not list'), (b'[' * 100_000, 'broken JSON'), (b'{"a":' * 100_000, 'broken JSON'),
+    (b'{"b": "\\ud800"}', 'broken JSON'), (b'{"a": NaN}', 'a is no number: nan'),
+    (b'{"a": "1"}', "a is no number: '1'"), (b'{"a": true}', 'a is no number: True'),
+    (b'{"a": 1e999}', 'a is no number: inf'),
     (b'{"a": 1' + b'0' * 400 + b'}', 'a is no number: 10'), (b'{"x": {"y": 5}}', 'x.y is no text: 5'),
     (b'{"x": {"y": "a\\u0000"}}', 'x.y is no text'), (b'{"x": [1]}', r'x is no object: \[1\]'),
 ])

@@ -129,10 +129,10 @@ def _open(path: str | os.PathLike) -> pq.ParquetFile:
 
 @contextlib.contextmanager
 def _naming(path: str | os.PathLike) -> Iterator[None]:
-    """Let Arrow's errors, of which some are OSErrors without a file, name the file."""
+    """Let Arrow's errors, of which some are an OSError or a UnicodeDecodeError, name the file."""
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         if getattr(error, 'errno', None):
             raise
         raise ValueError(f'{path}: not a Parquet file, or damaged: {error}') from None

@@ -36,7 +36,10 @@ def export_weights(checkpoint: str | Path, out: str | Path, half: bool = False) 
              for name, tensor in weights_of(content, checkpoint).items()}
     if half:
         state = {name: _halve(name, tensor, checkpoint) for name, tensor in state.items()}
-    metadata = {'format': 'pt', **describe(content, Path(checkpoint).name)}
+    try:
+        metadata = {'format': 'pt', **describe(content, Path(checkpoint).name)}
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(f'{checkpoint}: what it says of itself is not as mmengine writes it: {error}') from None
     write_bytes(out, save(state, metadata))
     return metadata
 

@@ -157,7 +157,7 @@ def _read_config(folder: Path) -> 'Config':
     named = folder / (Path(str(read_record(folder).get('config', ''))).stem + '.py')
     path = named if named.is_file() else find_config(folder)
     config = read_dumped(path)
-    check_fields(config, CONFIG_FIELDS, str(path))
+    check_fields(config.to_dict(), CONFIG_FIELDS, str(path))
     return config
 
 

@@ -102,6 +102,7 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
             if number == len(texts):
                 break
             raise
-        check_fields(line, FIELDS, where, ['step'] if LOSS in line or SCORE in line else [])
+        logged = [name for name in (LOSS, SCORE) if name in line]
+        check_fields(line, FIELDS, where, [*logged, 'step'] if logged else [])
         lines.append(line)
     return lines

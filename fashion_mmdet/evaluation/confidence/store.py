@@ -4,7 +4,6 @@ import functools
 import json
 import os
 import warnings
-import zipfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from fashion_mmdet.evaluation.confidence.features import FEATURE_NAMES, FEATURE_
 from fashion_mmdet.evaluation.confidence.model import ConfidenceFilter
 from fashion_mmdet.evaluation.predictions import RawPrediction
 from fashion_mmdet.files import write_bytes
+from fashion_mmdet.utils.json_files import parse_object
 
 # What the models hold beside what skops trusts anyway. A `partial` is as harmless as the function it holds, which
 # skops asks about too.
@@ -51,13 +51,19 @@ def _load(path: str, changed_ns: int, size: int) -> ConfidenceFilter:
     content = Path(path).read_bytes()
     try:
         strange = sorted(set(skops_io.get_untrusted_types(data=content)) - TRUSTED)
-        if strange:
-            raise ValueError(f'{path}: holds {", ".join(strange)}, which no filter needs; not loaded')
-        parts = skops_io.loads(content, trusted=sorted(TRUSTED))
-        about = json.loads(parts['about'])
+        parts = {} if strange else skops_io.loads(content, trusted=sorted(TRUSTED))
+    except Exception as error:  # a damaged file raises anything
+        raise ValueError(f'{path}: not a confidence filter: {type(error).__name__}: {" ".join(str(error).split())}'
+                         ) from None
+    if strange:
+        raise ValueError(f'{path}: holds {", ".join(strange)}, which no filter needs; not loaded')
+    try:
+        about = parse_object(parts['about'], str(path))
         _check(path, about)
+        if not hasattr(parts['hit'], 'predict_proba') or not hasattr(parts['gain'], 'predict'):
+            raise TypeError('it holds no models')
         return ConfidenceFilter(parts['hit'], parts['gain'], about['confidence'], about['meta'])
-    except (zipfile.BadZipFile, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f'{path}: not a confidence filter: {error}') from None
 
 

@@ -111,7 +111,7 @@ def choose_ticks(low: float, high: float, whole: bool = False) -> list[float]:
     """Choose round numbers, seven steps at most, that enclose low and high."""
     span = high - low
     if span < 1e-9 * max(abs(low), abs(high)) or span < 1e-12:  # flat but for rounding
-        span = abs(high) or 1.0
+        span = abs(high) if abs(high) > 1e-12 else 1.0
     unit = 10.0 ** math.floor(math.log10(span / 7))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor * 7 >= span)
     if whole:
