@@ -68,11 +68,11 @@ def run(args: argparse.Namespace) -> int:
     if twice := sorted(options.keys() & space.keys()):
         raise ValueError(f'--cfg-options {twice[0]}: {args.space} varies it')
     name = args.study or f'{Path(args.config).stem}_{Path(args.space).stem}'
+    folder = Path(args.work_dir or Path('work_dirs') / name)
+    check_outputs([folder / BEST], [args.config, args.space])
     content = hashlib.sha256(cfg.pretty_text.encode()).hexdigest()  # the data's folder is in it
     origin = dict(config=content, options=sorted(args.cfg_options), space=space)
     study = open_study(args.storage, name, origin, args.seed, args.pruner, args.heartbeat_s)
-    folder = Path(args.work_dir or Path('work_dirs') / name)
-    check_outputs([folder / BEST], [args.config, args.space])
     try:
         with stopped_by_signals():
             Sweep(study, args.config, cfg, args.cfg_options, space, folder, args.trials, args.heartbeat_s,

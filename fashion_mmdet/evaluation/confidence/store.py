@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from skops import io as skops_io
 
 from fashion_mmdet.evaluation.confidence.features import FEATURE_NAMES, FEATURE_VERSION
@@ -58,13 +59,29 @@ def _load(path: str, changed_ns: int, size: int) -> ConfidenceFilter:
     if strange:
         raise ValueError(f'{path}: holds {", ".join(strange)}, which no filter needs; not loaded')
     try:
-        about = parse_object(parts['about'], str(path))
+        about = parse_object(parts['about'], f'{path}: not a confidence filter')
         _check(path, about)
         if not hasattr(parts['hit'], 'predict_proba') or not hasattr(parts['gain'], 'predict'):
             raise TypeError('it holds no models')
+        for model in (parts['hit'], parts['gain']):
+            _check_trees(model)
         return ConfidenceFilter(parts['hit'], parts['gain'], about['confidence'], about['meta'])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f'{path}: not a confidence filter: {error}') from None
+
+
+def _check_trees(model: Any) -> None:
+    """Raise IndexError where a tree's nodes lead out of it or in a circle: compiled loops follow them unchecked."""
+    for tree in (tree for trees in getattr(model, '_predictors', ()) for tree in trees):
+        inner = np.flatnonzero(tree.nodes['is_leaf'] == 0)
+        nodes = tree.nodes[inner]
+        children = np.stack([nodes['left'], nodes['right']]).astype(np.int64)
+        sets = nodes['bitset_idx'][nodes['is_categorical'] == 1].astype(np.int64)
+        features = nodes['feature_idx'].astype(np.int64)
+        if not (len(tree.nodes) and (children > inner).all() and (children < len(tree.nodes)).all()
+                and (features >= 0).all() and (features < len(FEATURE_NAMES)).all()
+                and (sets < len(tree.raw_left_cat_bitsets)).all()):
+            raise IndexError('a tree leads out of itself')
 
 
 def _check(path: str, about: dict[str, Any]) -> None:
