@@ -3,9 +3,12 @@
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+PLAIN_NAME = re.compile(r'(?!.*-[0-9a-f]{16}$)\w[\w.-]{0,99}', re.ASCII)  # one that ends like a hash is no plain one
 
 
 @contextlib.contextmanager
@@ -55,3 +58,42 @@ def sha256(path: str | os.PathLike) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def picture_name(image_id: str, suffix: str) -> str:
+    """Name an image's picture: safe in any folder, and another one for every image.
+
+    `a.jpg` with '.png' gives `a.png`. Anything else, such as `a.png` and `x/a.jpg`, keeps what is harmless of it before
+    a hash of the whole.
+    """
+    stem = image_id.removesuffix('.jpg')
+    if stem == image_id or not PLAIN_NAME.fullmatch(stem):
+        harmless = re.sub(r'[^\w.-]', '_', image_id, flags=re.ASCII).lstrip('.')[:80]
+        stem = f'{harmless}-{hashlib.sha256(image_id.encode()).hexdigest()[:16]}'
+    return stem + suffix
+
+
+def check_outputs(outputs: Iterable[str | os.PathLike | None], inputs: Iterable[str | os.PathLike | None] = ()) -> None:
+    """Raise ValueError where a file to write is one that is read, or two are the same; None stands for no file."""
+    read = {Path(path).resolve() for path in inputs if path is not None}
+    written: set[Path] = set()
+    for path in outputs:
+        if path is None:
+            continue
+        target = Path(path).resolve()
+        if target in read or target in written:
+            clash = 'is one of the files to read' if target in read else 'two outputs would be written there'
+            raise ValueError(f'{path}: {clash}; give another name')
+        written.add(target)
+
+
+def sibling(path: str | os.PathLike, suffix: str, outputs: Iterable[str | os.PathLike | None] = (),
+            inputs: Iterable[str | os.PathLike | None] = ()) -> Path:
+    """Name the output that goes beside another, under another suffix.
+
+    Raises:
+        ValueError: as `check_outputs`, of both, the other outputs and the inputs.
+    """
+    found = Path(path).with_suffix(suffix)
+    check_outputs([path, found, *outputs], inputs)
+    return found

@@ -26,10 +26,12 @@ from fashion_mmdet.experiments.compare.notes import write_notes
 from fashion_mmdet.experiments.compare.page import format_html
 from fashion_mmdet.experiments.compare.report import format_json, format_markdown, format_table, show_epochs
 from fashion_mmdet.experiments.compare.scores import RunScores
-from fashion_mmdet.experiments.diff import MISSING
+from fashion_mmdet.experiments.diff import MISSING, read_dumped
 from fashion_mmdet.experiments.runs import Run, find_runs, read_runs
 from fashion_mmdet.experiments.runs_log import Log, join, read_log
+from tests.conftest import run_here
 from tools import compare_runs as tool
+from tools import diff_configs as diff_tool
 
 CONFIG = """
 model = dict(type='MaskRCNN', rpn_head=dict(loss_bbox=dict(loss_weight={loss_weight})))
@@ -401,7 +403,7 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     root = make_truth(folder / 'data')
     a = make_run(folder / 'a', root, [5, 3.8, None])
     b = make_run(folder / 'b<i>|x', root, [3.8, 5, None], record=dict(git=dict(commit='<b>|'), start=EVIL),
-                 loss_weight="float('inf')", more=f'optim_wrapper = dict(note={EVIL!r})')
+                 loss_weight='inf', more=f'optim_wrapper = dict(note={EVIL!r})')
     return compare_folders(a, b)
 
 
@@ -588,3 +590,95 @@ def test_notes_explain_the_columns_that_are_shown(tmp_path: Path, root: Path):
     assert beginnings('cost') == []
     assert 'Both cover the choice of photos' in write_notes(comparison)[0]
     assert 'noise. It covers the choice of photos' in write_notes(comparison, ['difference'])[0]
+
+
+# Run folders of strangers
+
+@pytest.mark.parametrize('style', ['html', 'table', 'markdown', 'json'])
+def test_runs_with_equal_scores_are_shown(tmp_path: Path, root: Path, style: str):
+    """Every difference is 0, so is its interval: nothing to scale by."""
+    for name in 'ab':
+        write_log(make_run(tmp_path / name, root, [5, 5, 5]), '20260101_000000', train(1, 1, float('nan')), val(1, 0.5))
+    out = tmp_path / 'out'
+    done = run_here(tool.main, tmp_path / 'a', tmp_path / 'b', '--format', style, '--out', out)
+    assert done.returncode == 0, done.stderr
+    if style != 'json':
+        assert '+0.000' in out.read_text()
+
+
+@pytest.mark.parametrize('points', [
+    [(0, 0)], [(0, 5e-324)], [(3, 1e-300), (4, 2e-300)], [(1, 1e308), (2, -1e308)], [(1, -1.0)], [(1, float('nan'))]])
+def test_a_chart_has_an_axis_whatever_the_points(points: list[tuple[float, float]]):
+    chart = draw_chart([('a', points)], 'label', 'epoch', dots=True)
+    assert not re.search('nan|inf', chart)
+
+
+def test_the_config_of_a_run_folder_is_not_run(tmp_path: Path, root: Path):
+    folder = make_run(tmp_path / 'a', root, record={}, more=f'import os\nos.mkdir({str(tmp_path / "trap")!r})')
+    for main, arguments in ((tool.main, [folder]), (diff_tool.main, [folder, folder]),
+                            (diff_tool.main, [folder / 'config.py', folder])):
+        done = run_here(main, *arguments)
+        assert done.returncode == 2
+        assert re.search(r'config\.py: line \d+: not plain data', done.stderr)
+        assert done.stderr.count('\n') == 1
+    assert not (tmp_path / 'trap').exists()
+
+
+def test_a_dumped_config_is_read_as_it_was_written(tmp_path: Path):
+    """Keys that are no words, infinity, NaN, nested tuples, an empty dict, text with quotes."""
+    cfg = Config(dict(a=dict(b=(1, (2.5, None)), c=[]), d={3: 0.4, 'x y': True}, e=[dict(type='T'), dict()],
+                      f=float('-inf'), g=float('inf'), h='it\'s "x"\n', i=-2))
+    cfg.dump(tmp_path / 'c.py')
+    assert read_dumped(tmp_path / 'c.py').to_dict() == cfg.to_dict()
+
+
+@pytest.mark.parametrize(('name', 'text', 'said'), [
+    ('run.json', '{"epochs": "four"}', "run.json: epochs is no number: 'four'"),
+    ('run.json', '{"git": {"clean": "yes"}}', 'run.json: git.clean is no true or false'),
+    ('run.json', '{"data": {"root": 5}}', 'run.json: data.root is no text: 5'),
+    ('run.json', '{"train_time_s": NaN}', 'run.json: train_time_s is no number: nan'),
+    ('run.json', '{"finished": "9999-99-99"}', 'run.json: finished'),
+    ('run.json', '{"started": "0001-01-01T00:00:00+14:00"}', None),
+    ('run.json', '{"config": ["a"]}', 'run.json: config is no text'),
+    ('val.json', '{"fashion/score": "0.5"}', "val.json: fashion/score is no number: '0.5'"),
+    ('val.json', '[0.5]', 'val.json: a JSON object is wanted'),
+    ('config.py', 'train_cfg = dict(max_epochs="4")', "config.py: train_cfg.max_epochs is no whole number from 0: '4'"),
+    ('config.py', 'val_dataloader = 5', 'config.py: val_dataloader is no object: 5'),
+    ('config.py', 'val_evaluator = [5]', 'config.py: val_evaluator is no evaluator, or list of them'),
+    ('config.py', 'deck_score = "high"', 'config.py: deck_score is no number'),
+    ('config.py', 'postprocess = dict(blur=1)', 'config.py: postprocess.blur: no such option'),
+    ('config.py', 'a = {[]: 1}', 'config.py: line 1: not plain data'),
+    ('config.py', 'a = ' + '-' * 100_000 + '1', 'config.py: '),
+    ('config.py', 'a = "\0"', 'config.py: not a config'),
+    ('config.py', 'filename = 3', 'config.py: '),
+    ('log', '{"loss": "low", "step": 1}\n{}\n', "scalars.json:1: loss is no number: 'low'"),
+    ('log', '{"loss": 1, "step": 1.5}\n{}\n', 'scalars.json:1: step is no whole number'),
+    ('log', '{"loss": 1}\n', 'scalars.json:1: has no step'),
+    ('log', '{"fashion/score": null, "step": 1}\n', 'scalars.json:1: has no fashion/score'),
+    ('log', '{"loss": 1, "step": 1, "epoch": "x"}\n', 'scalars.json:1: epoch is no whole number'),
+])
+@pytest.mark.parametrize('style', ['html', 'json'])
+def test_a_crafted_file_is_one_line_that_names_file_and_field(
+        tmp_path: Path, root: Path, name: str, text: str, said: str | None, style: str):
+    """None: nothing to complain of."""
+    folder = make_run(tmp_path / 'a', root, record={})
+    if name == 'log':
+        name = write_log(folder, '20260101_000000').relative_to(folder)
+    if name == 'val.json' or 'blur' in text or 'finished' in text:
+        write_dump(folder / 'val.parquet', [5, 5, 5])
+    if name == 'val.json':
+        (root / 'train.csv').unlink()  # so that the dump cannot be scored
+    (folder / name).write_text(text)
+    arguments = [folder, folder, '--format', style, '--deck', '--out', tmp_path / 'out']
+    done = run_here(tool.main, *arguments)
+    assert done.returncode == (0 if said is None else 2), done.stderr
+    if said:
+        assert said in done.stderr
+        assert done.stderr.count('\n') == 1
+
+
+def test_a_comparison_does_not_overwrite_what_it_reads(tmp_path: Path, root: Path):
+    folder = make_run(tmp_path / 'a', root, [5, 5, 5], record={})
+    for name in ('val.parquet', 'run.json', 'config.py'):
+        done = run_here(tool.main, folder, '--out', folder / name)
+        assert (done.returncode, 'is one of the files to read' in done.stderr) == (2, True)

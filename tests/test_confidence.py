@@ -1,5 +1,6 @@
 """The confidence filter: features by hand, honest folds, files that change nothing, a place in postprocessing."""
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -368,10 +369,25 @@ class Stranger:
     (skops_io.dumps(dict(about=json.dumps({'format': 'x'}), hit=1, gain=1)), 'not a confidence filter'),
     (skops_io.dumps(dict(about='{', hit=1, gain=1)), 'not a confidence filter'),
     (skops_io.dumps(dict(about='{}', hit=Stranger(), gain=1)), 'Stranger, which no filter needs; not loaded'),
-], ids=['no zip', 'a list', 'another format', 'broken text', 'another type'])
+    (skops_io.dumps([1]).replace(b'__class__', b'__cl\xff\xff__'), 'not a confidence filter'),
+], ids=['no zip', 'a list', 'another format', 'broken text', 'another type', 'no UTF-8'])
 def test_files_that_are_no_filter_are_refused(content, message, tmp_path: Path):
     (tmp_path / 'filter.skops').write_bytes(content)
     with pytest.raises(ValueError, match=message):
+        load_filter(tmp_path / 'filter.skops')
+
+
+@pytest.mark.parametrize(('field', 'value'), [
+    ('left', 0), ('right', 10 ** 6), ('feature_idx', 999), ('bitset_idx', 999)])
+def test_a_tree_that_leads_out_of_itself_is_refused(fitted, tmp_path: Path, field: str, value: int):
+    """Its loops would read beyond the arrays, or go round for ever."""
+    made = copy.deepcopy(fitted)
+    for trees in made.hit._predictors:
+        nodes = trees[0].nodes
+        nodes[field][nodes['is_leaf'] == 0] = value
+        nodes['is_categorical'] |= field == 'bitset_idx'
+    save_filter(made, tmp_path / 'filter.skops')
+    with pytest.raises(ValueError, match=r'filter\.skops: not a confidence filter: a tree leads out of itself'):
         load_filter(tmp_path / 'filter.skops')
 
 

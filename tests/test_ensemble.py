@@ -88,7 +88,7 @@ def test_a_wrong_command_is_one_line_and_leaves_the_dumps(tmp_path: Path, capsys
     for path in paths:
         write(path, make_pair(2))
     before = [path.read_bytes() for path in paths]
-    assert 'is one of the dumps to merge' in refuse(capsys, *paths, '--out', paths[1])
+    assert 'is one of the files to read' in refuse(capsys, *paths, '--out', paths[1])
     assert '3 weights for 2 models' in refuse(capsys, *paths, '--out', tmp_path / 'e', '--options', 'weights=[1,1,1]')
     assert 'merge iou: no such option' in refuse(capsys, *paths, '--out', tmp_path / 'e', '--options', 'iou=0.5')
     assert 'c.parquet: no such dump' in refuse(capsys, paths[0], tmp_path / 'c.parquet', '--out', tmp_path / 'e')

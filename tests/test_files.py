@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fashion_mmdet.files import atomic_path, write_bytes, write_text
+from fashion_mmdet.files import atomic_path, check_outputs, picture_name, sibling, write_bytes, write_text
 
 ROOT = Path(__file__).parents[1]
 FULL_DEVICE = Path('/dev/full')
@@ -169,3 +170,33 @@ def test_of_writers_at_the_same_time_one_wins_whole(target):
         thread.join()
     assert target.read_bytes() in contents
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(('image_id', 'expected'), [
+    ('a.jpg', 'a.png'), ('IMG_1.2-3.jpg', 'IMG_1.2-3.png'), ('a.png', 'a.png-*.png'), ('x/1.jpg', 'x_1.jpg-*.png'),
+    ('../../etc/a', '_.._etc_a-*.png'), ('.jpg', 'jpg-*.png'), ('é?.jpg', '__.jpg-*.png')])
+def test_a_picture_is_named_safely(image_id: str, expected: str):
+    """Only names that are plain keep theirs; `*` stands for 16 digits of the hash."""
+    name = picture_name(image_id, '.png')
+    assert re.sub('-[0-9a-f]{16}', '-*', name) == expected
+
+
+def test_no_two_images_share_a_picture():
+    """Stems alone, or with slashes as underscores, would give a, 1, x_1 and a twice; the last is named like a hash."""
+    ids = ['a.jpg', 'a.png', 'a.jpg.jpg', 'x/1.jpg', 'y/1.jpg', 'x_1.jpg', 'x 1.jpg', 'b' * 300, 'b' * 301]
+    ids.append(picture_name('a.png', '') + '.jpg')
+    names = {picture_name(image_id, '.jpg') for image_id in ids}
+    assert len(names) == len(ids)
+    assert max(map(len, names)) < 255
+
+
+def test_an_output_is_never_an_input_nor_another_output(tmp_path: Path):
+    (tmp_path / 'link').symlink_to(tmp_path / 'in.csv')
+    with pytest.raises(ValueError, match='link: is one of the files to read'):
+        check_outputs([tmp_path / 'link'], [tmp_path / 'in.csv', None])
+    with pytest.raises(ValueError, match='two outputs would be written there'):
+        check_outputs([tmp_path / 'a', None, tmp_path / 'b' / '..' / 'a'])
+    assert sibling(tmp_path / 'a.py', '.png', [tmp_path / 'b.png'], [tmp_path / 'in.csv']) == tmp_path / 'a.png'
+    for path in ('x.json', 'in.parquet', 'other.parquet'):  # itself, an input, another output
+        with pytest.raises(ValueError, match=r'\.json: '):
+            sibling(tmp_path / path, '.json', [tmp_path / 'other.json'], [tmp_path / 'in.json'])

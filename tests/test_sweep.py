@@ -284,6 +284,20 @@ def test_without_optuna_the_tool_says_how_to_get_it(
 # A trial
 
 
+def test_trust_reaches_every_training():
+    for trust in (True, False):
+        made = trial_module.train_command('c.py', Path('run'), ['lr=1'], resume=True, trust=trust)
+        assert made[2:] == ['c.py', '--work-dir', 'run', '--resume', *['--trust'] * trust, '--cfg-options', 'lr=1']
+
+
+def test_the_best_config_does_not_overwrite_the_one_it_is_based_on(folder: Path, capsys: pytest.CaptureFixture):
+    """A sweep from the best of another, in the same folder."""
+    (folder / 'tune.py').rename(folder / 'best.py')
+    arguments = ['best.py', *command(1)[1:], '--work-dir', '.']
+    assert 'best.py: is one of the files to read' in run_and_fail(capsys, arguments)
+    assert (folder / 'best.py').read_text() == CONFIG
+
+
 def test_scores_are_read_across_a_resume_and_past_a_cut_off_line(tmp_path: Path):
     """The first start validated epochs 1 and 2 and was cut off in the line of 3; the second went on from epoch 2."""
     for name, text in (

@@ -2,22 +2,26 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fashion_mmdet.evaluation.dump import read_dump, read_info
+from fashion_mmdet.classes import CATEGORIES
+from fashion_mmdet.evaluation.dump import DumpWriter, read_dump, read_info
 from fashion_mmdet.evaluation.offline import score_submission
 from fashion_mmdet.evaluation.postprocess import Postprocess
-from fashion_mmdet.evaluation.reporting import submit
+from fashion_mmdet.evaluation.predictions import empty_prediction
+from fashion_mmdet.evaluation.reporting import draw_overlays, submit
 from fashion_mmdet.evaluation.submission import find_problems
-from tests.conftest import ROOT
-from tools import score_dump
+from tests.conftest import ROOT, run_here
+from tools import score_dump, sensitivity, train_filter, tune_thresholds
 from tools import test as tool
 
 LOOSE = 'postprocess.score_thr=0.02'  # a model of six iterations is sure of nothing
@@ -160,3 +164,41 @@ def test_two_processes_give_the_score_and_the_dump_of_one(
     for a, b in zip(one, two, strict=True):
         np.testing.assert_array_equal(a.categories, b.categories)
         np.testing.assert_array_equal(a.mask_probs, b.mask_probs)
+
+
+def test_photos_of_one_stem_get_a_picture_each_and_are_counted(sample_root: Path, tmp_path: Path):
+    """a.jpg, a.png, x/a.jpg: three images, three pictures, the same three when they are drawn again."""
+    photo = np.full((20, 30, 3), 90, np.uint8)
+    names = ['a.jpg', 'a.png', 'x/a.jpg']
+    writer, images = DumpWriter(tmp_path / 'd.parquet'), []
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(photo).save(tmp_path / name)
+        writer.write(empty_prediction(name, 20, 30))
+        images.append(dict(img_id=name, img_path=str(tmp_path / name), height=20, width=30, instances=[]))
+    writer.close()
+    for _ in range(2):
+        count = draw_overlays(tmp_path / 'd.parquet', tmp_path / 'out', OPTIONS, images, dict(classes=CATEGORIES), True)
+        assert count == len(list((tmp_path / 'out').iterdir())) == 3
+
+
+@pytest.mark.parametrize(('main', 'arguments'), [
+    (tool.main, ['{config}', '{folder}/c.pth', '--dump', '{folder}/x.json']),
+    (tool.main, ['{config}', '{folder}/c.pth', '--dump', '{folder}/c.pth']),
+    (tool.main, ['{config}', '{folder}/c.pth', '--dump', '{folder}/x.csv', '--submission', '{folder}/x.csv']),
+    (tune_thresholds.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/x.png']),
+    (train_filter.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/x.png']),
+    (train_filter.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/x', '--out-of-fold',
+                         '{folder}/d.parquet']),
+    (sensitivity.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/t.csv']),
+], ids=str)
+def test_no_output_overwrites_an_input_or_another_output(
+        tiny_config: Path, tmp_path: Path, main: Callable, arguments: list[str]):
+    for name in ('c.pth', 'd.parquet', 't.csv'):
+        (tmp_path / name).write_text('old')
+    done = run_here(main, *(one.format(config=tiny_config, folder=tmp_path) for one in arguments))
+    assert done.returncode == 2
+    assert re.search('is one of the files to read|two outputs would be written there', done.stderr), done.stderr
+    assert done.stderr.count('\n') == 1
+    assert {path.name for path in tmp_path.iterdir()} == {'c.pth', 'd.parquet', 't.csv'}
+    assert {path.read_text() for path in tmp_path.iterdir()} == {'old'}

@@ -15,7 +15,7 @@ from fashion_mmdet.evaluation.overlay import VERDICT_LOOKS
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.verdicts import HIT, MISSED, SPURIOUS
 from fashion_mmdet.experiments.gallery.entries import PREDICTED, collect_entries, rank, read_categories
-from fashion_mmdet.experiments.gallery.page import draw_entry, name_picture
+from fashion_mmdet.experiments.gallery.page import draw_entry
 from tests.test_compare import EVIL, make_truth, write_dump
 from tools import visualize as tool
 
@@ -111,10 +111,16 @@ def test_the_page_fetches_nothing_from_elsewhere_and_runs_no_foreign_text(tmp_pa
     assert name not in text
 
 
-@pytest.mark.parametrize(('image_id', 'expected'), [
-    ('a.jpg', 'a.jpg'), ('a.png', 'a.png.jpg'), ('../../etc/a', '_.._etc_a.jpg'), ('a b?.jpg', 'a_b_.jpg')])
-def test_a_picture_is_named_safely(image_id: str, expected: str):
-    assert name_picture(image_id) == expected
+def test_photos_of_one_stem_get_a_picture_each(tmp_path: Path):
+    """x/1.jpg and x_1.jpg were both drawn into x_1.jpg."""
+    names = ['x_1', 'x/1']
+    root = make_truth(tmp_path / 'data', names=['x_1', 'y'])
+    (root / 'train' / 'x').mkdir()
+    (root / 'train' / 'y.jpg').rename(root / 'train' / 'x' / '1.jpg')
+    write_dump(tmp_path / 'val.parquet', [5, None], names=names)
+    text, _ = run(root, '--images', str(root / 'train'))
+    sources = re.findall(r'<img src="([^"]+)"', text)
+    assert len(set(sources)) == len(list((tmp_path / 'gallery' / 'pictures').iterdir())) == 2
 
 
 def test_classes_are_ids_or_names():

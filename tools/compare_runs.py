@@ -54,9 +54,11 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.experiments.compare import report
         from fashion_mmdet.experiments.compare.comparison import compare, read_target_ids
         from fashion_mmdet.experiments.runs import find_runs, read_runs
-        from fashion_mmdet.files import write_text
+        from fashion_mmdet.files import check_outputs, write_text
         targets = read_target_ids(args.targets) if args.targets else None
-        comparison = compare(read_runs(args.runs or find_runs('work_dirs')), targets, args.targets or '')
+        runs = read_runs(args.runs or find_runs('work_dirs'))
+        check_outputs([args.out], [args.targets, *(file for run in runs for file in run.files)])
+        comparison = compare(runs, targets, args.targets or '')
         if args.format == 'html':
             from fashion_mmdet.experiments.compare.page import format_html
             text = format_html(comparison, args.deck, args.overlays)

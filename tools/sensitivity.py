@@ -37,10 +37,11 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.analysis.sensitivity import format_tallies, pick_targets, tally
         from fashion_mmdet.classes import CATEGORIES
         from fashion_mmdet.evaluation.postprocess import Postprocess
-        from fashion_mmdet.files import write_text
+        from fashion_mmdet.files import check_outputs, write_text
         truth = args.truth or Path(data_root()) / 'train.csv'
         if not Path(truth).is_file():
             raise FileNotFoundError(f'{truth}: no such file; name the CSV by --truth or its folder by FASHION_DATA')
+        check_outputs([args.out], [args.dump, truth])
         rows = tally(args.dump, truth, Postprocess.from_config(parse_options(args.options)))
         targets = pick_targets(rows, args.top)
         print(format_tallies(rows))

@@ -35,6 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--timeout-min', type=float, default=float('inf'), help='begin no trial after so many minutes')
     parser.add_argument('--heartbeat-s', type=int, default=10, help='seconds between two signs of life in the storage; '
                         'a sweep silent for six counts as dead (default %(default)s)')
+    parser.add_argument('--trust', action='store_true', help='of every trial: load checkpoints that may run code')
     parser.add_argument('--train', type=Path, metavar='TOOL', help='default: tools/train.py')
     return parser.parse_args(argv)
 
@@ -56,10 +57,11 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Run a sweep; 128 + the signal's number if one stopped it."""
     from fashion_mmdet.experiments.sweep.loop import Stopped, Sweep, stopped_by_signals
-    from fashion_mmdet.experiments.sweep.report import save_best
+    from fashion_mmdet.experiments.sweep.report import BEST, save_best
     from fashion_mmdet.experiments.sweep.space import read_space
     from fashion_mmdet.experiments.sweep.study import open_study
     from fashion_mmdet.experiments.sweep.trial import TRAIN
+    from fashion_mmdet.files import check_outputs
     deadline = time.monotonic() + 60 * args.timeout_min
     options = parse_options(args.cfg_options)
     cfg = load_config(args.config, options)
@@ -67,14 +69,15 @@ def run(args: argparse.Namespace) -> int:
     if twice := sorted(options.keys() & space.keys()):
         raise ValueError(f'--cfg-options {twice[0]}: {args.space} varies it')
     name = args.study or f'{Path(args.config).stem}_{Path(args.space).stem}'
+    folder = Path(args.work_dir or Path('work_dirs') / name)
+    check_outputs([folder / BEST], [args.config, args.space])
     content = hashlib.sha256(cfg.pretty_text.encode()).hexdigest()  # the data's folder is in it
     origin = dict(config=content, options=sorted(args.cfg_options), space=space)
     study = open_study(args.storage, name, origin, args.seed, args.pruner, args.heartbeat_s)
-    folder = Path(args.work_dir or Path('work_dirs') / name)
     try:
         with stopped_by_signals():
             Sweep(study, args.config, cfg, args.cfg_options, space, folder, args.trials, args.heartbeat_s,
-                  args.train or TRAIN).run(deadline)
+                  args.train or TRAIN, args.trust).run(deadline)
     except Stopped as stop:
         print('sweep: stopped; the same command goes on', file=sys.stderr)
         return 128 + stop.args[0]

@@ -23,7 +23,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='a file of configs/fashion, or the one dumped in a work_dir')
-    parser.add_argument('checkpoint', help='a .pth file of that config')
+    parser.add_argument('checkpoint', help='a .pth or .safetensors file of that config')
     parser.add_argument('--split', choices=('val', 'test'), help='default: test with --submission, else val')
     parser.add_argument('--submission', metavar='CSV', help='write a submission of the test photos')
     parser.add_argument('--dump', metavar='PARQUET', help='where the raw predictions go')
@@ -32,6 +32,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--work-dir', help='default: work_dirs/<config>')
     parser.add_argument('--postprocess', metavar='FILE', help="in place of the config's, from tools/tune_thresholds.py")
     add_options(parser, '--cfg-options', 'override config keys')
+    parser.add_argument('--trust', action='store_true', help='load checkpoints that may run code')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
     parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
@@ -53,10 +54,13 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.experiments import running
         from fashion_mmdet.experiments.agreement import check_classes
+        from fashion_mmdet.experiments.checkpoints import trust_files
         from fashion_mmdet.experiments.weights import check_fit
-        from fashion_mmdet.files import write_text
+        from fashion_mmdet.files import sibling, write_text
+        trust_files(args.trust)
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
         dump = args.dump or str(Path(cfg.work_dir) / f'{args.split}{"_tta" * args.tta}.parquet')
+        scores = sibling(dump, '.json', [args.submission], [args.config, args.checkpoint, args.postprocess])
         options = Postprocess.from_config(cfg.get('postprocess'))
         running.prepare_test(cfg, args.checkpoint, args.split, dump, args.tta)
         running.start_processes(cfg, args.launcher)
@@ -68,7 +72,6 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         print(f'raw predictions: {dump}')
         if args.split == 'val':
-            scores = Path(dump).with_suffix('.json')
             write_text(scores, json.dumps(metrics, indent=1))
             print(f'scores: {scores}')
         dataset = runner.test_dataloader.dataset

@@ -23,6 +23,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--resume', action='store_true', help='go on from the newest checkpoint of the work_dir')
     parser.add_argument('--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on a CPU')
     add_options(parser, '--cfg-options', 'override config keys')
+    parser.add_argument('--trust', action='store_true', help='load checkpoints that may run code')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
     parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args(argv)
@@ -38,8 +39,10 @@ def main(argv: list[str] | None = None) -> int:
             cfg.coco_weights = None  # what was asked for by hand must be there
         from fashion_mmdet.experiments import running
         from fashion_mmdet.experiments.agreement import check_classes
+        from fashion_mmdet.experiments.checkpoints import trust_files
         from fashion_mmdet.experiments.provenance import ProvenanceHook
-        from fashion_mmdet.experiments.weights import prepare_weights
+        from fashion_mmdet.experiments.weights import check_shares, prepare_weights
+        trust_files(args.trust)
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
         running.write_atomically()
         running.start_processes(cfg, args.launcher)
@@ -52,6 +55,8 @@ def main(argv: list[str] | None = None) -> int:
         from mmengine.runner import Runner
         runner = Runner.from_cfg(cfg)
         check_classes(cfg, runner.model, resumed)
+        if cfg.load_from and not resumed:
+            check_shares(cfg.load_from, runner.model)
         runner.register_hook(ProvenanceHook(
             ['python', 'tools/train.py', *(sys.argv[1:] if argv is None else argv)], args.config, start=cfg.load_from,
             random_start=bool(problems) and cfg.load_from is None))

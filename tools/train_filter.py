@@ -59,8 +59,10 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.analysis.tuning.run import options_of_dump, read_inputs
         from fashion_mmdet.evaluation.confidence import store
         from fashion_mmdet.evaluation.postprocess import Postprocess
+        from fashion_mmdet.files import sibling
         from fashion_mmdet.progress import progress_bar
         truth = args.truth or Path(data_root()) / 'train.csv'
+        picture = sibling(args.out, '.png', [args.out_of_fold], [args.dump, truth, args.postprocess])
         metric = Metric(args.average, args.match, (args.size, args.size) if args.size > 0 else None)
         base = (Postprocess.from_config(read_postprocess(args.postprocess)) if args.postprocess
                 else options_of_dump(args.dump))
@@ -76,7 +78,6 @@ def main(argv: list[str] | None = None) -> int:
         print(report.format_report(trained, settings))
         meta = record.describe(trained, material, settings, args.dump, truth, args.command)
         store.save_filter(replace(trained.fitted, meta=meta), args.out)
-        picture = Path(args.out).with_suffix('.png')
         plot.plot_calibration(*trained.pooled, picture, plot.caption_of(trained, settings))
         saved = [args.out, str(picture)]
         if args.out_of_fold:

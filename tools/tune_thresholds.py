@@ -59,8 +59,9 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.analysis.tuning.engine import Engine
         from fashion_mmdet.evaluation.dump import read_info
         from fashion_mmdet.evaluation.postprocess import Postprocess
-        from fashion_mmdet.files import write_text
+        from fashion_mmdet.files import sibling, write_text
         truth = args.truth or Path(data_root()) / 'train.csv'
+        out, picture = Path(args.out), sibling(args.out, '.png', inputs=[args.dump, truth, args.postprocess])
         size = (args.size, args.size) if args.size > 0 else None
         base = (Postprocess.from_config(read_postprocess(args.postprocess)) if args.postprocess
                 else run.options_of_dump(args.dump))
@@ -69,7 +70,6 @@ def main(argv: list[str] | None = None) -> int:
         if audit:
             print(f'tune_thresholds: the audit of {truth} found\n{audit}', file=sys.stderr)
         plan = run.Plan(args.folds, args.repeats, args.seed)
-        out, picture = Path(args.out), Path(args.out).with_suffix('.png')
         with (Progress(console=Console(stderr=True)) as progress,
               Engine(raws, truths, size, args.average, args.match, args.workers, progress) as engine):
             task = progress.add_task('searches', total=plan.searches())

@@ -1,12 +1,12 @@
 """The classes to resample: category ids, or the file that tools/sensitivity.py saves. No torch."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.utils.checks import check_ids
+from fashion_mmdet.utils.json_files import read_object
 
 
 def read_targets(targets: Sequence[int] | str | os.PathLike) -> list[int]:
@@ -23,9 +23,8 @@ def read_targets(targets: Sequence[int] | str | os.PathLike) -> list[int]:
     if not file.is_file():
         raise FileNotFoundError(f'{file}: no target classes; test the run that they come from, then '
                                 f'python tools/sensitivity.py {file.parent}/val.parquet --out {file}')
-    try:
-        found = json.loads(file.read_text())['targets']
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f'{file}: not a file of tools/sensitivity.py ({type(error).__name__}: {error})') from None
-    check_ids(f'{file}: targets', found, len(CATEGORIES))
-    return found
+    found = read_object(file)
+    if 'targets' not in found:
+        raise ValueError(f'{file}: has no targets; tools/sensitivity.py writes them')
+    check_ids(f'{file}: targets', found['targets'], len(CATEGORIES))
+    return found['targets']

@@ -5,6 +5,7 @@ by row), attribute_probs (92 float16; null without an attribute head). `pandas.r
 metadata holds the images in order (those without a detection too), the config and the checkpoint.
 """
 
+import contextlib
 import json
 import os
 import tempfile
@@ -17,7 +18,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fashion_mmdet.evaluation.dump_check import OPTIONAL, check_columns, check_images, check_values, split_bytes
 from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
+from fashion_mmdet.utils.json_files import TEXT, parse_object
 
 SCHEMA = pa.schema([
     ('image_id', pa.string()), ('height', pa.int32()), ('width', pa.int32()), ('category', pa.int16()),
@@ -57,7 +60,7 @@ class DumpWriter:
         self._config, self._checkpoint = config, checkpoint
         self._images: list[tuple[str, int, int]] = []
         self._pending: list[RawPrediction] = []
-        self._writer = pq.ParquetWriter(self._temporary, SCHEMA, compression='zstd')
+        self._writer = pq.ParquetWriter(self._temporary, SCHEMA, compression='zstd', write_page_checksum=True)
 
     def write(self, raw: RawPrediction) -> None:
         """Append one image."""
@@ -106,18 +109,33 @@ def read_info(path: str | os.PathLike) -> DumpInfo:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not a dump of raw predictions.
+        ValueError: not a dump of raw predictions, or one that lists no proper images.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{path}: no such dump')
-    try:
-        metadata = pq.read_metadata(path).metadata or {}
-    except pa.ArrowInvalid as error:
-        raise ValueError(f'{path}: not a Parquet file: {error}') from None
+    with _open(path) as file:
+        metadata = file.metadata.metadata or {}
     if META_KEY not in metadata:
         raise ValueError(f'{path}: a Parquet file, but no dump of raw predictions')
-    info = json.loads(metadata[META_KEY])
-    return DumpInfo(info['config'], info['checkpoint'], [tuple(image) for image in info['images']])
+    where, fields = f'{path}: metadata', {'config': TEXT, 'checkpoint': TEXT}
+    info = parse_object(metadata[META_KEY], where, fields, fields)
+    return DumpInfo(info['config'], info['checkpoint'], check_images(info.get('images'), where))
+
+
+def _open(path: str | os.PathLike) -> pq.ParquetFile:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path}: no such dump')
+    with _naming(path):
+        return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+@contextlib.contextmanager
+def _naming(path: str | os.PathLike) -> Iterator[None]:
+    """Let Arrow's errors, of which some are an OSError or a UnicodeDecodeError, name the file."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if getattr(error, 'errno', None):
+            raise
+        raise ValueError(f'{path}: not a Parquet file, or damaged: {error}') from None
 
 
 def read_dump(path: str | os.PathLike) -> Iterator[RawPrediction]:
@@ -125,41 +143,54 @@ def read_dump(path: str | os.PathLike) -> Iterator[RawPrediction]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not a dump of raw predictions.
+        ValueError: not a dump of raw predictions, or one with columns or values that no model gives; names the file,
+            and column and row where it is one's.
     """
     images = iter(read_info(path).images)
-    file = pq.ParquetFile(path)
-    for group in range(file.num_row_groups):
-        for raw in _from_table(file.read_row_group(group)):
-            for image_id, height, width in images:
-                if image_id == raw.image_id:
-                    break
-                yield empty_prediction(image_id, height, width)
-            yield raw
+    with _open(path) as file:
+        check_columns(file.schema_arrow, SCHEMA, path)
+        first_row = 0
+        for group in range(file.num_row_groups):
+            with _naming(path):
+                table = file.read_row_group(group)
+            columns = check_values(table, SCHEMA, path, first_row)
+            first_row += table.num_rows
+            for raw in _from_columns(columns):
+                for image_id, height, width in images:
+                    if image_id == raw.image_id:
+                        break
+                    yield empty_prediction(image_id, height, width)
+                else:
+                    raise ValueError(f'{path}: column image_id: the metadata does not list {raw.image_id!r}, or lists '
+                                     'it in another order')
+                if (height, width) != (raw.height, raw.width):
+                    raise ValueError(f'{path}: columns height, width: {raw.image_id} has {raw.height}x{raw.width} '
+                                     f'pixels, {height}x{width} in the metadata')
+                yield raw
     for image_id, height, width in images:
         yield empty_prediction(image_id, height, width)
 
 
-def _from_table(table: pa.Table) -> Iterator[RawPrediction]:
-    if not table.num_rows:
+def _from_columns(columns: dict[str, pa.Array]) -> Iterator[RawPrediction]:
+    ids, heights, widths, sides, categories, scores = (
+        columns[name].to_numpy(zero_copy_only=False)
+        for name in ('image_id', 'height', 'width', 'mask_side', 'category', 'score'))
+    if not len(ids):
         return
-    ids = table['image_id'].to_numpy()
-    heights, widths, sides = (table[name].to_numpy() for name in ('height', 'width', 'mask_side'))
-    categories, scores = table['category'].to_numpy().astype(np.int64), table['score'].to_numpy()
-    boxes = np.stack([table[name].to_numpy() for name in ('x1', 'y1', 'x2', 'y2')], axis=1)
-    masks = table['mask']
+    categories = categories.astype(np.int64)
+    boxes = np.stack([columns[name].to_numpy() for name in ('x1', 'y1', 'x2', 'y2')], axis=1)
+    masks, bounds = split_bytes(columns['mask'], np.float16)
     starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
     for start, stop in zip(starts, [*starts[1:], len(ids)], strict=True):
         rows = slice(start, stop)
         side = int(sides[start])
-        probs = np.frombuffer(b''.join(masks[int(row)].as_py() for row in range(start, stop)), np.float16)
+        probs = masks[bounds[start]:bounds[stop]].reshape(stop - start, side, side)
         yield RawPrediction(str(ids[start]), int(heights[start]), int(widths[start]), categories[rows], scores[rows],
-                            boxes[rows], probs.reshape(stop - start, side, side), _attribute_probs(table, start, stop))
+                            boxes[rows], probs, _attribute_probs(columns.get(OPTIONAL), start, stop))
 
 
-def _attribute_probs(table: pa.Table, start: int, stop: int) -> np.ndarray | None:
+def _attribute_probs(column: pa.LargeBinaryArray | None, start: int, stop: int) -> np.ndarray | None:
     """Read the attributes of one image's rows; dumps from before there were any lack the column."""
-    if 'attribute_probs' not in table.column_names:
+    if column is None or column[start:stop].null_count:
         return None
-    rows = table['attribute_probs'].slice(start, stop - start).to_pylist()
-    return None if None in rows else np.frombuffer(b''.join(rows), np.float16).reshape(stop - start, -1)
+    return split_bytes(column[start:stop], np.float16)[0].reshape(stop - start, -1)

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from fashion_mmdet.evaluation.dump import DumpInfo, DumpWriter, read_dump, read_info
 from fashion_mmdet.evaluation.merge import Merge, merge
 from fashion_mmdet.evaluation.predictions import RawPrediction
+from fashion_mmdet.files import check_outputs
 from fashion_mmdet.progress import track
 
 
@@ -29,8 +29,7 @@ def merge_dumps(paths: Sequence[str | os.PathLike], out: str | os.PathLike, opti
         FileNotFoundError: no such dump.
         ValueError: not a dump, dumps of different images, another number of weights, or `out` is one of the dumps.
     """
-    if Path(out).resolve() in [Path(path).resolve() for path in paths]:
-        raise ValueError(f'{out}: is one of the dumps to merge; give the new one another name')
+    check_outputs([out], paths)
     options.model_weights(len(paths))
     infos = [read_info(path) for path in paths]
     for path, info in zip(paths[1:], infos[1:], strict=True):

@@ -16,6 +16,7 @@ from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, resize_truth, truth_from_sample
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE, write_submission
+from fashion_mmdet.files import picture_name
 
 
 def predictions_of(dump: str | os.PathLike, options: Postprocess, size: tuple[int, int] | None,
@@ -56,13 +57,13 @@ def draw_overlays(dump: str | os.PathLike, folder: str | os.PathLike, options: P
         image = known[raw.image_id]
         photo = cv2.cvtColor(cv2.imread(image['img_path']), cv2.COLOR_BGR2RGB)
         prediction = postprocess(raw, options)
-        stem, truth, score = Path(raw.image_id).stem, None, None
+        name, truth, score = picture_name(raw.image_id, '.png'), None, None
+        for older in Path(folder).glob(f'?.???_{glob.escape(name)}'):
+            older.unlink()
         if with_truth:
             truth = truth_from_sample({**image, 'ori_shape': (image['height'], image['width'])}, ids)
             score = summarize([count_image(resize_truth(truth, SIZE), postprocess(raw, options, SIZE))]).score
-            stem = f'{score:.3f}_{stem}'
-        for older in Path(folder).glob(f'?.???_{glob.escape(Path(raw.image_id).stem)}.png'):
-            older.unlink()
-        save_picture(side_by_side(photo, prediction, truth, score), Path(folder) / f'{stem}.png')
+            name = f'{score:.3f}_{name}'
+        save_picture(side_by_side(photo, prediction, truth, score), Path(folder) / name)
         count += 1
     return count

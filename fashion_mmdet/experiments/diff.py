@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fashion_mmdet.config import use_data
+from fashion_mmdet.options import read_assignments
 
 if TYPE_CHECKING:
     from mmengine import Config
@@ -72,6 +73,21 @@ def load_config(path: str | Path) -> 'Config':
         raise ValueError(f'{path}: cannot be loaded ({type(error).__name__}: {reason})') from error
     use_data(cfg, os.environ.get('FASHION_DATA'))
     return cfg
+
+
+def read_dumped(path: str | Path) -> 'Config':
+    """Read a config that mmengine dumped into a run's folder as data: nothing of it is run, whoever wrote it.
+
+    Raises:
+        ValueError: naming the file; it holds more than plain data.
+    """
+    from mmengine import Config
+
+    path = find_config(path)
+    try:
+        return Config(read_assignments(path.read_text(encoding='utf-8')), filename=str(path))
+    except (ValueError, KeyError, TypeError) as error:  # of Config: a name that it keeps for itself
+        raise ValueError(f'{path}: {error}; a run\'s config is read as data, as mmengine dumps it') from None
 
 
 def flatten(cfg: 'Config | Mapping') -> dict[str, Any]:

@@ -1,34 +1,24 @@
-"""A run's run.json, and JSON objects in general, read. No torch."""
+"""A run's run.json. No torch."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from fashion_mmdet.utils.json_files import COUNT, NUMBER, OBJECT, TEXT, TRUTH, read_object
+
 RECORD = 'run.json'
-KINDS = {dict: ('git', 'data', 'packages'), (int, float): ('train_time_s', 'epochs', 'iterations', 'images_seen')}
+FIELDS = {
+    'command': TEXT, 'config': TEXT, 'start': TEXT, 'started': TEXT, 'finished': TEXT, 'random_start': TRUTH,
+    'git': OBJECT, 'git.commit': TEXT, 'git.clean': TRUTH, 'packages': OBJECT, 'data': OBJECT, 'data.root': TEXT,
+    'data.train_csv_sha256': TEXT, 'data.train_images': COUNT, 'data.val_images': COUNT, 'train_time_s': NUMBER,
+    'epochs': NUMBER, 'iterations': COUNT, 'images_seen': COUNT,
+}
 
 
 def read_record(folder: str | Path) -> dict[str, Any]:
     """Read a run's run.json; {} where there is none, as an older run's folder.
 
     Raises:
-        ValueError: it is no JSON object, or what should be an object or a number in it is none.
+        ValueError: it is no JSON object, or a field is not of its kind; names the file and the field.
     """
     path = Path(folder) / RECORD
-    record = read_object(path) if path.is_file() else {}
-    for kind, names in KINDS.items():
-        for name in names:
-            if record.get(name) is not None and not isinstance(record[name], kind):
-                raise ValueError(f'{path}: {name} is no {"object" if kind is dict else "number"}: {record[name]!r}')
-    return record
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object; ValueError names the file that is none."""
-    try:
-        value = json.loads(path.read_text())
-    except ValueError as error:  # also bytes that are no text
-        raise ValueError(f'{path}: broken JSON: {error}') from None
-    if not isinstance(value, dict):
-        raise ValueError(f'{path}: a JSON object is wanted, not {type(value).__name__}')
-    return value
+    return read_object(path, FIELDS) if path.is_file() else {}

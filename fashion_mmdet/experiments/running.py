@@ -8,6 +8,7 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
 
 from fashion_mmdet.datasets.records import read_image_ids
+from fashion_mmdet.experiments.checkpoints import UntrustedFileError
 from fashion_mmdet.experiments.record import read_record
 from fashion_mmdet.experiments.tta import use_tta
 from fashion_mmdet.experiments.weights import drop_pretrained, read_checkpoint, thaw
@@ -73,6 +74,8 @@ def resume_latest(cfg: Config) -> str | None:
     for file in reversed(found):
         try:
             read_checkpoint(file)
+        except UntrustedFileError:
+            raise
         except ValueError as error:
             print_log(f'{error}; trying the one before', logger='current', level=logging.WARNING)
             continue
@@ -91,7 +94,7 @@ def prepare_test(cfg: Config, checkpoint: str, split: str, dump: str, tta: bool 
     Args:
         cfg: changed in place; its work_dir becomes the folder `test` in itself, so that the training's own config and
             logs stay as they are.
-        checkpoint: a .pth file.
+        checkpoint: a .pth or .safetensors file.
         split: 'val' is scored with the config's `val_evaluator`; 'test' has no truth and is only dumped.
         dump: where the raw predictions go.
         tta: predict several views of each photo and merge them, see `tta.use_tta`.

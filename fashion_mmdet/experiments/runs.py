@@ -17,13 +17,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashion_mmdet.experiments.diff import find_config, load_config
+from fashion_mmdet.experiments.diff import find_config, read_dumped
 from fashion_mmdet.experiments.record import RECORD, read_record
+from fashion_mmdet.utils.json_files import COUNT, NUMBER, OBJECT, TEXT, Kind, check_fields, list_of
 
 if TYPE_CHECKING:
     from mmengine import Config
 
 DUMP, PRINTED, LOGS = 'val.parquet', 'val.json', '*/vis_data/scalars.json'
+EVALUATORS = list_of(OBJECT)
+CONFIG_FIELDS = {
+    'train_cfg': OBJECT, 'train_cfg.max_epochs': COUNT, 'train_cfg.max_iters': COUNT, 'val_dataloader': OBJECT,
+    'val_dataloader.dataset': OBJECT, 'val_dataloader.dataset.data_root': TEXT,
+    'val_dataloader.dataset.ann_file': TEXT, 'val_dataloader.dataset.data_prefix': OBJECT,
+    'val_dataloader.dataset.data_prefix.img_path': TEXT, 'postprocess': OBJECT, 'deck_score': NUMBER,
+    'val_evaluator': Kind('evaluator, or list of them', lambda value: OBJECT.holds(value) or EVALUATORS.holds(value)),
+}
 A_RUN = f'a run has its config (*.py) and one of {RECORD}, {DUMP} and <time>/vis_data/scalars.json'
 
 
@@ -79,6 +88,12 @@ class Run:
         """The folder of the val photos."""
         return self.root / (self.val_dataset.get('data_prefix') or {}).get('img_path', 'train')
 
+    @property
+    def files(self) -> list[Path | None]:
+        """What a comparison reads, apart from photos."""
+        return [Path(self.config.filename), self.folder / RECORD, self.folder / PRINTED, self.dump, self.truth,
+                *self.logs]
+
     @cached_property
     def options(self) -> dict[str, Any]:
         """The config's `postprocess`, in plain dicts."""
@@ -126,21 +141,24 @@ def read_runs(folders: Sequence[str | os.PathLike]) -> list[Run]:
     """Read runs in the order given.
 
     Raises:
-        ValueError: a folder that is no run, a config that cannot be loaded or a broken record; names the file.
+        ValueError: a folder that is no run, a config that is not plain data or a broken record; names the file.
     """
     paths = [Path(folder) for folder in folders]
     for path in paths:
         if not is_run(path):
             raise ValueError(f'{path}: {"no run; " + A_RUN if path.is_dir() else "no such folder"}')
     own = [path.resolve().name for path in paths]
-    return [Run(path, name if own.count(name) == 1 else str(path), load_config(_config_of(path)), read_record(path))
+    return [Run(path, name if own.count(name) == 1 else str(path), _read_config(path), read_record(path))
             for path, name in zip(paths, own, strict=True)]
 
 
-def _config_of(folder: Path) -> Path:
-    """Choose a folder's config: the one the record names, else the only one."""
+def _read_config(folder: Path) -> 'Config':
+    """Read a folder's config: the one the record names, else the only one; what a comparison looks at is checked."""
     named = folder / (Path(str(read_record(folder).get('config', ''))).stem + '.py')
-    return named if named.is_file() else find_config(folder)
+    path = named if named.is_file() else find_config(folder)
+    config = read_dumped(path)
+    check_fields(config.to_dict(), CONFIG_FIELDS, str(path))
+    return config
 
 
 def started_s(folder: Path) -> float:
@@ -155,7 +173,7 @@ def started_s(folder: Path) -> float:
     for stamp in sorted(path.parent.parent.name for path in folder.glob(LOGS)):
         try:
             return datetime.strptime(stamp, '%Y%m%d_%H%M%S').timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             continue  # a folder that somebody renamed
     return max(path.stat().st_mtime for path in folder.glob('*.py'))
 
@@ -163,5 +181,5 @@ def started_s(folder: Path) -> float:
 def _to_seconds(folder: Path, name: str, time: object) -> float:
     try:
         return datetime.fromisoformat(str(time).replace('Z', '+00:00')).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(f'{folder / RECORD}: {name} {time!r} is no ISO 8601 time') from None

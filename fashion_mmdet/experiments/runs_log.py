@@ -1,12 +1,14 @@
 """A run's curves: the scalars.json of every time it was started, joined. No torch."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fashion_mmdet.utils.json_files import COUNT, MEASURED, NUMBER, check_fields, parse_object
+
 LOSS, SCORE, SCORE_50 = 'loss', 'fashion/score', 'fashion/score_50'
+FIELDS = {'step': COUNT, 'epoch': COUNT, LOSS: MEASURED, SCORE: NUMBER, SCORE_50: NUMBER}  # a loss may be NaN
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def read_log(paths: Sequence[Path]) -> Log:
         paths: scalars.json files in order of time.
 
     Raises:
-        ValueError: a line that is no JSON object, unless it is a file's last, which a kill may cut off.
+        ValueError: a line that is no JSON object, unless it is a file's last, which a kill may cut off; or a field of
+            another kind.
     """
     log = Log()
     for path in paths:
@@ -92,15 +95,14 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
     texts = path.read_bytes().decode(errors='replace').splitlines()
     lines = []
     for number, text in enumerate(texts, 1):
+        where = f'{path}:{number}'
         try:
-            line = json.loads(text)
-            if not isinstance(line, dict):
-                raise ValueError('no object')
-            if (LOSS in line or SCORE in line) and not isinstance(line.get('step'), int):
-                raise ValueError('no step')
-        except ValueError as error:
+            line = parse_object(text, where)
+        except ValueError:
             if number == len(texts):
                 break
-            raise ValueError(f'{path}:{number}: broken JSON: {error}') from None
+            raise
+        logged = [name for name in (LOSS, SCORE) if name in line]
+        check_fields(line, FIELDS, where, [*logged, 'step'] if logged else [])
         lines.append(line)
     return lines

@@ -1,14 +1,16 @@
 """Pretrained weights that a config asks for: found, downloaded, or clearly named as missing."""
 
-import pickle
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from mmengine.config import Config, ConfigDict
+from mmengine.runner import CheckpointLoader
+
+from fashion_mmdet.experiments.checkpoints import load_file, weights_of
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +44,8 @@ def prepare_weights(cfg: Config) -> list[str]:
         if problem:
             missing.append(problem)
             part.init_cfg = None
+        else:
+            _check_prefix(part.init_cfg)
     if missing and not cfg.get('load_from'):
         thaw(cfg.model)
     return problems + missing
@@ -92,38 +96,40 @@ def find_weights(source: str) -> str | None:
         read_checkpoint(source)
         return None
     import torch
-    folder = Path(torch.hub.get_dir()) / 'checkpoints'
-    file = folder / Path(urlparse(url).path).name
+    file = _local_file(url)
     if file.is_file():
         return None
-    folder.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _timeout(TIMEOUT_S):
             torch.hub.download_url_to_file(url, str(file))
     except OSError as error:  # URLError, HTTPError and time-outs are OSErrors
-        return (f'pretrained weights missing: put {file.name} into {folder} (from {url}), or use {DOWNLOAD_FREE}, '
+        return (f'pretrained weights missing: put {file.name} into {file.parent} (from {url}), or use {DOWNLOAD_FREE}, '
                 f'which needs no download; going on from random weights, nothing frozen ({error})')
     return None
 
 
-def read_checkpoint(path: str | Path) -> dict[str, 'torch.Tensor']:
-    """Read the weights of a checkpoint, with or without training state around them.
+def load_safely(source: str, map_location: Any = 'cpu') -> dict[str, Any]:
+    """Load what `find_weights` finds; takes the place of all of mmengine's loaders, which run what a file holds.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: not a checkpoint, or cut off.
+        OSError: it could not be had.
+        ValueError: not a checkpoint, or one that `load_file` does not trust.
     """
-    import torch
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{path}: no such checkpoint')
-    try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=False)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
-        raise ValueError(f'{path}: not a checkpoint, or cut off: {error}') from None
-    state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, dict) else {}
-    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ValueError(f'{path}: holds no model weights')
-    return state
+    url = _to_url(source)
+    if url is None:
+        return load_file(source, map_location)
+    if problem := find_weights(source):
+        raise FileNotFoundError(problem)
+    return load_file(_local_file(url), map_location)
+
+
+CheckpointLoader.register_scheme(list(CheckpointLoader._schemes), load_safely, force=True)
+
+
+def read_checkpoint(path: str | Path) -> dict[str, 'torch.Tensor']:
+    """Read the weights of a checkpoint, with or without training state around them; errors as `load_file`."""
+    return weights_of(load_file(path), path)
 
 
 def check_fit(path: str | Path, model: 'torch.nn.Module') -> None:
@@ -135,6 +141,27 @@ def check_fit(path: str | Path, model: 'torch.nn.Module') -> None:
     if wrong:
         raise ValueError(f'{path}: weights of another model: {len(wrong)} tensors are missing or of another shape, '
                          f'such as {wrong[0]}')
+
+
+def check_shares(source: str, model: 'torch.nn.Module') -> None:
+    """Raise ValueError unless some of the weights to start from fit a model; mmengine would go on with none."""
+    found, wanted = ({(name.removeprefix('module.'), tensor.shape) for name, tensor in state.items()}
+                     for state in (weights_of(load_safely(source), source), model.state_dict()))
+    if not found & wanted:
+        raise ValueError(f'{source}: weights of another model: none of its {len(found)} tensors, such as '
+                         f'{min(name for name, _ in found)}, fits')
+
+
+def _check_prefix(init_cfg: ConfigDict) -> None:
+    prefix, source = init_cfg.get('prefix') or '', init_cfg.checkpoint
+    if prefix and not any(name.startswith(prefix) for name in weights_of(load_safely(source), source)):
+        raise ValueError(f'{source}: has no weights of {prefix!r}, which init_cfg takes from it')
+
+
+def _local_file(url: str) -> Path:
+    """Name the file that torch.hub would keep a URL's content in."""
+    import torch
+    return Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(url).path).name
 
 
 def _to_url(source: str) -> str | None:

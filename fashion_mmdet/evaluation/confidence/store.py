@@ -4,17 +4,18 @@ import functools
 import json
 import os
 import warnings
-import zipfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from skops import io as skops_io
 
 from fashion_mmdet.evaluation.confidence.features import FEATURE_NAMES, FEATURE_VERSION
 from fashion_mmdet.evaluation.confidence.model import ConfidenceFilter
 from fashion_mmdet.evaluation.predictions import RawPrediction
 from fashion_mmdet.files import write_bytes
+from fashion_mmdet.utils.json_files import parse_object
 
 # What the models hold beside what skops trusts anyway. A `partial` is as harmless as the function it holds, which
 # skops asks about too.
@@ -51,14 +52,36 @@ def _load(path: str, changed_ns: int, size: int) -> ConfidenceFilter:
     content = Path(path).read_bytes()
     try:
         strange = sorted(set(skops_io.get_untrusted_types(data=content)) - TRUSTED)
-        if strange:
-            raise ValueError(f'{path}: holds {", ".join(strange)}, which no filter needs; not loaded')
-        parts = skops_io.loads(content, trusted=sorted(TRUSTED))
-        about = json.loads(parts['about'])
+        parts = {} if strange else skops_io.loads(content, trusted=sorted(TRUSTED))
+    except Exception as error:  # a damaged file raises anything
+        raise ValueError(f'{path}: not a confidence filter: {type(error).__name__}: {" ".join(str(error).split())}'
+                         ) from None
+    if strange:
+        raise ValueError(f'{path}: holds {", ".join(strange)}, which no filter needs; not loaded')
+    try:
+        about = parse_object(parts['about'], f'{path}: not a confidence filter')
         _check(path, about)
+        if not hasattr(parts['hit'], 'predict_proba') or not hasattr(parts['gain'], 'predict'):
+            raise TypeError('it holds no models')
+        for model in (parts['hit'], parts['gain']):
+            _check_trees(model)
         return ConfidenceFilter(parts['hit'], parts['gain'], about['confidence'], about['meta'])
-    except (zipfile.BadZipFile, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f'{path}: not a confidence filter: {error}') from None
+
+
+def _check_trees(model: Any) -> None:
+    """Raise IndexError where a tree's nodes lead out of it or in a circle: compiled loops follow them unchecked."""
+    for tree in (tree for trees in getattr(model, '_predictors', ()) for tree in trees):
+        inner = np.flatnonzero(tree.nodes['is_leaf'] == 0)
+        nodes = tree.nodes[inner]
+        children = np.stack([nodes['left'], nodes['right']]).astype(np.int64)
+        sets = nodes['bitset_idx'][nodes['is_categorical'] == 1].astype(np.int64)
+        features = nodes['feature_idx'].astype(np.int64)
+        if not (len(tree.nodes) and (children > inner).all() and (children < len(tree.nodes)).all()
+                and (features >= 0).all() and (features < len(FEATURE_NAMES)).all()
+                and (sets < len(tree.raw_left_cat_bitsets)).all()):
+            raise IndexError('a tree leads out of itself')
 
 
 def _check(path: str, about: dict[str, Any]) -> None:

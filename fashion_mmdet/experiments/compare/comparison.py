@@ -18,9 +18,9 @@ from fashion_mmdet.datasets.targets import read_targets
 from fashion_mmdet.experiments.compare.configs import experiment_changes
 from fashion_mmdet.experiments.compare.scores import RunScores, score_run
 from fashion_mmdet.experiments.diff import Leaves
-from fashion_mmdet.experiments.record import read_object
 from fashion_mmdet.experiments.runs import PRINTED, Run
 from fashion_mmdet.experiments.runs_log import SCORE, SCORE_50, Log, read_log
+from fashion_mmdet.utils.json_files import NUMBER, read_object
 
 TARGETS = 5
 CONFIDENCE = 0.95
@@ -120,7 +120,7 @@ def _choose_score(run: Run, log: Log, scores: RunScores | None) -> tuple[float |
     printed = run.folder / PRINTED
     found: Mapping[str, Any] = {}
     if run.dump is not None and printed.is_file():
-        found = read_object(printed)
+        found = read_object(printed, {SCORE: NUMBER, SCORE_50: NUMBER})
     if SCORE in found:
         return found[SCORE], found.get(SCORE_50), 'val.json'
     if log.val:

@@ -9,6 +9,7 @@ from fashion_mmdet.experiments.compare.comparison import Row
 WIDTH, HEIGHT = 640, 300  # the picture's own units; the page scales it
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 14, 40
 MOST_POINTS = 160  # of a curve; more do not show
+FARTHEST = 1e100
 PALETTE = 8  # colours that the page's style sheet has
 
 Points = list[tuple[float, float]]
@@ -46,7 +47,7 @@ def draw_chart(curves: Sequence[tuple[str, Points]], label: str, x_label: str, d
 
     Args:
         curves: name and (x, y) points of each run, in the order of the table; points that are not finite are left out,
-            and a run without points keeps its colour.
+            as are those beyond 1e100, and a run without points keeps its colour.
         label: what the chart shows, for who cannot see it.
         x_label: below the x axis.
         dots: mark every point, with its values to read.
@@ -54,7 +55,8 @@ def draw_chart(curves: Sequence[tuple[str, Points]], label: str, x_label: str, d
     Returns:
         An <svg>; '' where no run has a point.
     """
-    finite = [(name, [point for point in points if all(map(math.isfinite, point))]) for name, points in curves]
+    finite = [(name, [point for point in points if all(abs(value) < FARTHEST for value in point)])
+              for name, points in curves]
     every = [point for _, points in finite for point in points]
     if not every:
         return ''
@@ -107,7 +109,9 @@ def colour(index: int) -> str:
 
 def choose_ticks(low: float, high: float, whole: bool = False) -> list[float]:
     """Choose round numbers, seven steps at most, that enclose low and high."""
-    span = (high - low) or abs(high) or 1.0
+    span = high - low
+    if span < 1e-9 * max(abs(low), abs(high)) or span < 1e-12:  # flat but for rounding
+        span = abs(high) if abs(high) > 1e-12 else 1.0
     unit = 10.0 ** math.floor(math.log10(span / 7))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor * 7 >= span)
     if whole:

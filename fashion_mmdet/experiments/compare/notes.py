@@ -68,7 +68,7 @@ def _own_metric(row: Row) -> str:
     for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
         if evaluator.get('type') == 'FashionIoUSweepMetric':
             own = {name: evaluator.get(name, value) for name, value in METRIC.items()}
-            own['size'] = list(own['size']) if own['size'] else None
+            own['size'] = list(own['size']) if isinstance(own['size'], tuple) else own['size'] or None
             differing = [f'{name}={own[name]!r}' for name in METRIC if own[name] != METRIC[name]]
             return f', by its own metric: {", ".join(differing)}' if differing else ''
     return ''

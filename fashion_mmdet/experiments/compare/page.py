@@ -76,7 +76,7 @@ def _chip(index: int, row: Row) -> str:
 
 def _table(comparison: Comparison, deck: bool) -> str:
     reach = max((max(abs(row.difference.low), abs(row.difference.high)) for row in comparison.rows if row.difference),
-                default=1.0)
+                default=0.0) or 1.0
     classes = ''.join(f'<th class="n" scope="col" title="{escape(CATEGORIES[category])}">{escape(short_name(category))}'
                       '</th>' for category in comparison.targets)
     classes += f'<th class="n" scope="col">{OTHERS}</th>' if classes else ''

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion_mmdet.analysis.sensitivity import ClassTally
+from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.evaluation.dump import read_dump, read_info
 from fashion_mmdet.evaluation.matching import ImageCounts
 from fashion_mmdet.evaluation.offline import count_predictions
@@ -21,9 +22,14 @@ from fashion_mmdet.evaluation.submission import SIZE
 from fashion_mmdet.experiments.runs import Run
 from fashion_mmdet.files import sha256, write_text
 from fashion_mmdet.progress import track
+from fashion_mmdet.utils.json_files import COUNT, NUMBER, OBJECT, TEXT, check_fields, list_of, object_of, read_object
 
 VERSION = 1  # of the kept file; a new one after any change of what it holds or how it is counted
 CACHE = 'val.scores.json'
+FIELDS = {
+    'score': NUMBER, 'score_50': NUMBER, 'postprocess': OBJECT, 'truth_sha256': TEXT, 'checkpoint': TEXT,
+    'images': object_of(list_of(NUMBER, 2)), 'classes': object_of(list_of(COUNT, 3)),
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,10 @@ def score_run(run: Run) -> RunScores | None:
     """
     if run.dump is None:
         return None
-    options = Postprocess.from_config(run.options)
+    try:
+        options = Postprocess.from_config(run.options)
+    except ValueError as error:
+        raise ValueError(f'{run.config.filename}: {error}') from None
     key = cache_key(run.dump, run.truth, options)
     cache = run.dump.with_name(CACHE)
     kept = read_cache(cache, key)
@@ -108,14 +117,15 @@ def cache_key(dump: Path, truth: Path, options: Postprocess) -> dict[str, Any]:
 def read_cache(path: Path, key: dict[str, Any]) -> RunScores | None:
     """Read kept scores; None where there are none or they are not of this dump, truth and options."""
     try:
-        kept = json.loads(path.read_text())
+        kept = read_object(path)
         wanted = key if key['truth'] is not None else {**key, 'truth': kept['key']['truth']}
         if kept['key'] != wanted:
             return None
         scores = dict(kept['scores'])
+        check_fields(scores, FIELDS, str(path), FIELDS)
         scores['images'] = {image: tuple(values) for image, values in scores['images'].items()}
         scores['classes'] = {int(category): tuple(counts) for category, counts in scores['classes'].items()}
-        return RunScores(**scores)
+        return RunScores(**scores) if scores['classes'].keys() <= set(range(len(CATEGORIES))) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # absent, or not what this module wrote: counting again makes it good
 

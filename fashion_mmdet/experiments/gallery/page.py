@@ -5,7 +5,6 @@ Everything from a dump (image ids, its path) is untrusted text and goes through 
 
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from fashion_mmdet.evaluation.overlay import PAPER, draw_pair, save_picture
 from fashion_mmdet.evaluation.verdicts import VERDICTS
 from fashion_mmdet.experiments.compare.pictures import describe, read_photo
 from fashion_mmdet.experiments.gallery.entries import PREDICTED, Entry
-from fashion_mmdet.files import write_text
+from fashion_mmdet.files import picture_name, write_text
 from fashion_mmdet.progress import track
 
 PICTURES = 'pictures'
@@ -82,7 +81,7 @@ def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, heading: He
     figures = []
     for entry in track(entries, 'drawing'):
         picture = draw_entry(entry, photos)
-        path = Path(PICTURES) / name_picture(entry.image_id)
+        path = Path(PICTURES) / picture_name(entry.image_id, '.jpg')
         save_picture(picture, out / path)
         figures.append(_figure(entry, path, picture.size))
     page = out / 'index.html'
@@ -97,11 +96,6 @@ def draw_entry(entry: Entry, photos: Path) -> Image.Image:
     sheet.paste(left, (0, 0))
     sheet.paste(right, (left.width + GAP_PX, 0))
     return sheet
-
-
-def name_picture(image_id: str) -> str:
-    """Make a file name of an image id, which may come from anywhere."""
-    return re.sub(r'[^\w.-]', '_', image_id.removesuffix('.jpg')).lstrip('.') + '.jpg'
 
 
 def format_gallery(entries: Sequence[Entry], figures: Sequence[str], heading: Heading, best: bool = False) -> str:

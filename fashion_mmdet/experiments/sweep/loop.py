@@ -43,6 +43,7 @@ class Sweep:
         wanted: number of trials in the study.
         heartbeat_s: seconds between two signs of life.
         train: the training tool.
+        trust: load checkpoints that may run code.
         poll_s: seconds between two looks at a running trial.
     """
 
@@ -55,6 +56,7 @@ class Sweep:
     wanted: int
     heartbeat_s: int = 10
     train: Path = training.TRAIN
+    trust: bool = False
     poll_s: float = 2.0
     _failures: list[str] = field(default_factory=list, init=False)  # in a row
     _number: int | None = field(default=None, init=False)  # of the trial that runs here
@@ -145,7 +147,7 @@ class Sweep:
         values = suggest(trial, self.space)
         print(f'trial {number}: {describe_values(values)}' + (', taken up again' if resume else ''), flush=True)
         options = [*self.options, *to_options(values)]
-        command = training.train_command(self.config, folder, options, resume, self.train)
+        command = training.train_command(self.config, folder, options, resume, self.train, self.trust)
         with training.running(command, folder) as process:
             scores = self._watch(trial, folder, process, self._last_step(values))
         training.check_ended_well(process, folder)

@@ -12,6 +12,8 @@ from fashion_mmdet.experiments.diff import format_table
 from fashion_mmdet.experiments.sweep.space import short_names, to_options, value_at, write_overlay
 from fashion_mmdet.experiments.sweep.study import root, trials_by_root
 
+BEST = 'best.py'
+
 
 def describe_values(values: dict[str, Any]) -> str:
     """Write values in one line, keys shortened to what tells them apart."""
@@ -59,7 +61,7 @@ def save_best(study: optuna.Study, config: str, cfg: Config, options: list[str],
     best = best_trial(study)
     if best is None:
         raise ValueError(f'study {study.study_name}: no trial was completed')
-    pairs, name, path = [*options, *to_options(best.params)], f'trial {root(best)}', folder / 'best.py'
+    pairs, name, path = [*options, *to_options(best.params)], f'trial {root(best)}', folder / BEST
     write_overlay(path, config, pairs, f'{name} of sweep {study.study_name}: score {best.value:.4f}.')
     rows = [(key, [value_at(cfg, key), value]) for key, value in best.params.items()]
     return '\n'.join([

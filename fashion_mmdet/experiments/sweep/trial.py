@@ -25,7 +25,8 @@ class TrainingFailed(Exception):
 
 
 def train_command(
-        config: str, folder: Path, options: Sequence[str], resume: bool = False, train: Path = TRAIN) -> list[str]:
+        config: str, folder: Path, options: Sequence[str], resume: bool = False, train: Path = TRAIN,
+        trust: bool = False) -> list[str]:
     """Build the command line of an ordinary run.
 
     Args:
@@ -34,9 +35,10 @@ def train_command(
         options: `key=value` pairs for `--cfg-options`.
         resume: go on from the folder's newest checkpoint, if it has one.
         train: the training tool.
+        trust: load checkpoints that may run code.
     """
     command = [sys.executable, str(train), str(config), '--work-dir', str(folder)]
-    return [*command, *(['--resume'] if resume else []), '--cfg-options', *options]
+    return [*command, *['--resume'] * resume, *['--trust'] * trust, '--cfg-options', *options]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,80 @@
+"""Weights to pass on: a checkpoint without its training state, as safetensors."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from fashion_mmdet.experiments.checkpoints import SAFETENSORS, load_file, weights_of
+from fashion_mmdet.files import check_outputs, write_bytes
+
+FACTS = ('epoch', 'iter', 'seed', 'time', 'experiment_name', 'mmengine_version')
+
+
+def export_weights(checkpoint: str | Path, out: str | Path, half: bool = False) -> dict[str, str]:
+    """Write a checkpoint's weights; of a run with averaged weights (EMA) these, as mmengine saves them.
+
+    Args:
+        checkpoint: a .pth of a training, or .safetensors.
+        out: the new file, `.safetensors`.
+        half: as float16; whole numbers stay.
+
+    Returns:
+        The metadata: `config` (text), `classes`, `scores` and `facts` (JSON), each where the checkpoint knows it.
+
+    Raises:
+        ValueError: not a checkpoint, another suffix, or a weight that float16 cannot hold.
+    """
+    if Path(out).suffix != SAFETENSORS:
+        raise ValueError(f'{out}: name it *{SAFETENSORS}, by which it is known')
+    check_outputs([out], [checkpoint])
+    content = load_file(checkpoint)
+    # Copies: safetensors holds no tensors that share memory. A model wrapped for several processes carries a prefix.
+    state = {name.removeprefix('module.'): tensor.clone(memory_format=torch.contiguous_format)
+             for name, tensor in weights_of(content, checkpoint).items()}
+    if half:
+        state = {name: _halve(name, tensor, checkpoint) for name, tensor in state.items()}
+    try:
+        metadata = {'format': 'pt', **describe(content, Path(checkpoint).name)}
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(f'{checkpoint}: what it says of itself is not as mmengine writes it: {error}') from None
+    write_bytes(out, save(state, metadata))
+    return metadata
+
+
+def _halve(name: str, tensor: torch.Tensor, path: str | Path) -> torch.Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    halved = tensor.half()
+    if not torch.equal(halved.isfinite(), tensor.isfinite()):
+        raise ValueError(f'{path}: {name} holds {tensor.abs().max():g}, too large for float16; leave --half out')
+    return halved
+
+
+def describe(content: dict[str, Any], source: str) -> dict[str, str]:
+    """Tell what a checkpoint says of itself.
+
+    Scores are those of the weights themselves: of a checkpoint that was written during a validation, as the best one
+    is. The others hold the scores of an earlier epoch, which do not count.
+    """
+    meta, hub = _inner(content, 'meta'), _inner(content, 'message_hub')
+    facts = dict(source=source, **{name: meta[name] for name in FACTS if name in meta})
+    found = dict(facts=json.dumps(facts, default=str))
+    if 'cfg' in meta:
+        found['config'] = str(meta['cfg'])
+    classes = _inner(meta, 'dataset_meta').get('classes')
+    if classes:
+        found['classes'] = json.dumps(list(map(str, classes)))
+    if _inner(hub, 'runtime_info').get('loop_stage') == 'val':
+        found['scores'] = json.dumps({
+            name.removeprefix('val/'): float(history.current())
+            for name, history in _inner(hub, 'log_scalars').items() if name.startswith('val/') and 'time' not in name})
+    return found
+
+
+def _inner(content: dict[str, Any], name: str) -> dict[str, Any]:
+    """Take a dict out of a checkpoint; {} where it has none, as other programs' checkpoints."""
+    found = content.get(name)
+    return found if isinstance(found, dict) else {}
