@@ -160,11 +160,11 @@ def test_iterations_at_two_batch_sizes_are_epochs_in_sum(tmp_path: Path):
     assert (record['epochs'], record['iterations'], record['images_seen']) == (2.0, 6, 16)
 
 
-@pytest.mark.parametrize(('loop', 'length', 'stop'), [('epochs', 3, 1), ('iterations', 7, 3)])
+@pytest.mark.parametrize(('loop', 'length', 'stop'), [('epochs', 3, 1), ('iterations', 10, 5)])
 @pytest.mark.parametrize('workers', [0, 2])
 def test_a_resumed_run_draws_what_an_uninterrupted_one_draws(
         loop: str, length: int, stop: int, workers: int, tmp_path: Path):
-    """Iterations are resumed in mid-epoch, at the third of four."""
+    """Iterations are resumed within the second pass over the photos, at its second batch of four."""
     options = dict(noise=1.0, workers=workers, loop=loop)
     schedule = cosine(3) if loop == 'epochs' else [dict(type='PolyLR', by_epoch=False)]
     whole, expected = run(tmp_path / 'whole', length, schedule, **options)

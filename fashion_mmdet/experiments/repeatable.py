@@ -118,6 +118,6 @@ def _keep_rates(schedulers: list[_ParamScheduler], checkpoint: dict) -> None:
         if changed and not getattr(scheduler, 'need_val_args', False):
             raise ValueError(
                 f'param_scheduler: {changed[0]} is {now.get(changed[0])} and was {saved.get(changed[0])} in the '
-                'checkpoint; beside a scheduler that goes by the scores the rate cannot be worked out: set it back, or start a new '
-                'run with load_from')
+                'checkpoint; beside a scheduler that goes by the scores the rate cannot be worked out: set it back, or '
+                'start a new run with load_from')
         saved.update({name: now.get(name) for name in changed})
