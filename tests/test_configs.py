@@ -58,6 +58,14 @@ def test_a_shipped_config_builds_data_model_and_optimizer_learns_and_predicts(
     assert_model_learns_and_predicts(repr(shrink(cfg.model).to_dict()))
 
 
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_a_shipped_config_stops_at_an_invalid_loss_and_resumes_as_if_never_stopped(path: Path):
+    cfg = read_shipped(path)
+    assert {'StopAtInvalidLoss', 'RepeatableHook', 'SafeCheckpointHook'} <= {
+        hook.type for hook in cfg.default_hooks.values()}
+    assert not cfg.train_dataloader.persistent_workers
+
+
 @cache
 def build_without_values(model: str) -> torch.nn.Module:
     """Build a model from its settings' text, its parameters without memory; X101 would take a gigabyte."""

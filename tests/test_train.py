@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import fashion_mmdet.files
 from tests.conftest import ROOT
@@ -31,10 +32,10 @@ def run_and_fail(capsys: pytest.CaptureFixture, argv: list[str]) -> str:
 
 
 def copy_checkpoints(source: Path, target: Path) -> None:
-    """Copy a run's two checkpoints, the second the newer."""
+    """Copy a run's two checkpoints, the first the newer by its file time, as an unpacked archive may have them."""
     for epoch in (1, 2):
         shutil.copy(source / f'epoch_{epoch}.pth', target)
-        os.utime(target / f'epoch_{epoch}.pth', (epoch, epoch))
+        os.utime(target / f'epoch_{epoch}.pth', (9 - epoch, 9 - epoch))
 
 
 def test_a_run_leaves_checkpoints_config_and_curves(tiny_run: Path):
@@ -105,6 +106,29 @@ def test_resume_passes_over_a_cut_off_checkpoint_and_clears_a_killed_runs_half_f
     assert not list(tmp_path.glob('.*.tmp'))
 
 
+def test_resume_goes_by_what_a_checkpoint_records_and_not_by_its_name(tiny_run: Path, tmp_path: Path):
+    from mmengine.config import Config
+
+    from fashion_mmdet.experiments.running import resume_latest
+    shutil.copy(tiny_run / 'epoch_1.pth', tmp_path / 'epoch_20.pth')
+    shutil.copy(tiny_run / 'epoch_2.pth', tmp_path / 'epoch_3.pth')
+    (tmp_path / 'epoch_99.pth').write_bytes(b'')
+    weights_alone = {'state_dict': {'w': torch.zeros(1)}}
+    torch.save(weights_alone, tmp_path / 'epoch_50.pth')
+    assert resume_latest(Config(dict(work_dir=str(tmp_path), model={}))) == str(tmp_path / 'epoch_3.pth')
+
+
+def test_a_run_without_a_seed_of_its_own_is_resumed_with_the_one_it_drew(tiny_run: Path, tmp_path: Path):
+    """The tiny run has seed 0."""
+    from mmengine.config import Config
+
+    from fashion_mmdet.experiments.running import resume_latest
+    copy_checkpoints(tiny_run, tmp_path)
+    cfg = Config(dict(work_dir=str(tmp_path), model={}, randomness=dict(seed=None, deterministic=True)))
+    resume_latest(cfg)
+    assert cfg.randomness == dict(seed=0, deterministic=True)
+
+
 def test_a_wrong_config_name_names_its_neighbours(capsys: pytest.CaptureFixture):
     line = run_and_fail(capsys, ['configs/fashion/maskrcnn_r50_losw.py'])
     assert 'no such config' in line
@@ -143,10 +167,19 @@ def test_a_missing_checkpoint_to_start_from_is_one_line(
     assert 'nothing.pth: no such checkpoint' in line
 
 
+def test_a_diverging_training_is_one_line_and_keeps_its_last_good_checkpoint(
+        capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path):
+    """A rate of 1e38 from the second iteration on: the weights of the first, at 1 % of it, are beyond every loss."""
+    line = run_and_fail(capsys, [str(tiny_config), '--work-dir', str(tmp_path), '--cfg-options',
+                                 'optim_wrapper.optimizer.lr=1e38'])
+    assert 'stopped' in line
+    assert 'optim_wrapper.optimizer.lr' in line
+    assert not list(tmp_path.glob('*.pth'))
+
+
 def test_a_full_disk_at_the_second_checkpoint_leaves_the_first_whole(
         capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tiny_config: Path, tmp_path: Path):
     """The third fsync, after run.json's and epoch_1.pth's, fails as on a full disk: one line, no half file."""
-    import torch
     calls = []
 
     def full(handle: int) -> None:
@@ -196,12 +229,29 @@ def test_the_old_best_checkpoint_stays_when_the_new_one_cannot_be_written(tmp_pa
     assert [path.name for path in tmp_path.glob('best_*')] == ['best_fashion_score_epoch_2.pth']
 
 
-def best_hook(folder: Path):
-    """The shipped hook on a runner that only writes files; `runner(epoch, full)` makes the runner."""
+def test_a_copied_run_leaves_the_best_checkpoint_of_the_one_it_was_copied_from(tmp_path: Path):
+    """`cp -r a b`, resumed in b: the paths that b's checkpoint brings are a's."""
+    first, second = tmp_path / 'a', tmp_path / 'b'
+    first.mkdir()
+    info: dict = {}
+    hook, runner = best_hook(first, info)
+    hook._save_best_checkpoint(runner(epoch=1), {'fashion/score': 0.1})
+    shutil.copytree(first, second)
+    hook, runner = best_hook(second, dict(info))
+    hook._save_best_checkpoint(runner(epoch=2), {'fashion/score': 0.2})
+    assert [path.name for path in first.glob('best_*')] == ['best_fashion_score_epoch_1.pth']
+    assert [path.name for path in second.glob('best_*')] == ['best_fashion_score_epoch_2.pth']
+
+
+def best_hook(folder: Path, info: dict | None = None):
+    """The shipped hook on a runner that only writes files; `runner(epoch, full)` makes the runner.
+
+    `info` is what the message hub holds.
+    """
     from unittest.mock import MagicMock
 
     from fashion_mmdet.experiments.checkpoint_hook import SafeCheckpointHook
-    info: dict = {}
+    info = {} if info is None else info
 
     def make(epoch: int, full: bool = False) -> MagicMock:
         def save(out_dir: str, filename: str, *args, **kwargs) -> None:

@@ -9,10 +9,14 @@ import argparse
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fashion_mmdet.cli import add_options, one_line_errors
 from fashion_mmdet.config import load_config
 from fashion_mmdet.options import parse_options
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -20,7 +24,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='a file of configs/fashion')
     parser.add_argument('--work-dir', help='default: work_dirs/<config>')
-    parser.add_argument('--resume', action='store_true', help='go on from the newest checkpoint of the work_dir')
+    parser.add_argument('--resume', action='store_true', help='go on from the furthest checkpoint of the work_dir')
     parser.add_argument('--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on a CPU')
     add_options(parser, '--cfg-options', 'override config keys')
     parser.add_argument('--trust', action='store_true', help='load checkpoints that may run code')
@@ -38,34 +42,41 @@ def main(argv: list[str] | None = None) -> int:
         if 'load_from' in options:
             cfg.coco_weights = None  # what was asked for by hand must be there
         from fashion_mmdet.experiments import running
-        from fashion_mmdet.experiments.agreement import check_classes
         from fashion_mmdet.experiments.checkpoints import trust_files
-        from fashion_mmdet.experiments.provenance import ProvenanceHook
-        from fashion_mmdet.experiments.weights import check_shares, prepare_weights
+        from fashion_mmdet.experiments.lock import only_training
         trust_files(args.trust)
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
         running.write_atomically()
         running.start_processes(cfg, args.launcher)
         if args.amp:
             running.use_mixed_precision(cfg)
-        resumed = running.resume_latest(cfg) if args.resume else None
-        problems = [] if resumed else prepare_weights(cfg)
-
-        from mmengine.logging import print_log
-        from mmengine.runner import Runner
-        runner = Runner.from_cfg(cfg)
-        check_classes(cfg, runner.model, resumed)
-        if cfg.load_from and not resumed:
-            check_shares(cfg.load_from, runner.model)
-        runner.register_hook(ProvenanceHook(
-            ['python', 'tools/train.py', *(sys.argv[1:] if argv is None else argv)], args.config, start=cfg.load_from,
-            random_start=bool(problems) and cfg.load_from is None))
-        for problem in problems:
-            print_log(problem, logger='current', level=logging.WARNING)
-        if resumed:
-            print_log(f'going on from {resumed}', logger='current')
-        runner.train()
+        with only_training(cfg.work_dir) as warning:
+            resumed = running.resume_latest(cfg) if args.resume else None
+            train(cfg, args.config, sys.argv[1:] if argv is None else argv, resumed, [warning] if warning else [])
     return 0
+
+
+def train(cfg: 'Config', config: str, argv: list[str], resumed: str | None, warnings: list[str]) -> None:
+    """Build mmengine's Runner and run it."""
+    from mmengine.logging import print_log
+    from mmengine.runner import Runner
+
+    from fashion_mmdet.experiments.agreement import check_classes
+    from fashion_mmdet.experiments.provenance import ProvenanceHook
+    from fashion_mmdet.experiments.weights import check_shares, prepare_weights
+    missing = [] if resumed else prepare_weights(cfg)
+    runner = Runner.from_cfg(cfg)
+    check_classes(cfg, runner.model, resumed)
+    if cfg.load_from and not resumed:
+        check_shares(cfg.load_from, runner.model)
+    runner.register_hook(ProvenanceHook(
+        ['python', 'tools/train.py', *argv], config, start=cfg.load_from,
+        random_start=bool(missing) and cfg.load_from is None))
+    for problem in warnings + missing:
+        print_log(problem, logger='current', level=logging.WARNING)
+    if resumed:
+        print_log(f'going on from {resumed}', logger='current')
+    runner.train()
 
 
 if __name__ == '__main__':

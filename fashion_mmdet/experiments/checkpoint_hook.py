@@ -1,4 +1,8 @@
-"""mmengine's checkpoint hook, losing nothing when a write fails."""
+"""mmengine's checkpoint hook, losing nothing when a write fails and touching no other run's files."""
+
+import os.path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
@@ -27,16 +31,39 @@ class _LateRemoval:
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """Writes the new best checkpoint before the old one goes; mmengine's own hook removes first.
+    """Writes a new checkpoint before an old one goes; mmengine's own hook removes first.
 
     Args: as mmengine's CheckpointHook.
     """
 
+    def before_train(self, runner: Runner) -> None:
+        """Look for the run's checkpoints in its own folder: the paths in one that is resumed may be another's.
+
+        A copied folder's are those of the original, whose best checkpoint would be removed for a better one.
+        """
+        super().before_train(runner)
+        info = runner.message_hub.runtime_info
+        for name in [name for name in info if name.startswith(('best_ckpt', 'last_ckpt')) and info[name]]:
+            info[name] = self.file_backend.join_path(self.out_dir, os.path.basename(info[name]))
+        if self.save_best is not None and len(self.key_indicators) == 1:
+            self.best_ckpt_path = info.get('best_ckpt')
+        elif self.save_best is not None:
+            self.best_ckpt_path_dict = {key: info.get(f'best_ckpt_{key}') for key in self.key_indicators}
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        with self._remove_late():
+            super()._save_checkpoint_with_step(runner, step, meta)
+
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        with self._remove_late():
+            super()._save_best_checkpoint(runner, metrics)
+
+    @contextmanager
+    def _remove_late(self) -> Iterator[None]:
         backend = self.file_backend
         self.file_backend = late = _LateRemoval(backend)
         try:
-            super()._save_best_checkpoint(runner, metrics)
+            yield
         finally:
             self.file_backend = backend
         late.flush()

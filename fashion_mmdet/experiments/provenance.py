@@ -18,7 +18,7 @@ from fashion_mmdet.files import sha256, write_text
 PACKAGES = ('onedl-mmdetection', 'onedl-mmcv', 'onedl-mmengine', 'torch', 'torchvision', 'timm', 'pycocotools', 'numpy',
             'pandas', 'opencv-python-headless')
 WRITE_EVERY = 50  # iterations
-COUNTED = ('train_time_s', 'images_seen')
+COUNTED = ('train_time_s', 'epochs', 'iterations', 'images_seen')
 
 
 def describe_code(folder: str | Path) -> dict | None:
@@ -50,7 +50,7 @@ class ProvenanceHook(Hook):
 
     It holds command, config, git commit, package versions, device, seed, a fingerprint of the data, the weights it
     began from, when it began and ended, seconds of training (validation left out), epochs, iterations and images seen.
-    The resolved config lies beside it. A resumed run adds to what it was.
+    The resolved config lies beside it. A resumed run adds to what it was, each epoch at its own batch size.
 
     Args:
         command: the words of the command line.
@@ -67,7 +67,7 @@ class ProvenanceHook(Hook):
         self.counted: dict = {}  # by the run that is resumed, up to its checkpoint
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep time and images with the weights that they went into: what comes after is lost if the run is killed."""
+        """Keep the counts with the weights that they belong to: what comes after is lost if the run is killed."""
         checkpoint['counted'] = {name: self.run.get(name, 0) for name in COUNTED}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -87,30 +87,32 @@ class ProvenanceHook(Hook):
             command=self.command, config=self.config, git=describe_code(Path(__file__).parent), **describe_machine(),
             world_size=dist.get_world_size(), seed=seed, data=self._describe_data(runner),
             start=before.get('start', self.start), random_start=before.get('random_start', self.random_start),
-            started=before.get('started', _now()), finished=None, train_time_s=0.0, epochs=0.0,
-            iterations=runner.iter, images_seen=0)
+            started=before.get('started', _now()), finished=None, train_time_s=0.0,
+            epochs=runner.iter / len(runner.train_dataloader), iterations=runner.iter, images_seen=0)
         self.run.update(self.counted)
         self._write(runner)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
                          outputs: dict | None = None) -> None:
-        """Add up time and images."""
+        """Add up time, epochs, iterations and images."""
         if not dist.is_main_process():
             return
         self.run['train_time_s'] += runner.message_hub.get_scalar('train/time').current()
+        self.run['epochs'] += 1 / len(runner.train_dataloader)
+        self.run['iterations'] += 1
         self.run['images_seen'] += len(data_batch['inputs']) * dist.get_world_size()
         if (runner.iter + 1) % WRITE_EVERY == 0:
-            self._write(runner, iterations=runner.iter + 1)
+            self._write(runner)
 
     def after_train(self, runner: Runner) -> None:
         """Note the end."""
         if dist.is_main_process():
-            self._write(runner, iterations=runner.iter, finished=self.run['finished'] or _now())
+            self.run['finished'] = self.run['finished'] or _now()
+            self._write(runner)
 
-    def _write(self, runner: Runner, **changes: object) -> None:
-        self.run.update(changes)
-        self.run['epochs'] = round(self.run['iterations'] / len(runner.train_dataloader), 2)
-        write_text(Path(runner.work_dir) / RECORD, json.dumps(self.run, indent=1))
+    def _write(self, runner: Runner) -> None:
+        record = dict(self.run, epochs=round(self.run['epochs'], 2))
+        write_text(Path(runner.work_dir) / RECORD, json.dumps(record, indent=1))
 
     def _describe_data(self, runner: Runner) -> dict:
         dataset = runner.train_loop.dataloader.dataset

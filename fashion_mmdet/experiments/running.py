@@ -4,11 +4,14 @@ import logging
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.dist import init_dist
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
+from mmengine.utils.dl_utils import set_multi_processing
 
 from fashion_mmdet.datasets.records import read_image_ids
-from fashion_mmdet.experiments.checkpoints import UntrustedFileError
+from fashion_mmdet.experiments.checkpoints import UntrustedFileError, load_file
+from fashion_mmdet.experiments.lock import on_main
 from fashion_mmdet.experiments.record import read_record
 from fashion_mmdet.experiments.tta import use_tta
 from fashion_mmdet.experiments.weights import drop_pretrained, read_checkpoint, thaw
@@ -33,13 +36,18 @@ def write_atomically() -> None:
 
 
 def start_processes(cfg: Config, launcher: str) -> None:
-    """Set the launcher; without a GPU start the process group over gloo, which mmengine then finds.
+    """Set the launcher and start the process group, which mmengine then finds; without a GPU over gloo.
 
     mmengine's own start calls `torch.cuda.set_device` whatever the backend.
     """
     import torch
     cfg.launcher = launcher
-    if launcher == 'none' or torch.cuda.is_available():
+    if launcher == 'none':
+        return
+    if torch.cuda.is_available():
+        environment = cfg.get('env_cfg', {})
+        set_multi_processing(**environment.get('mp_cfg', {}), distributed=True)
+        init_dist(launcher, **environment.get('dist_cfg', {}))
         return
     if launcher != 'pytorch':
         raise ValueError(f'--launcher {launcher} needs GPUs; without any, use pytorch (torchrun)')
@@ -59,33 +67,65 @@ def use_mixed_precision(cfg: Config) -> None:
 
 
 def resume_latest(cfg: Config) -> str | None:
-    """Set the config to resume from the newest whole checkpoint of its work_dir.
+    """Set the config to resume from the furthest whole checkpoint of its work_dir.
 
     mmengine's note `last_checkpoint` may be missing, cut off, or hold the path of a folder that this one was copied
-    from: what counts is what lies here. Temporary files of a run that was killed are removed.
+    from, and a copy's file times say nothing: what counts is what the files record. Temporary files of a run that was
+    killed are removed.
 
     Returns:
         The checkpoint's path, or None where there is none: the run then starts anew.
     """
     folder = Path(cfg.work_dir)
+    found = on_main(lambda: _find_furthest(folder))
+    if found is None:
+        return None
+    file, seed = found
+    cfg.resume, cfg.load_from = True, None
+    if cfg.get('randomness', {}).get('seed') is None:  # else the sampler would have drawn another
+        cfg.randomness = dict(cfg.get('randomness', {}), seed=seed)
+    drop_pretrained(cfg.model)
+    if read_record(folder).get('random_start'):
+        thaw(cfg.model)
+    return file
+
+
+def _find_furthest(folder: Path) -> tuple[str, int | None] | None:
+    """Clear up a run's folder and note its furthest whole checkpoint; returns that and its seed."""
     for leftover in folder.glob('.*.pth.*.tmp'):
         leftover.unlink()
-    found = sorted([*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')], key=lambda file: file.stat().st_mtime)
-    for file in reversed(found):
+    records = {file: _read_meta(file) for file in [*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')]}
+    for file in sorted(filter(records.get, records), key=lambda file: _progress(records[file]), reverse=True):
         try:
             read_checkpoint(file)
         except UntrustedFileError:
             raise
         except ValueError as error:
-            print_log(f'{error}; trying the one before', logger='current', level=logging.WARNING)
+            _pass_over(error)
             continue
         write_text(folder / 'last_checkpoint', str(file.resolve()))
-        cfg.resume, cfg.load_from = True, None
-        drop_pretrained(cfg.model)
-        if read_record(folder).get('random_start'):
-            thaw(cfg.model)
-        return str(file)
+        return str(file), records[file].get('seed')
     return None
+
+
+def _read_meta(file: Path) -> dict | None:
+    """Read what a checkpoint says of itself without reading its tensors; None, and a warning, where it does not."""
+    try:
+        meta = load_file(file, mmap=True)['meta']
+        _progress(meta)
+    except UntrustedFileError:
+        raise
+    except (LookupError, TypeError, ValueError) as error:
+        return _pass_over(ValueError(f'{file}: not a checkpoint of a training, or cut off: {error!r}'))
+    return meta
+
+
+def _progress(meta: dict) -> tuple[int, int]:
+    return meta['epoch'], meta['iter']  # where only iterations count, the epoch stays 0
+
+
+def _pass_over(error: ValueError) -> None:
+    print_log(f'{error}; trying the one before', logger='current', level=logging.WARNING)
 
 
 def prepare_test(cfg: Config, checkpoint: str, split: str, dump: str, tta: bool = False) -> None:
