@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def wait_until(is_so: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def wait_until(is_so: Callable[[], bool], what: str, seconds: float = 240) -> None:
     """Wait until something is so; an assertion that names it where it never is."""
     deadline = time.monotonic() + seconds
     while not is_so():

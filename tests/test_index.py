@@ -291,7 +291,7 @@ def test_of_two_processes_one_builds_and_both_read(tmp_path):
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
     processes = [subprocess.Popen([sys.executable, '-c', OPEN_ONE, str(csv)], stdout=subprocess.PIPE, text=True,
                                   env=environment) for _ in range(2)]
-    outputs = sorted(process.communicate(timeout=60)[0].split() for process in processes)
+    outputs = sorted(process.communicate(timeout=600)[0].split() for process in processes)
     images = str(len(read_records(csv)[0]))
     assert outputs == [[images], ['built', images]]
 
