@@ -16,7 +16,7 @@ MANIFEST = 'prepared.json'
 WORK = '.prepare'  # in the copy: what a later run needs to go on
 TRAIN, SAMPLE, LABELS = 'train.csv', 'sample_submission.csv', 'label_descriptions.json'
 FOLDERS = ('train', 'test')
-TEMPORARY = re.compile(r'\..+\.[a-z0-9_]{8}\.tmp')  # what `files.atomic_path` leaves when it is killed
+TEMPORARY = re.compile(r'\..+\.tmp')  # what `files.atomic_path` leaves when it is killed
 CACHES = '*.arrow'  # index and photo sizes, which are made anew beside the copy
 CARRIED = (TRAIN, SAMPLE, LABELS, *FOLDERS, MANIFEST, WORK)
 
