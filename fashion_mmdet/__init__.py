@@ -5,7 +5,9 @@ so it must come before mmdet. It loads neither torch nor mmdet.
 """
 
 from fashion_mmdet.ops import install as _install_ops
+from fashion_mmdet.utils.caches import provide_cache as _provide_cache
 
 __version__ = '0.1.0'
 
 _install_ops()
+_provide_cache()

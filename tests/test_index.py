@@ -3,15 +3,14 @@
 import copy
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import wait_until
 
 from fashion_mmdet.datasets import index_build, index_store
 from fashion_mmdet.datasets.index import Index, empty_batch, read_batch
@@ -116,14 +115,6 @@ def test_an_error_in_the_middle_ends_the_processes_too(tmp_path, monkeypatch):
     monkeypatch.setattr(index_build, 'BATCH_ROWS', 5)
     csv = write(tmp_path, *random_rows(60, 0), 'a.jpg,1 2,5,0,3')
     with pytest.raises(ValueError, match=":62: Width '0' is no"):
-        build_index(csv, tmp_path / 'index', jobs=2)
-    assert {path.name for path in tmp_path.iterdir()} == {'train.csv'}
-
-
-def test_a_killed_process_is_an_error_of_one_line(tmp_path, monkeypatch):
-    csv = write(tmp_path, *random_rows(60, 0))
-    monkeypatch.setattr(index_build, 'check_row', lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-    with pytest.raises(OSError, match=r'train\.csv: a process that parsed it was killed'):
         build_index(csv, tmp_path / 'index', jobs=2)
     assert {path.name for path in tmp_path.iterdir()} == {'train.csv'}
 
@@ -300,20 +291,19 @@ def test_of_two_processes_one_builds_and_both_read(tmp_path):
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
     processes = [subprocess.Popen([sys.executable, '-c', OPEN_ONE, str(csv)], stdout=subprocess.PIPE, text=True,
                                   env=environment) for _ in range(2)]
-    outputs = sorted(process.communicate(timeout=60)[0].split() for process in processes)
+    outputs = sorted(process.communicate(timeout=600)[0].split() for process in processes)
     images = str(len(read_records(csv)[0]))
     assert outputs == [[images], ['built', images]]
 
 
 def test_who_waits_for_the_lock_says_so_and_does_not_build(tmp_path, caplog, monkeypatch):
-    """A second thread stands for the other process: it builds while this one waits."""
-    csv, started = write(tmp_path, 'a.jpg,1 2,5,4,3'), threading.Event()
-    targets = []
+    """A second thread stands for the other process: it builds while this one waits, and once this one has said so."""
+    csv, started, targets = write(tmp_path, 'a.jpg,1 2,5,4,3'), threading.Event(), []
 
     def build(path, target):
         targets.append(target)
         started.set()
-        time.sleep(0.2)
+        wait_until(lambda: caplog.records, 'a line that says who waits')
         build_index(path, target)
 
     monkeypatch.setattr(index_store, 'build_index', build)
@@ -325,40 +315,3 @@ def test_who_waits_for_the_lock_says_so_and_does_not_build(tmp_path, caplog, mon
     assert len(targets) == 1
     assert [record.getMessage() for record in caplog.records] == [
         f'{csv}: another process builds the index; waiting for it']
-
-
-ORPHAN = """
-import os, signal, sys, time
-from fashion_mmdet.datasets import index_build
-check = index_build.check_rows
-def slow(*arguments):
-    print(os.getpid(), flush=True)
-    time.sleep(60)
-index_build.check_rows = slow
-index_build.BATCH_ROWS = 5
-index_build.build_index(sys.argv[1], index_build.Path(sys.argv[2]), jobs=2)
-"""
-
-
-@pytest.mark.slow
-def test_the_processes_of_a_killed_build_end_with_it(tmp_path):
-    """They would hold the lock that they inherited, and the next start would wait for ever."""
-    csv = write(tmp_path, *random_rows(60, 0))
-    process = subprocess.Popen([sys.executable, '-c', ORPHAN, str(csv), str(tmp_path / 'index')], text=True,
-                               stdout=subprocess.PIPE, env={**os.environ, 'PYTHONPATH': str(ROOT)})
-    workers = {int(process.stdout.readline()) for _ in range(2)}
-    assert len(workers) == 2
-    process.kill()
-    process.wait()
-    deadline = time.monotonic() + 20
-    while any(is_running(worker) for worker in workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def is_running(pid: int) -> bool:
-    """Tell whether a process is there; one that has ended but was not waited for is not."""
-    try:
-        return Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] != 'Z'
-    except (FileNotFoundError, ProcessLookupError):
-        return False

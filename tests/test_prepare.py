@@ -7,21 +7,22 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from processes import children_of, is_running, wait_until
 from pycocotools import mask as coco
 
 from fashion_mmdet.datasets.imaterialist import IMaterialistDataset
-from fashion_mmdet.datasets.prepare import Options, Workers, check_copy, copy, prepare
+from fashion_mmdet.datasets.prepare import Options, check_copy, copy, prepare
 from fashion_mmdet.datasets.prepare.check import add_up
 from fashion_mmdet.datasets.prepare.copy import without_progress
 from fashion_mmdet.datasets.prepare.photos import fit_size
 from fashion_mmdet.rle import mask_to_runs, runs_to_kaggle
+from fashion_mmdet.utils.parallel import WorkerPool
 from tests.conftest import ROOT
 from tools import prepare_data as tool
 
@@ -261,12 +262,11 @@ def test_after_kill_9_the_same_command_goes_on_and_keeps_what_is_whole(sample_ro
     (source / 'train.csv').write_text(''.join(lines))
     command = [sys.executable, 'tools/prepare_data.py', source, target, '--max-side', '40', '--workers', '2']
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 60
-    while len(list((target / 'train').glob('*.jpg'))) < 20 and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_until(lambda: len(list((target / 'train').glob('*.jpg'))) >= 20, 'twenty photos')
+    workers = children_of(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    time.sleep(0.5)  # its workers end too
+    wait_until(lambda: not any(map(is_running, workers)), 'the end of all workers')
     kept = {path: path.stat().st_mtime_ns for path in (target / 'train').glob('*.jpg') if path.name[0] != '.'}
     assert 20 <= len(kept) < 372
     assert not (target / 'train.csv').exists()
@@ -398,7 +398,7 @@ def test_a_photo_whose_header_alone_is_right_is_found(two: Path, tmp_path: Path)
     image = Image.fromarray(smooth_photo(30, 20))
     image.save(tmp_path / 'small' / 'train' / 'b.jpg', format='PCX')
     with pytest.raises(ValueError, match=r'b\.jpg: cannot be decoded; delete the photos named'):
-        check_copy(tmp_path / 'small', Workers(1), without_progress)
+        check_copy(tmp_path / 'small', WorkerPool(1), without_progress)
     image.save(two / 'train' / 'b.jpg', format='PCX')
     assert run(two, tmp_path / 'other')['audit'] == {'unreadable_file': 1}
 
@@ -425,21 +425,6 @@ def test_a_damaged_manifest_is_named(two: Path, tmp_path: Path):
     (tmp_path / 'small' / 'prepared.json').write_text(json.dumps(['x']))
     with pytest.raises(ValueError, match=r'prepared\.json: damaged'):
         run(two, tmp_path / 'small')
-
-
-@pytest.mark.slow
-def test_a_long_list_is_read_only_a_little_ahead():
-    """Two workers, eight calls each handed out, and one more a result: at most 18 after the second."""
-    read = []
-
-    def items():
-        for number in range(1000):
-            read.append(number)
-            yield number
-    with Workers(2) as pool:
-        results = pool.map(abs, items())
-        assert [next(results), next(results)] == [0, 1]
-        assert len(read) <= 18
 
 
 @pytest.mark.parametrize('arguments', [['a'], ['a', 'b'], ['--check', 'a', 'b'], ['a', 'b', '--max-side', '9',

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import is_running, wait_until
 
 optuna = pytest.importorskip('optuna')
 
@@ -115,22 +116,6 @@ def finished_study(storage: str = 'sqlite:///sweep.db') -> optuna.Study:
 
 def starts(run: Path) -> list[str]:
     return (run / 'starts.txt').read_text().splitlines()
-
-
-def wait_for(condition, what: str, seconds: float = PATIENCE_S) -> None:
-    """Wait for what a busy machine may take long to do; the time is spent only where it never happens."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f'never happened: {what}'
-        time.sleep(0.05)
-
-
-def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; one that nobody has reaped is dead."""
-    try:
-        return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] not in 'ZX'
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 # The space
@@ -367,7 +352,7 @@ def test_the_pruner_stops_a_training_and_its_process(folder: Path):
     (trial,) = sweep.study.trials
     assert trial.state == TrialState.PRUNED
     assert trial.last_step == 1
-    assert not is_alive(int(Path('runs/trial_0000/pid').read_text()))
+    assert not is_running(int(Path('runs/trial_0000/pid').read_text()))
     with pytest.raises(ValueError, match='no trial was completed'):
         save_best(sweep.study, 'tune.py', sweep.cfg, [], Path('runs'))
 
@@ -407,7 +392,7 @@ def test_a_trial_that_another_sweep_took_over_is_left_to_it(folder: Path, capsys
     sweep = make_sweep(folder, options=('stub.hang_after=1',))
 
     def take_over() -> None:
-        wait_for(lambda: Path('runs/trial_0000/pid').is_file(), 'the child has started')
+        wait_until(lambda: Path('runs/trial_0000/pid').is_file(), 'the child has started')
         open_study(folder).tell(0, state=TrialState.FAIL)
 
     thread = threading.Thread(target=take_over)
@@ -415,7 +400,7 @@ def test_a_trial_that_another_sweep_took_over_is_left_to_it(folder: Path, capsys
     sweep.run()
     thread.join()
     assert 'trial 0: taken over by another sweep' in capsys.readouterr().out
-    assert not is_alive(int(Path('runs/trial_0000/pid').read_text()))
+    assert not is_running(int(Path('runs/trial_0000/pid').read_text()))
 
 
 @pytest.mark.slow
@@ -425,13 +410,13 @@ def test_after_a_signal_no_child_runs_and_the_same_command_resumes_the_trial_in_
     run = Path('work_dirs/tune_space/trial_0000')
     arguments = command(2, 'stub.hang_after=2', heartbeat_s=1)
     with start(arguments) as process:
-        wait_for(lambda: len(trial_module.read_scores(run)) == 2, 'the child has written two scores')
+        wait_until(lambda: len(trial_module.read_scores(run)) == 2, 'the child has written two scores')
         child = int((run / 'pid').read_text())
-        assert is_alive(child)
+        assert is_running(child)
         process.send_signal(number)
         process.communicate(timeout=PATIENCE_S)
     assert process.returncode == (128 + number if number == signal.SIGTERM else -number)
-    wait_for(lambda: not is_alive(child), 'the child has ended')
+    wait_until(lambda: not is_running(child), 'the child has ended')
 
     (folder / 'stub.py').write_text(STUB.format(root=str(ROOT)).replace('time.sleep', 'float'))  # no more hanging
     assert sweep_tool.main(arguments) == 0

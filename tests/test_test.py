@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -147,10 +146,7 @@ def test_a_checkpoint_of_another_model_is_one_line(
 def test_two_processes_give_the_score_and_the_dump_of_one(
         tiny_config: Path, tiny_run: Path, val_dump: Path, tmp_path: Path):
     """torchrun, two ranks over gloo, a number of val images that does not divide evenly or does: the same figures."""
-    with socket.socket() as free:  # a port that no other run on this machine has
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', f'--master_port={port}',
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone',  # a port of its own
                'tools/test.py', str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--launcher', 'pytorch', '--work-dir',
                str(tmp_path), '--cfg-options', LOOSE]
     environment = {**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT}/tests', 'OMP_NUM_THREADS': '1'}

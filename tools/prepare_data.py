@@ -60,15 +60,14 @@ def print_counts(counts: dict) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Copy, or check; 0 when the copy is right, 2 when not, 130 when interrupted."""
     args = parse_args(argv)
-    import os
-
-    from fashion_mmdet.datasets.prepare import Options, Workers, check_copy, prepare
+    from fashion_mmdet.datasets.prepare import Options, check_copy, prepare
     from fashion_mmdet.progress import track
+    from fashion_mmdet.utils.parallel import WorkerPool
 
     try:
         with one_line_errors('prepare_data'):
             if args.check:
-                with Workers(args.workers or os.cpu_count() or 1) as pool:
+                with WorkerPool(args.workers) as pool:
                     counts = check_copy(args.folders[0], pool, track)
             else:
                 counts = prepare(*args.folders, Options(args.max_side, args.quality), args.workers, track)

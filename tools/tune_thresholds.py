@@ -11,7 +11,6 @@ fitted on all images. Score against each threshold is drawn beside it (tuned.png
 """
 
 import argparse
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 from fashion_mmdet.cli import add_options, one_line_errors
 from fashion_mmdet.config import data_root, read_postprocess
 from fashion_mmdet.options import parse_options
+from fashion_mmdet.utils.parallel import count_cores
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -37,7 +37,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='of the folds (default %(default)s)')
     parser.add_argument('--min-support', type=int, default=10, metavar='N',
                         help='a class with fewer true objects keeps the common threshold (default %(default)s)')
-    parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes (default: one a core)')
+    parser.add_argument('--workers', type=int, default=count_cores(), help='processes (default: one a core)')
     args = parser.parse_args(argv)
     for name in ('repeats', 'min_support', 'workers'):
         if getattr(args, name) < 1:

@@ -16,9 +16,9 @@ from rich.progress import Progress
 from fashion_mmdet.benchmarks import competition_csv
 from fashion_mmdet.benchmarks.memory import PeakOfFamily
 from fashion_mmdet.benchmarks.timing import Table, format_seconds, status_bytes
-from fashion_mmdet.datasets.index_build import count_cores
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.datasets.records import read_records
+from fashion_mmdet.utils.parallel import count_cores
 
 FRACTION = 20  # the peer parses one row in so many
 

@@ -8,8 +8,6 @@ components where a photo shows pairs, one instance per category and photo elsewh
 import csv
 import io
 import json
-import multiprocessing
-import os
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -24,6 +22,7 @@ from scipy.io import loadmat
 from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES
 from fashion_mmdet.files import atomic_path, write_text
 from fashion_mmdet.rle import mask_to_runs, runs_to_kaggle
+from fashion_mmdet.utils.parallel import WorkerPool
 
 # CCP label -> category id, or None for a label left out; and why, where the name alone does not say.
 LABELS: dict[str, tuple[int | None, str]] = {
@@ -257,9 +256,8 @@ def convert_photos(source: Path, target: Path, workers: int | None = None) -> It
         (target / folder).mkdir(parents=True, exist_ok=True)
     (target / 'train.csv').unlink(missing_ok=True)
     work = partial(_convert_photo, source=source, target=target, table=table)
-    # spawn: OpenCV's threads do not survive a fork.
-    with multiprocessing.get_context('spawn').Pool(workers or os.cpu_count()) as pool:
-        yield from pool.imap(work, jobs, chunksize=8)
+    with WorkerPool(workers) as pool:
+        yield from pool.map(work, jobs)
 
 
 def _csv_text(header: list[str], rows: list[tuple]) -> str:

@@ -3,22 +3,14 @@
 Memory stays bounded: some chunks of text and 60 bytes an object; the masks wait in a file without a name.
 """
 
-import contextlib
-import multiprocessing
 import os
-import signal
-import sys
 import tempfile
-import threading
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from multiprocessing import connection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,9 +23,10 @@ from fashion_mmdet.datasets.index import OBJECT, SCHEMA, IndexInfo, describe_aud
 from fashion_mmdet.datasets.records import RowText, audit_images, check_row, screen_rows, to_instance
 from fashion_mmdet.files import atomic_path, sha256
 from fashion_mmdet.progress import progress_bar
+from fashion_mmdet.utils.parallel import WorkerPool
 
 POOL_BYTES = 8 << 20  # a smaller CSV is parsed within a second: processes would not pay
-BATCH_ROWS = 1000  # some 3 MB of text
+BATCH_ROWS = 250  # some 0.7 MB of text
 
 
 @dataclass(frozen=True)
@@ -98,7 +91,7 @@ def build_index(csv: str | os.PathLike, target: Path, jobs: int | None = None) -
         raise FileNotFoundError(f'{csv}: no such file')
     before = os.stat(csv)
     content = sha256(csv)
-    jobs = jobs or (count_cores() if before.st_size >= POOL_BYTES else 1)
+    jobs = jobs or (None if before.st_size >= POOL_BYTES else 1)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=target.parent) as spill, tempfile.TemporaryFile(dir=target.parent) as grouped:
         columns, audit = _parse(csv, before.st_size, spill, jobs)
@@ -116,11 +109,6 @@ def build_index(csv: str | os.PathLike, target: Path, jobs: int | None = None) -
             os.utime(temporary, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def count_cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-
-
 def check_rows(csv: str, rows: list[RowText]) -> _Objects:
     """Check rows and encode the masks of those that stay; what a process of the pool does."""
     audit, kept, areas = Audit(), [], []
@@ -136,7 +124,7 @@ def check_rows(csv: str, rows: list[RowText]) -> _Objects:
         area=areas, mask_bytes=[len(mask) for mask in masks], masks=b''.join(masks), audit=audit)
 
 
-def _parse(csv: str | os.PathLike, csv_bytes: int, spill: BinaryIO, jobs: int) -> tuple[_Columns, Audit]:
+def _parse(csv: str | os.PathLike, csv_bytes: int, spill: BinaryIO, jobs: int | None) -> tuple[_Columns, Audit]:
     """Check all rows; the masks go to `spill` one after the other."""
     columns, audit, images = _Columns(), Audit(), deque()
 
@@ -147,49 +135,16 @@ def _parse(csv: str | os.PathLike, csv_bytes: int, spill: BinaryIO, jobs: int) -
             progress.update(task, advance=sum(len(row.pixels) + len(row.image_id) + 15 for row in batch))
             yield batch
 
-    with progress_bar() as progress:
+    with progress_bar() as progress, WorkerPool(jobs) as pool:
         task = progress.add_task(f'index of {Path(csv).name}', total=csv_bytes)
-        with contextlib.closing(_map(partial(check_rows, os.fspath(csv)), batches(), jobs)) as checked:
-            for objects in checked:
-                columns.add_objects(objects, images.popleft())
-                audit.extend(objects.audit)
-                spill.write(objects.masks)
+        for objects in pool.map(partial(check_rows, os.fspath(csv)), batches()):
+            columns.add_objects(objects, images.popleft())
+            audit.extend(objects.audit)
+            spill.write(objects.masks)
     annotated = set(columns.image)
     audit_images(csv, columns.image_ids,
                  {image_id for image_id, image in columns.image_ids.items() if image in annotated}, audit)
     return columns, audit
-
-
-def _map(function: partial, batches: Iterator[list[RowText]], jobs: int) -> Iterator[_Objects]:
-    """Yield the function of every batch in order, a few batches ahead at most.
-
-    Processes are forked, not spawned: a spawned one would run a script without a main guard once more, and that would
-    wait for this index. They use no thread and no library that the parent may have started.
-    """
-    if jobs < 2 or not sys.platform.startswith('linux') or multiprocessing.current_process().daemon:
-        yield from map(function, batches)
-        return
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context('fork'), initializer=_start_worker)
-    try:
-        waiting = deque(pool.submit(function, batch) for batch in islice(batches, 2 * jobs))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(pool.submit(function, batch) for batch in islice(batches, 1))
-    except BrokenProcessPool:
-        raise ChildProcessError(f'{function.args[0]}: a process that parsed it was killed; out of memory?') from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end with it: an orphan would keep the lock that it inherited."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
 
 
 def _to_batch(columns: _Columns, spill: BinaryIO, grouped: BinaryIO) -> pa.RecordBatch:

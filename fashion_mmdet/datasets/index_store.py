@@ -1,15 +1,14 @@
 """Where the index of a train.csv lies, whether it still fits, and who builds it. No torch."""
 
-import hashlib
 import logging
 import os
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from fashion_mmdet.datasets.index import Index, read_batch
 from fashion_mmdet.datasets.index_build import build_index
 from fashion_mmdet.files import sha256
+from fashion_mmdet.utils.caches import writable_place
+from fashion_mmdet.utils.locks import locked
 
 HASH_BYTES = 16 << 20  # hashed within 20 ms or so: a smaller CSV need not be known by its time of change
 
@@ -35,26 +34,11 @@ def open_index(csv: str | os.PathLike) -> Index:
     if target != beside:
         logging.getLogger(__name__).warning('%s: cannot be written; the index goes to %s', beside.parent, target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(target.with_name(f'.{target.name}.lock'))
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        logging.getLogger(__name__).warning('%s: another process builds the index; waiting for it', csv)
-        lock.acquire()
-    try:
+    with locked(target.with_name(f'.{target.name}.lock'), on_busy=lambda: logging.getLogger(__name__).warning(
+            '%s: another process builds the index; waiting for it', csv)):
         if not fits(target, csv):
             build_index(csv, target)
-    finally:
-        lock.release()
     return Index.open(target, csv)
-
-
-def writable_place(beside: Path) -> Path:
-    """Choose where to keep what belongs beside a data set: there, or in the user's cache in a folder by that path."""
-    if os.access(beside.parent, os.W_OK):
-        return beside
-    cache = Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser() / 'fashion_mmdet'
-    return cache / hashlib.sha256(os.fsencode(beside.parent.resolve())).hexdigest()[:16] / beside.name
 
 
 def fits(path: Path, csv: str | os.PathLike) -> bool:

@@ -1,12 +1,8 @@
 """The slow part of tuning, image by image and once for each set of options: masks, IoUs, exact counts. No torch."""
 
-import os
-import signal
-import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context, parent_process
+from functools import partial
 from types import TracebackType
 
 from rich.progress import Progress
@@ -17,6 +13,7 @@ from fashion_mmdet.evaluation.matching import ImageCounts, count_image
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
 from fashion_mmdet.evaluation.scoring import summarize
+from fashion_mmdet.utils.parallel import WorkerPool
 
 EXACT = -1.0  # in the place of a floor: count under the options as they are
 
@@ -46,18 +43,14 @@ class Engine:
         self._tables: dict[str, dict[int, tuple[float, ImageTable]]] = {}
         self._counts: dict[str, dict[int, ImageCounts]] = {}
         self._progress = progress
-        self._pool = ProcessPoolExecutor(
-            workers, mp_context=get_context('spawn'), initializer=_start_worker,
-            initargs=(raws, dict(truths), size, match)) if workers > 1 else None
-        self._workers = workers
+        self._pool = WorkerPool(workers, partial(_hold, raws, truths, size, match))
 
     def __enter__(self) -> 'Engine':
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        self._pool.__exit__(kind, error, trace)
 
     @property
     def has_attributes(self) -> bool:
@@ -109,11 +102,11 @@ class Engine:
     def _map(self, images: Sequence[int], options: Postprocess, floor: float) -> list:
         """Work on images, in their order; floor as `_work` takes it."""
         task = self._progress.add_task('  images', total=len(images)) if self._progress and images else None
-        if self._pool is None or len(images) < 2 * self._workers:
+        if self._pool.workers == 1 or len(images) < 2 * self._pool.workers:
             parts = ([_work(self._raws[image], self._truth(image), options, floor, self._size, self.match)]
                      for image in images)
         else:
-            step = max(1, min(8, len(images) // (4 * self._workers)))
+            step = max(1, min(8, len(images) // (4 * self._pool.workers)))
             jobs = [(images[start:start + step], options, floor) for start in range(0, len(images), step)]
             parts = self._pool.map(_work_on, jobs)
         results = []
@@ -133,18 +126,10 @@ def _work(raw: RawPrediction, truth: Truth, options: Postprocess, floor: float, 
     return build_table(raw, truth, options, floor, size, match)
 
 
-def _start_worker(raws: Sequence[RawPrediction], truths: dict[str, Truth], size: tuple[int, int] | None,
-                  match: str) -> None:
-    """Keep the images for the jobs to come, leave Ctrl-C to the parent, and end with it even if it is killed."""
+def _hold(raws: Sequence[RawPrediction], truths: Mapping[str, Truth], size: tuple[int, int] | None, match: str) -> None:
+    """Keep the images for the jobs to come, in a worker."""
     global _held
     _held = raws, truths, size, match
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent_process().join()
-    os._exit(1)
 
 
 def _work_on(job: tuple[Sequence[int], Postprocess, float]) -> list[ImageTable | ImageCounts]:

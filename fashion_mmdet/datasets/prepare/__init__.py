@@ -3,6 +3,5 @@
 from fashion_mmdet.datasets.prepare.check import check_copy
 from fashion_mmdet.datasets.prepare.copy import prepare
 from fashion_mmdet.datasets.prepare.manifest import Options
-from fashion_mmdet.datasets.prepare.pool import Workers
 
-__all__ = ['Options', 'Workers', 'check_copy', 'prepare']
+__all__ = ['Options', 'check_copy', 'prepare']

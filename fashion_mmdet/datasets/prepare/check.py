@@ -9,11 +9,11 @@ import numpy as np
 from fashion_mmdet.datasets.audit import RULES, Audit
 from fashion_mmdet.datasets.images import find_problem
 from fashion_mmdet.datasets.prepare.manifest import SAMPLE, TRAIN, read_manifest
-from fashion_mmdet.datasets.prepare.pool import Workers
 from fashion_mmdet.datasets.records import read_image_ids, read_rows
+from fashion_mmdet.utils.parallel import WorkerPool
 
 
-def check_copy(target: Path, pool: Workers, track: Callable[[Iterable, str, int], Iterable]) -> dict:
+def check_copy(target: Path, pool: WorkerPool, track: Callable[[Iterable, str, int], Iterable]) -> dict:
     """Check a finished copy.
 
     Returns:
@@ -74,7 +74,7 @@ def add_up(counts: dict) -> list[str]:
     return problems
 
 
-def _check_photos(jobs: list[tuple[Path, tuple[int, int] | None, int]], pool: Workers, track: Callable,
+def _check_photos(jobs: list[tuple[Path, tuple[int, int] | None, int]], pool: WorkerPool, track: Callable,
                   title: str) -> list[str]:
     return [problem for problem in track(pool.map(check_photo, jobs), title, len(jobs)) if problem]
 

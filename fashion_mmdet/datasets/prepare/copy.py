@@ -1,6 +1,5 @@
 """Makes the copy: rows, photos, tables, check; each step is kept, so that a run that was stopped goes on."""
 
-import os
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -23,10 +22,10 @@ from fashion_mmdet.datasets.prepare.manifest import (
     write_manifest,
 )
 from fashion_mmdet.datasets.prepare.photos import Job, shrink_photo
-from fashion_mmdet.datasets.prepare.pool import Workers
 from fashion_mmdet.datasets.prepare.rows import Plan, check_id, load_plan, save_plan, scale_rows, select_rows
 from fashion_mmdet.datasets.records import read_image_ids
 from fashion_mmdet.files import write_bytes
+from fashion_mmdet.utils.parallel import WorkerPool
 
 Track = Callable[[Iterable, str, int], Iterable]
 
@@ -57,7 +56,7 @@ def prepare(source: Path, target: Path, options: Options, workers: int | None = 
         ValueError: a source that is no data set, a target of another one, or a copy that its check finds wrong.
         OSError: a file could not be read or written.
     """
-    with claim(source, target, options), Workers(workers or os.cpu_count() or 1) as pool:
+    with claim(source, target, options), WorkerPool(workers) as pool:
         _sweep(target)
         plan = _plan_rows(source, target, options, track)
         audit = plan.to_audit()
@@ -104,14 +103,14 @@ def _count_lines(path: Path) -> int:
 
 
 def _shrink(source: Path, target: Path, folder: str, sizes: dict[str, tuple[int, int] | None], options: Options,
-            pool: Workers, track: Track) -> list[tuple[str, str] | None]:
+            pool: WorkerPool, track: Track) -> list[tuple[str, str] | None]:
     """Shrink a folder's photos; returns what is wrong with each, None where nothing is."""
     jobs = (Job(source / folder / name, target / folder / name, size, options.max_side, options.quality)
             for name, size in sizes.items())
     return list(track(pool.map(shrink_photo, jobs), f'photos of {folder}', len(sizes)))
 
 
-def _prepare_test(source: Path, target: Path, options: Options, audit: Audit, pool: Workers, track: Track) -> int:
+def _prepare_test(source: Path, target: Path, options: Options, audit: Audit, pool: WorkerPool, track: Track) -> int:
     """Copy the small tables and shrink the photos that the sample submission names; returns how many it has."""
     for name in (SAMPLE, LABELS):
         if (source / name).is_file():

@@ -1,6 +1,5 @@
 """What a copy was made of and how: prepared.json, by which a later run tells that it may go on."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -11,12 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fashion_mmdet.files import sha256, write_text
+from fashion_mmdet.utils.locks import locked
 
 MANIFEST = 'prepared.json'
 WORK = '.prepare'  # in the copy: what a later run needs to go on
 TRAIN, SAMPLE, LABELS = 'train.csv', 'sample_submission.csv', 'label_descriptions.json'
 FOLDERS = ('train', 'test')
-TEMPORARY = re.compile(r'\..+\.[a-z0-9_]{8}\.tmp')  # what `files.atomic_path` leaves when it is killed
+TEMPORARY = re.compile(r'\..+\.tmp')  # what `files.atomic_path` leaves when it is killed
 CACHES = '*.arrow'  # index and photo sizes, which are made anew beside the copy
 CARRIED = (TRAIN, SAMPLE, LABELS, *FOLDERS, MANIFEST, WORK)
 
@@ -82,11 +82,11 @@ def claim(source: Path, target: Path, options: Options) -> Iterator[None]:
     else:
         write_manifest(target, dict(source=str(outer), **manifest))
     (target / WORK).mkdir(exist_ok=True)
-    with open(target / WORK / 'lock', 'w') as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go when the process ends, however
-        except BlockingIOError:
-            raise ValueError(f'{target}: another run is at work on it; wait for it or stop it') from None
+
+    def refuse() -> None:
+        raise ValueError(f'{target}: another run is at work on it; wait for it or stop it')
+
+    with locked(target / WORK / 'lock', refuse):
         yield
 
 

@@ -3,11 +3,8 @@
 import json
 import os
 import re
-import signal
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -19,6 +16,7 @@ from fashion_mmdet.datasets.sample.person import min_area_px, paint_person
 from fashion_mmdet.datasets.sample.sizes import check_size, imaterialist_size
 from fashion_mmdet.files import atomic_path, write_bytes, write_text
 from fashion_mmdet.rle import mask_to_runs, runs_to_kaggle
+from fashion_mmdet.utils.parallel import WorkerPool, count_cores
 
 TRAIN_HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId\n'
 SUBMISSION_HEADER = 'ImageId,EncodedPixels,ClassId\n'
@@ -88,7 +86,7 @@ def make_sample(
         (root / split).mkdir(exist_ok=True)
         with atomic_path(root / table) as temporary, open(temporary, 'w', newline='') as file:
             file.write(TRAIN_HEADER)
-            drawn = _draw_all(jobs[split], workers or os.cpu_count() or 1)
+            drawn = _draw_all(jobs[split], workers or count_cores())
             for rows in _track(drawn, len(jobs[split]), split, progress):
                 file.write(rows)
 
@@ -138,21 +136,9 @@ def _draw_one(job: _Job) -> str:
 
 def _draw_all(jobs: list[_Job], workers: int) -> Iterator[str]:
     """Draw all images, in several processes where that pays; yields their lines in order."""
-    workers = min(workers, len(jobs) // 8)  # a process takes as long to start as some ten images to draw
-    if workers < 2:
-        yield from map(_draw_one, jobs)
-        return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context('spawn'), initializer=_start_worker)
-    try:
-        yield from pool.map(_draw_one, jobs, chunksize=4)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Keep a process to one core, and leave Ctrl-C to the parent: the image at hand is finished, the rest cancelled."""
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A process takes as long to start as some ten images to draw.
+    with WorkerPool(max(1, min(workers, len(jobs) // 8))) as pool:
+        yield from pool.map(_draw_one, jobs)
 
 
 def _track(rows: Iterator[str], total: int, split: str, progress: bool) -> Iterator[str]:
