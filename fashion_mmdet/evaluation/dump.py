@@ -7,7 +7,6 @@ metadata holds the images in order (those without a detection too), the config a
 
 import json
 import os
-import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
+from fashion_mmdet.evaluation.predictions import RawPrediction, check_raw, empty_prediction
+from fashion_mmdet.files import atomic_path
 
 SCHEMA = pa.schema([
     ('image_id', pa.string()), ('height', pa.int32()), ('width', pa.int32()), ('category', pa.int16()),
@@ -47,17 +47,13 @@ class DumpWriter:
     """
 
     def __init__(self, path: str | os.PathLike, config: str = '', checkpoint: str = '') -> None:
-        self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f'.{self.path.name}.', suffix='.tmp')
-        os.close(handle)
-        self._temporary = Path(name)
-        self._temporary.chmod(0o644)
-        self._discard = weakref.finalize(self, self._temporary.unlink, missing_ok=True)
+        self._file = atomic_path(path)
+        temporary = self._file.__enter__()
+        self._discard = weakref.finalize(self, self._file.__exit__, GeneratorExit, GeneratorExit(), None)
         self._config, self._checkpoint = config, checkpoint
         self._images: list[tuple[str, int, int]] = []
         self._pending: list[RawPrediction] = []
-        self._writer = pq.ParquetWriter(self._temporary, SCHEMA, compression='zstd')
+        self._writer = pq.ParquetWriter(temporary, SCHEMA, compression='zstd')
 
     def write(self, raw: RawPrediction) -> None:
         """Append one image."""
@@ -72,8 +68,8 @@ class DumpWriter:
         info = dict(config=self._config, checkpoint=self._checkpoint, images=self._images)
         self._writer.add_key_value_metadata({META_KEY: json.dumps(info).encode()})
         self._writer.close()
-        os.replace(self._temporary, self.path)
         self._discard.detach()
+        self._file.__exit__(None, None, None)
 
     def _flush(self) -> None:
         if self._pending:
@@ -125,8 +121,17 @@ def read_dump(path: str | os.PathLike) -> Iterator[RawPrediction]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not a dump of raw predictions.
+        ValueError: not a dump of raw predictions, or one that holds what none may (`predictions.check_raw`).
     """
+    for raw in _read_images(path):
+        try:
+            check_raw(raw)
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from None
+        yield raw
+
+
+def _read_images(path: str | os.PathLike) -> Iterator[RawPrediction]:
     images = iter(read_info(path).images)
     file = pq.ParquetFile(path)
     for group in range(file.num_row_groups):
