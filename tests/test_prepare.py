@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ from fashion_mmdet.datasets.prepare import Options, Workers, check_copy, copy, p
 from fashion_mmdet.datasets.prepare.check import add_up
 from fashion_mmdet.datasets.prepare.copy import without_progress
 from fashion_mmdet.datasets.prepare.photos import fit_size
+from fashion_mmdet.datasets.prepare.rows import Plan, scale_rows
 from fashion_mmdet.rle import mask_to_runs, runs_to_kaggle
 from tests.conftest import ROOT
 from tools import prepare_data as tool
@@ -226,6 +228,19 @@ def test_an_object_that_vanishes_or_becomes_anothers_equal_is_counted(tmp_path: 
     assert counts['vanished_by_category'] == {'13': 1}
     assert [(r['EncodedPixels'], r['ClassId']) for r in read_csv(tmp_path / 'small/train.csv')] == [
         ('1 1', '1'), ('1 1', '2')]
+
+
+def test_a_garbled_height_costs_its_row_and_no_memory(tmp_path: Path):
+    """A count for each of 999,999,999 rows would take 8 GB."""
+    write_csv(tmp_path / 'train.csv', [('a.jpg', '1 2', 999999999, 4, '0'), ('b.jpg', '1 2', 5, 4, '0')])
+    plan = Plan()
+    tracemalloc.start()
+    for _ in scale_rows(tmp_path / 'train.csv', tmp_path / 'rows.csv', 4, plan):
+        pass
+    assert tracemalloc.get_traced_memory()[1] < 100e6
+    tracemalloc.stop()
+    assert (plan.rows, plan.dropped, plan.kept, plan.sizes) == (2, 1, 1, {'b.jpg': (5, 4)})
+    assert plan.audit == {'size_too_large': 1, 'image_without_rows': 1}
 
 
 def test_when_nothing_is_left_no_table_is_written(tmp_path: Path):

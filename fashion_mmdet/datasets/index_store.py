@@ -43,7 +43,7 @@ def open_index(csv: str | os.PathLike) -> Index:
         logging.getLogger(__name__).warning('%s: another process builds the index; waiting for it', csv)
         lock.acquire()
     try:
-        if (index := open_fitting(target, csv, content)) is not None:
+        if (index := open_fitting(target, csv, content, logging.WARNING)) is not None:
             return index
         build_index(csv, target)
     finally:
@@ -59,13 +59,16 @@ def writable_place(beside: Path) -> Path:
     return cache / hashlib.sha256(os.fsencode(beside.parent.resolve())).hexdigest()[:16] / beside.name
 
 
-def open_fitting(path: Path, csv: str | os.PathLike, content: str) -> Index | None:
-    """Open an index if it is there, whole, and of the CSV's content as `files.fast_hash` gives it."""
+def open_fitting(path: Path, csv: str | os.PathLike, content: str, level: int = logging.DEBUG) -> Index | None:
+    """Open an index if it is there, whole, and of the CSV's content as `files.fast_hash` gives it.
+
+    One that is there and not whole is logged at `level`.
+    """
     try:
         index = Index.open(path, csv)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        logging.getLogger(__name__).warning('%s; built anew', error)
+        logging.getLogger(__name__).log(level, '%s; built anew', error)
         return None
     return index if index.csv_hash == content else None
