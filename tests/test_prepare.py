@@ -285,7 +285,7 @@ def test_after_kill_9_the_same_command_goes_on_and_keeps_what_is_whole(sample_ro
     kept = {path: path.stat().st_mtime_ns for path in (target / 'train').glob('*.jpg') if path.name[0] != '.'}
     assert 20 <= len(kept) < 372
     assert not (target / 'train.csv').exists()
-    (target / 'train' / '.sample_000001.jpg.abcd_123.tmp').write_bytes(b'half')
+    (target / 'train' / '.sample_000001.jpg.abcd_123.fashion.tmp').write_bytes(b'half')
     run(source, target)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     run(source, tmp_path / 'straight')
@@ -425,6 +425,27 @@ def test_counts_that_do_not_add_up_are_named():
     assert add_up(counts) == []
     assert add_up({**counts, 'rows_written': 4}) == ['4 rows left out and 4 written do not make 9']
     assert add_up({**counts, 'audit': {'empty_mask': 2}}) == ['3 rows dropped, 2 of them by the audit']
+
+
+def test_a_damaged_plan_is_made_anew(two: Path, tmp_path: Path, monkeypatch, caplog):
+    """A digit of a size in it, where a run was stopped after scaling the rows."""
+    run(two, tmp_path / 'straight')
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copy, '_shrink', interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(two, tmp_path / 'small')
+    path = tmp_path / 'small' / '.prepare' / 'plan.json'
+    content = path.read_bytes()
+    damaged = content.replace(b'"rows": 3', b'"rows": 4')
+    assert damaged != content
+    path.write_bytes(damaged)
+    run(two, tmp_path / 'small')
+    assert f'{path}: damaged, or not of this version; the rows are scaled anew' in caplog.text
+    assert files_of(tmp_path / 'small') == files_of(tmp_path / 'straight')
 
 
 def test_two_runs_at_once_on_one_copy_are_refused(two: Path, tmp_path: Path, monkeypatch):

@@ -16,7 +16,7 @@ def open_index(csv: str | os.PathLike) -> Index:
     """Open the index of a train.csv, built first where there is none or the CSV has changed.
 
     It lies beside the CSV, `train.csv.index.arrow`, or in the user's cache where that folder cannot be written. It is
-    known by the CSV's content, which is hashed at every start, as is the index itself: together 0.15 s for the
+    known by the CSV's content, which is hashed at every start, as is the index itself: together 0.17 s for the
     competition's 951 MB where both are in memory, else as long as the disk takes to read them. A size and a time of
     change would take no time, and let another file of the same pass. Of several processes one builds and the others
     wait.
