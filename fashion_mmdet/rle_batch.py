@@ -20,8 +20,16 @@ def coco_to_edges(masks: Sequence[dict], wanted: np.ndarray | None = None) -> tu
 
     Returns:
         edges, bounds.
+
+    Raises:
+        ValueError: counts that are negative or past all sizes.
     """
-    return _decompress(masks, wanted)[:2]
+    edges, bounds, totals = _decompress(masks, wanted)
+    if (totals < 0).any():
+        broken = masks[int(np.argmax(totals < 0))]
+        raise ValueError(f'a mask of {"x".join(map(str, broken["size"]))} with negative or endless runs: '
+                         f'{broken["counts"][:40]!r}')
+    return edges, bounds
 
 
 def checked_edges(masks: Sequence[dict], height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

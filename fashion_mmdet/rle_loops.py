@@ -2,11 +2,17 @@
 
 Many masks are two arrays: `edges`, the 0-based half-open runs start, end, start, end ... of one mask after another
 (sorted and apart within a mask), and `bounds` (N + 1): mask i owns `edges[bounds[i]:bounds[i + 1]]`. All int64.
+
+Nothing checks an index here: what is reserved must hold the longest text that any int64 can take. Pages that are
+reserved and not written cost nothing.
 """
 
 import numpy as np
 
 from fashion_mmdet.compiled import compiled
+
+COUNT_CHARACTERS = 13  # 64 bits, 5 a character
+NUMBER_CHARACTERS = 20  # 19 digits and a space
 
 
 @compiled
@@ -20,7 +26,8 @@ def decompress(codes: np.ndarray, offsets: np.ndarray,
         wanted: (N,) bool; a mask not wanted stays without runs.
 
     Returns:
-        edges, bounds, and (N,) int64 how many pixels each mask's counts add up to; -1 where one of them is negative.
+        edges, bounds, and (N,) int64 how many pixels each mask's counts add up to; -1 where one of them is negative or
+        they pass what an int64 holds.
     """
     edges = np.empty(codes.size, np.int64)  # a count takes a character at least, two counts make a run
     bounds, totals = np.zeros(offsets.size, np.int64), np.zeros(wanted.size, np.int64)
@@ -30,7 +37,7 @@ def decompress(codes: np.ndarray, offsets: np.ndarray,
         if not wanted[mask]:
             index = stop
         position = before = previous = number = 0
-        negative = False
+        broken = False
         while index < stop:
             code = np.int64(codes[index]) - 48
             index += 1
@@ -38,14 +45,17 @@ def decompress(codes: np.ndarray, offsets: np.ndarray,
             while code & 0x20 and index < stop:
                 code = np.int64(codes[index]) - 48
                 index += 1
-                value |= (code & 0x1F) << shift
+                broken |= shift >= 5 * COUNT_CHARACTERS
+                value |= (code & 0x1F) << (shift & 63)
                 shift += 5
-            if code & 0x10:
+            if code & 0x10 and shift < 64:
                 value |= np.int64(-1) << shift
             if number > 2:
                 value += before
             before, previous = previous, value
-            negative |= value < 0
+            broken |= value < 0 or position + value < position
+            if broken:
+                break
             if number & 1 and value > 0:
                 if filled > first and edges[filled - 1] == position:
                     edges[filled - 1] += value
@@ -55,7 +65,7 @@ def decompress(codes: np.ndarray, offsets: np.ndarray,
             position += value
             number += 1
         bounds[mask + 1] = filled
-        totals[mask] = -1 if negative else position
+        totals[mask] = -1 if broken else position
     return edges[:filled], bounds, totals
 
 
@@ -84,7 +94,7 @@ def compress(edges: np.ndarray, bounds: np.ndarray, pixels: int) -> tuple[np.nda
         (C,) uint8 characters of all masks, and (N + 1,) int64 offsets.
     """
     masks = bounds.size - 1
-    text = np.empty((edges.size + masks) * 7, np.uint8)  # 32 bits take 7 characters at most
+    text = np.empty((edges.size + masks) * COUNT_CHARACTERS, np.uint8)
     offsets = np.zeros(masks + 1, np.int64)
     filled = 0
     for mask in range(masks):
@@ -105,7 +115,7 @@ def compress(edges: np.ndarray, bounds: np.ndarray, pixels: int) -> tuple[np.nda
 @compiled
 def _write_number(text: np.ndarray, filled: int, value: int) -> int:
     digits, rest = 1, value // 10
-    while rest:
+    while rest > 0:
         digits += 1
         rest //= 10
     for place in range(filled + digits - 1, filled - 1, -1):
@@ -122,14 +132,7 @@ def write_kaggle(edges: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.
     Returns:
         (C,) uint8 characters of all masks, and (N + 1,) int64 offsets.
     """
-    largest, width = np.int64(0), 2
-    for mask in range(bounds.size - 1):
-        if bounds[mask + 1] > bounds[mask]:
-            largest = max(largest, edges[bounds[mask + 1] - 1])
-    while largest >= 10:
-        largest //= 10
-        width += 1
-    text = np.empty(edges.size * width, np.uint8)
+    text = np.empty(edges.size * NUMBER_CHARACTERS, np.uint8)
     offsets = np.zeros(bounds.size, np.int64)
     filled = 0
     for mask in range(bounds.size - 1):

@@ -253,11 +253,25 @@ def test_kept_scores_are_read_until_dump_or_options_or_truth_change(tmp_path: Pa
     assert compare_folders(folder).rows[0].score == 0
     assert len(calls) == 3
 
-    stat = (root / 'train.csv').stat()
-    os.utime(root / 'train.csv', ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    os.utime(root / 'train.csv', ns=(1, 1))
+    compare_folders(folder)
+    assert len(calls) == 3
+    text = (root / 'train.csv').read_text()
+    (root / 'train.csv').write_text(text.replace(',0\n', ',1\n', 1))
+    os.utime(root / 'train.csv', ns=(1, 1))
     compare_folders(folder)
     assert len(calls) == 4
     assert not list(folder.glob('.*tmp'))
+
+
+def test_kept_scores_with_another_digit_are_counted_again(tmp_path: Path, root: Path):
+    folder = make_run(tmp_path / 'a', root, [5, 5, 5])
+    compare_folders(folder)
+    kept = (folder / 'val.scores.json').read_text()
+    assert kept.count('"score": 1.0') == 1
+    (folder / 'val.scores.json').write_text(kept.replace('"score": 1.0', '"score": 0.5'))
+    assert compare_folders(folder).rows[0].score == 1
+    assert (folder / 'val.scores.json').read_text() == kept
 
 
 @pytest.mark.parametrize('content', ['', '[]', '{"key": 1}'])

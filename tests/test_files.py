@@ -1,6 +1,7 @@
 """Files are whole or as they were, whatever happens while they are written."""
 
 import errno
+import fcntl
 import os
 import re
 import stat
@@ -11,7 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from fashion_mmdet.files import atomic_path, check_outputs, picture_name, sibling, write_bytes, write_text
+from fashion_mmdet.files import (
+    atomic_path,
+    check_outputs,
+    fast_hash,
+    picture_name,
+    read_sealed,
+    remove_abandoned,
+    sibling,
+    write_bytes,
+    write_sealed,
+    write_text,
+)
 
 ROOT = Path(__file__).parents[1]
 FULL_DEVICE = Path('/dev/full')
@@ -132,7 +144,7 @@ def test_a_write_cut_off_by_the_system_leaves_the_old_file(target):
 
 
 def test_a_process_that_dies_in_the_block_leaves_the_old_file(target):
-    """Nothing can clean up then, but what lies about is hidden and no one's table."""
+    """Nothing can clean up then; what lies about is hidden, no one's table, and gone after the folder's next write."""
     code = (
         'import os, sys\n'
         'from fashion_mmdet.files import atomic_path\n'
@@ -142,6 +154,92 @@ def test_a_process_that_dies_in_the_block_leaves_the_old_file(target):
     assert run_python(code, target).returncode == 9
     assert target.read_bytes() == b'old'
     assert [path.name for path in target.parent.glob('*.csv')] == ['table.csv']
+    assert len(list(target.parent.iterdir())) == 2
+    write_bytes(target.with_name('other.csv'), b'new')
+    assert sorted(path.name for path in target.parent.iterdir()) == ['other.csv', 'table.csv']
+
+
+def test_what_a_living_process_writes_is_left_alone(target):
+    """It waits within the block for a line; the folder is swept meanwhile."""
+    code = (
+        'import sys\n'
+        'from fashion_mmdet.files import atomic_path\n'
+        'with atomic_path(sys.argv[1]) as temporary:\n'
+        '    temporary.write_bytes(b"new")\n'
+        '    print(flush=True)\n'
+        '    sys.stdin.readline()\n')
+    with subprocess.Popen([sys.executable, '-c', code, str(target)], cwd=ROOT, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        remove_abandoned(target.parent)
+        process.communicate(b'\n')
+    assert process.returncode == 0
+    assert target.read_bytes() == b'new'
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_temporary_that_was_taken_for_abandoned_before_its_lock_is_made_again(target, monkeypatch):
+    """Another process may look into the folder between the file's creation and its lock."""
+    lock, removed = fcntl.flock, []
+
+    def remove_first(handle, operation):
+        if not removed:
+            removed.extend(target.parent.glob('.*'))
+            removed[0].unlink()
+        lock(handle, operation)
+
+    monkeypatch.setattr(fcntl, 'flock', remove_first)
+    write_bytes(target, b'new')
+    assert len(removed) == 1
+    assert target.read_bytes() == b'new'
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_where_nothing_can_be_locked_files_are_written_all_the_same(target, monkeypatch):
+    """As on some network file systems; then nothing is taken for abandoned either."""
+    left = target.with_name('.a.csv.12345678.fashion.tmp')
+    left.touch()
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, 'flock', refuse)
+    write_bytes(target, b'new')
+    assert target.read_bytes() == b'new'
+    assert left.exists()
+
+
+def test_a_sealed_file_gives_back_what_was_written(tmp_path):
+    """64 bytes stand before it, so that it lies as Arrow wants it."""
+    for content in (b'', b'abc', bytes(range(256)) * 4096):
+        with write_sealed(tmp_path / 'cache') as file:
+            file.write(content)
+        assert read_sealed(tmp_path / 'cache') == content
+        assert (tmp_path / 'cache').stat().st_size == 64 + len(content)
+
+
+def test_every_flipped_bit_and_every_cut_of_a_sealed_file_is_noticed(tmp_path):
+    """67 bytes: 536 bits, 67 shorter files, and one that is longer."""
+    path = tmp_path / 'cache'
+    with write_sealed(path) as file:
+        file.write(b'abc')
+    content = path.read_bytes()
+    flipped = [content[:bit // 8] + bytes([content[bit // 8] ^ 1 << bit % 8]) + content[bit // 8 + 1:]
+               for bit in range(8 * len(content))]
+    for harmed in [*flipped, *(content[:size] for size in range(len(content))), content + b'd']:
+        path.write_bytes(harmed)
+        with pytest.raises(ValueError, match=f'^{path}: damaged, or not of this version$'):
+            read_sealed(path)
+
+
+def test_the_fast_hash_is_xxh3(tmp_path):
+    """The published values of XXH3-128 for no input and for 'a'; a file of more than one block has its own."""
+    for content, wanted in ((b'', '99aa06d3014798d86001c324468d497f'), (b'a', 'a96faf705af16834e6c632b61e964e1f')):
+        (tmp_path / 'a').write_bytes(content)
+        assert fast_hash(tmp_path / 'a') == wanted
+    (tmp_path / 'a').write_bytes(bytes(1 << 19))
+    (tmp_path / 'b').write_bytes(bytes((1 << 19) - 1) + b'x')
+    assert fast_hash(tmp_path / 'a') != fast_hash(tmp_path / 'b')
 
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='no permission bits')

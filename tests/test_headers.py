@@ -10,6 +10,7 @@ import pytest
 
 from fashion_mmdet.datasets import headers
 from fashion_mmdet.datasets.headers import HeaderCache
+from fashion_mmdet.files import read_sealed, write_sealed
 
 OLD_NS = 1_500_000_000_000_000_000
 
@@ -19,6 +20,12 @@ def write_photo(path: Path, height: int, width: int, mtime_ns: int = OLD_NS) -> 
     assert cv2.imwrite(str(path), np.zeros((height, width, 3), np.uint8))
     os.utime(path, ns=(mtime_ns, mtime_ns))
     return path
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch) -> None:
+    """Remember files that were written this moment: the tests do not write within a tick of the clock."""
+    monkeypatch.setattr(headers, 'SETTLED_NS', -1_000_000_000)
 
 
 @pytest.fixture
@@ -46,14 +53,16 @@ def test_a_header_is_read_once(tmp_path, read):
 
 
 def test_a_changed_photo_is_read_again(tmp_path, read):
-    """Another size in bytes; the same at another time."""
+    """Another size in bytes; the same at another time; the same at the same time, as `cp -p` and `touch -d` make it."""
     photo = write_photo(tmp_path / 'train' / 'a.jpg', 5, 9)
     sizes(tmp_path / 'train', 'a.jpg')
     write_photo(photo, 500, 900)
     assert sizes(tmp_path / 'train', 'a.jpg') == [(500, 900)]
     write_photo(photo, 900, 500, OLD_NS + 1)
     assert sizes(tmp_path / 'train', 'a.jpg') == [(900, 500)]
-    assert read == ['a.jpg'] * 3
+    write_photo(photo, 500, 900, OLD_NS + 1)
+    assert sizes(tmp_path / 'train', 'a.jpg') == [(500, 900)]
+    assert read == ['a.jpg'] * 4
 
 
 def test_a_photo_with_a_problem_is_looked_at_each_time(tmp_path, read):
@@ -70,9 +79,11 @@ def test_a_photo_with_a_problem_is_looked_at_each_time(tmp_path, read):
 
 def test_a_photo_written_this_moment_is_not_remembered(tmp_path, read, monkeypatch):
     """It could change once more within the tick of the clock: it is remembered only when more than 2 s old."""
-    write_photo(tmp_path / 'train' / 'a.jpg', 5, 9)
+    monkeypatch.setattr(headers, 'SETTLED_NS', 2_000_000_000)
+    photo = write_photo(tmp_path / 'train' / 'a.jpg', 5, 9)
+    changed_ns = max(photo.stat().st_mtime_ns, photo.stat().st_ctime_ns)
     for age_s in (0, 2, 3, 4):
-        monkeypatch.setattr(headers.time, 'time_ns', lambda age_s=age_s: OLD_NS + age_s * 1_000_000_000)
+        monkeypatch.setattr(headers.time, 'time_ns', lambda age_s=age_s: changed_ns + age_s * 1_000_000_000)
         sizes(tmp_path / 'train', 'a.jpg')
     assert read == ['a.jpg'] * 3
 
@@ -95,7 +106,7 @@ def test_what_was_read_before_a_stop_is_kept(tmp_path, read):
 
 
 @pytest.mark.parametrize('content', [b'', b'no cache', b'half'])
-def test_a_file_that_is_not_whole_is_read_anew(tmp_path, read, content):
+def test_a_file_that_is_not_whole_is_read_anew(tmp_path, read, caplog, content):
     write_photo(tmp_path / 'train' / 'a.jpg', 5, 9)
     sizes(tmp_path / 'train', 'a.jpg')
     path = tmp_path / 'train.headers.arrow'
@@ -103,6 +114,34 @@ def test_a_file_that_is_not_whole_is_read_anew(tmp_path, read, content):
     for _ in range(2):
         assert sizes(tmp_path / 'train', 'a.jpg') == [(5, 9)]
     assert read == ['a.jpg'] * 2
+    assert [record.getMessage() for record in caplog.records] == [
+        f'train.headers.arrow: read anew: {path}: damaged, or not of this version']
+
+
+def test_a_single_flipped_bit_is_noticed(tmp_path, caplog):
+    """Of offsets it would lead Arrow out of the file (a segmentation fault), of a size to another one."""
+    write_photo(tmp_path / 'train' / 'a.jpg', 5, 9)
+    sizes(tmp_path / 'train', 'a.jpg')
+    path = tmp_path / 'train.headers.arrow'
+    content = path.read_bytes()
+    for place in range(0, len(content), 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1:])
+        assert sizes(tmp_path / 'train', 'a.jpg') == [(5, 9)]
+    assert len(caplog.records) == len(range(0, len(content), 7))
+
+
+def test_a_sealed_file_whose_names_lead_out_of_it_is_read_anew(tmp_path, caplog):
+    """Whoever can write the file can seal it. Two names of 5 bytes: the first is made to end after 10 ** 12."""
+    for name in ('a.jpg', 'b.jpg'):
+        write_photo(tmp_path / 'train' / name, 5, 9)
+    sizes(tmp_path / 'train', 'a.jpg', 'b.jpg')
+    path = tmp_path / 'train.headers.arrow'
+    content, ends = bytes(read_sealed(path)), np.array([0, 5, 10]).tobytes()
+    assert content.count(ends) == 1
+    with write_sealed(path) as file:
+        file.write(content.replace(ends, np.array([0, 10 ** 12, 10]).tobytes()))
+    assert sizes(tmp_path / 'train', 'a.jpg') == [(5, 9)]
+    assert 'train.headers.arrow: read anew' in caplog.text
 
 
 def test_a_full_disk_costs_the_memory_only(tmp_path, monkeypatch, caplog):

@@ -137,34 +137,16 @@ def builds(monkeypatch) -> list[Path]:
     return targets
 
 
-@pytest.fixture
-def hashes(monkeypatch) -> list[Path]:
-    """Files hashed to see whether the index fits; every CSV counts as a large one."""
-    files, plain = [], index_store.sha256
-    monkeypatch.setattr(index_store, 'HASH_BYTES', 0)
-    monkeypatch.setattr(index_store, 'sha256', lambda path: (files.append(path), plain(path))[1])
-    return files
-
-
-def test_it_is_built_once_and_opened_without_a_hash(tmp_path, builds, hashes):
+def test_it_is_built_once_whatever_the_csvs_time(tmp_path, builds):
     csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
-    for _ in range(3):
+    for time_ns in (1, 2, 123_456_789):
+        os.utime(csv, ns=(time_ns, time_ns))
         open_index(csv)
     assert builds == [tmp_path / 'train.csv.index.arrow']
-    assert hashes == []
 
 
-def test_a_touched_csv_of_the_same_content_is_hashed_once_and_not_parsed(tmp_path, builds, hashes):
-    csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
-    open_index(csv)
-    os.utime(csv, ns=(1, 123_456_789))
-    for _ in range(3):
-        open_index(csv)
-    assert (len(builds), hashes) == (1, [csv])
-
-
-def test_a_changed_csv_is_parsed_anew(tmp_path, builds, hashes):
-    """Another size; the same size at another time."""
+def test_a_changed_csv_is_parsed_anew(tmp_path, builds):
+    """Another size; the same size at another time; the same size at the same time; larger than any small file."""
     csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
     open_index(csv)
     write(tmp_path, 'a.jpg,1 2,5,4,3', 'b.jpg,1 2,5,4,3')
@@ -172,21 +154,25 @@ def test_a_changed_csv_is_parsed_anew(tmp_path, builds, hashes):
     write(tmp_path, 'a.jpg,1 2,5,4,3', 'b.jpg,1 2,5,4,7')
     os.utime(csv, ns=(1, 123_456_789))
     assert open_index(csv).categories.tolist() == [3, 7]
-    assert len(builds) == 3
+    write(tmp_path, 'a.jpg,1 2,5,4,3', 'b.jpg,1 2,5,4,8')
+    os.utime(csv, ns=(1, 123_456_789))
+    assert open_index(csv).categories.tolist() == [3, 8]
+    assert len(builds) == 4
 
 
-def test_a_small_csv_is_known_by_its_hash_alone(tmp_path, builds):
-    """Written again within the tick of a clock: same size, same time, other content."""
-    csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
-    open_index(csv)
-    time_ns = csv.stat().st_mtime_ns
-    write(tmp_path, 'a.jpg,1 2,5,4,4')
-    os.utime(csv, ns=(time_ns, time_ns))
-    assert open_index(csv).categories.tolist() == [4]
+def test_a_large_csv_of_the_same_size_and_time_but_other_content_is_parsed_anew(tmp_path, builds):
+    """17 MB, nearly all of them in a column that nobody reads."""
+    csv = tmp_path / 'train.csv'
+    for category in (3, 4):
+        csv.write_text(f'{HEADER},Note\na.jpg,1 2,5,4,{category},{"x" * (17 << 20)}\n')
+        os.utime(csv, ns=(1, 123_456_789))
+        assert open_index(csv).categories.tolist() == [category]
+        assert read_records(csv)[0][0].instances[0].category == category
+    assert len(builds) == 2
 
 
 @pytest.mark.parametrize('harm', ['cut', 'empty', 'foreign', 'format'])
-def test_an_index_that_is_not_whole_or_of_another_format_is_built_anew(tmp_path, builds, monkeypatch, harm):
+def test_an_index_that_is_not_whole_or_of_another_format_is_built_anew(tmp_path, builds, monkeypatch, caplog, harm):
     csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
     if harm == 'format':
         monkeypatch.setattr('fashion_mmdet.datasets.index.FORMAT', 0)
@@ -196,10 +182,28 @@ def test_an_index_that_is_not_whole_or_of_another_format_is_built_anew(tmp_path,
     content = path.read_bytes()
     if harm != 'format':
         path.write_bytes(dict(cut=content[:-100], empty=b'', foreign=b'no index')[harm])
-    with pytest.raises(ValueError, match=r'index\.arrow: not an index of a train\.csv'):
+    with pytest.raises(ValueError, match=r'index\.arrow: (damaged|not an index of a train\.csv)'):
         read_batch(path)
+    caplog.clear()
     assert_same(open_index(csv), csv)
     assert read_batch(path)[0].num_rows == 1
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f'{path}: ')
+    assert record.getMessage().endswith('; built anew')
+
+
+def test_a_single_flipped_bit_anywhere_is_noticed_and_mended(tmp_path, builds):
+    """In a mask's counts it would be another mask without a word."""
+    csv = write(tmp_path, 'a.jpg,1 2 9 3,5,4,3', 'b.jpg,2 3,7,9,23')
+    open_index(csv)
+    path = tmp_path / 'train.csv.index.arrow'
+    content = path.read_bytes()
+    places = range(0, len(content), 41)
+    for place in places:
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1:])
+        open_index(csv)
+        assert path.read_bytes() == content
+    assert len(builds) == 1 + len(places)
 
 
 def test_a_csv_that_changes_while_it_is_read_gives_no_index(tmp_path, monkeypatch):
@@ -215,6 +219,29 @@ def test_a_csv_that_changes_while_it_is_read_gives_no_index(tmp_path, monkeypatc
     with pytest.raises(ValueError, match=r'train\.csv: changed while it was read; start again'):
         open_index(csv)
     assert not list(tmp_path.glob('*.arrow'))
+
+
+def test_a_csv_rewritten_in_place_while_it_is_read_gives_no_index(tmp_path, monkeypatch):
+    """The same size, and the time set back."""
+    csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
+    check, stat = index_build.check_rows, csv.stat()
+
+    def rewrite_and_check(*arguments):
+        write(tmp_path, 'a.jpg,1 2,5,4,4')
+        os.utime(csv, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        return check(*arguments)
+
+    monkeypatch.setattr(index_build, 'check_rows', rewrite_and_check)
+    with pytest.raises(ValueError, match=r'train\.csv: changed while it was read; start again'):
+        open_index(csv)
+
+
+def test_a_worker_trusts_what_its_parent_has_checked(tmp_path, monkeypatch):
+    """Eight of them would read the whole index eight times."""
+    csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
+    text = pickle.dumps(open_index(csv))
+    monkeypatch.setattr('fashion_mmdet.files._make_seal', None)
+    assert len(pickle.loads(text)) == 1
 
 
 def test_where_the_folder_cannot_be_written_the_index_goes_to_the_users_cache(tmp_path, monkeypatch, caplog, builds):

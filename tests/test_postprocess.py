@@ -1,5 +1,9 @@
 """From raw predictions to final masks: every option, by hand and against plain bitmaps."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import plain_evaluation as plainly
 import pytest
@@ -46,6 +50,35 @@ def block(x1: int, y1: int, x2: int, y2: int, size: tuple[int, int] = (HEIGHT, W
 
 
 # Paste.
+
+ENDLESS = """
+import sys
+import numpy as np
+from fashion_mmdet.evaluation.paste_loops import paste_masks
+boxes = np.array(eval(sys.argv[1], {'inf': np.inf, 'nan': np.nan}), np.float64)
+edges, bounds = paste_masks(np.ones((len(boxes), 28, 28), np.float32), boxes, 10, 20, np.float32(0.5))
+print([int((edges[a:b][1::2] - edges[a:b][::2]).sum()) for a, b in zip(bounds[:-1], bounds[1:])])
+"""
+
+
+def paste_apart(boxes: str) -> str:
+    """Paste masks of ones into boxes of a photo 10 high and 20 wide in a process of its own: the areas as text."""
+    return subprocess.run([sys.executable, '-c', ENDLESS, boxes], cwd=Path(__file__).parents[1], capture_output=True,
+                          text=True, check=True, timeout=240).stdout.strip()
+
+
+def test_a_box_without_an_end_gives_no_pixel_and_ends():
+    """A loop in machine code could not even be interrupted."""
+    assert paste_apart('[[0, 0, inf, 10], [0, 0, 20, inf], [-inf, 0, 20, 10], [-inf, -inf, inf, inf], '
+                       '[nan, 0, 20, 10], [0, 0, 20, nan], [inf, 0, inf, 10]]') == '[0, 0, 0, 0, 0, 0, 0]'
+
+
+def test_a_gigantic_box_is_sampled_where_the_photo_lies_in_it():
+    """In the middle of the first mask all is 1. At the left end of the second the value is half of that, as at the edge
+    of every mask, and 0.5 is in. The third begins far to the right of the photo; the fourth is smaller than a pixel.
+    """
+    assert paste_apart('[[-1e30, -1e30, 1e30, 1e30], [0, 0, 1e30, 10], [1e30, 0, 2e30, 10], [0, 0, 1e-30, 1e-30]]'
+                       ) == '[200, 200, 0, 0]'
 
 
 def random_box(kind: str, height: int, width: int, generator: np.random.Generator) -> np.ndarray:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ from fashion_mmdet.datasets.prepare import Options, check_copy, copy, prepare
 from fashion_mmdet.datasets.prepare.check import add_up
 from fashion_mmdet.datasets.prepare.copy import without_progress
 from fashion_mmdet.datasets.prepare.photos import fit_size
+from fashion_mmdet.datasets.prepare.rows import Plan, scale_rows
 from fashion_mmdet.rle import mask_to_runs, runs_to_kaggle
 from fashion_mmdet.utils.parallel import WorkerPool
 from tests.conftest import ROOT
@@ -229,6 +231,19 @@ def test_an_object_that_vanishes_or_becomes_anothers_equal_is_counted(tmp_path: 
         ('1 1', '1'), ('1 1', '2')]
 
 
+def test_a_garbled_height_costs_its_row_and_no_memory(tmp_path: Path):
+    """A count for each of 999,999,999 rows would take 8 GB."""
+    write_csv(tmp_path / 'train.csv', [('a.jpg', '1 2', 999999999, 4, '0'), ('b.jpg', '1 2', 5, 4, '0')])
+    plan = Plan()
+    tracemalloc.start()
+    for _ in scale_rows(tmp_path / 'train.csv', tmp_path / 'rows.csv', 4, plan):
+        pass
+    assert tracemalloc.get_traced_memory()[1] < 100e6
+    tracemalloc.stop()
+    assert (plan.rows, plan.dropped, plan.kept, plan.sizes) == (2, 1, 1, {'b.jpg': (5, 4)})
+    assert plan.audit == {'size_too_large': 1, 'image_without_rows': 1}
+
+
 def test_when_nothing_is_left_no_table_is_written(tmp_path: Path):
     point = np.zeros((100, 100), bool)
     point[5, 5] = True
@@ -270,7 +285,7 @@ def test_after_kill_9_the_same_command_goes_on_and_keeps_what_is_whole(sample_ro
     kept = {path: path.stat().st_mtime_ns for path in (target / 'train').glob('*.jpg') if path.name[0] != '.'}
     assert 20 <= len(kept) < 372
     assert not (target / 'train.csv').exists()
-    (target / 'train' / '.sample_000001.jpg.abcd_123.tmp').write_bytes(b'half')
+    (target / 'train' / '.sample_000001.jpg.abcd_123.fashion.tmp').write_bytes(b'half')
     run(source, target)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     run(source, tmp_path / 'straight')
@@ -410,6 +425,27 @@ def test_counts_that_do_not_add_up_are_named():
     assert add_up(counts) == []
     assert add_up({**counts, 'rows_written': 4}) == ['4 rows left out and 4 written do not make 9']
     assert add_up({**counts, 'audit': {'empty_mask': 2}}) == ['3 rows dropped, 2 of them by the audit']
+
+
+def test_a_damaged_plan_is_made_anew(two: Path, tmp_path: Path, monkeypatch, caplog):
+    """A digit of a size in it, where a run was stopped after scaling the rows."""
+    run(two, tmp_path / 'straight')
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copy, '_shrink', interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(two, tmp_path / 'small')
+    path = tmp_path / 'small' / '.prepare' / 'plan.json'
+    content = path.read_bytes()
+    damaged = content.replace(b'"rows": 3', b'"rows": 4')
+    assert damaged != content
+    path.write_bytes(damaged)
+    run(two, tmp_path / 'small')
+    assert f'{path}: damaged, or not of this version; the rows are scaled anew' in caplog.text
+    assert files_of(tmp_path / 'small') == files_of(tmp_path / 'straight')
 
 
 def test_two_runs_at_once_on_one_copy_are_refused(two: Path, tmp_path: Path, monkeypatch):

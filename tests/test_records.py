@@ -1,6 +1,8 @@
 """From train.csv to records: every kind of problem, and what becomes of the row."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from pycocotools import mask as coco_mask
 from fashion_mmdet.datasets.audit import RULES, Audit
 from fashion_mmdet.datasets.records import COLUMNS, Record, read_records, read_table
 
+ROOT = Path(__file__).parents[1]
 HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId'
 GOOD = 'a.jpg,1 2,5,4,3'  # the upper two pixels of the left column of a photo 5 high and 4 wide: 20 pixels
 FILE_KINDS = {'missing_file', 'unreadable_file', 'truncated_file', 'size_mismatch'}  # see test_images.py
@@ -69,7 +72,33 @@ def test_the_audit_finds_exactly_the_problem_and_applies_its_rule(tmp_path, kind
 
 
 def test_every_kind_of_problem_has_a_case():
-    assert set(CASES) | FILE_KINDS | {'image_without_rows'} == set(RULES)
+    assert set(CASES) | FILE_KINDS | {'size_too_large', 'image_without_rows'} == set(RULES)
+
+
+def test_a_size_that_no_photo_has_is_dropped_and_the_largest_is_kept(tmp_path):
+    """At most 2 ** 20 px a side and 2 ** 30 in all: 32,768 squared is right, a row or a column more is not."""
+    records, audit = read(tmp_path, 'a.jpg,1 2,32768,32768,3', 'b.jpg,1 2,1048576,1024,3', 'c.jpg,1 2,32769,32768,3',
+                          'd.jpg,1 2,1048577,1,3', 'e.jpg,1 2,999999999,999999999,3')
+    assert [record.image_id for record in records] == ['a.jpg', 'b.jpg']
+    assert dict(audit.counts) == {'size_too_large': 3, 'image_without_rows': 3}
+    assert audit.examples['size_too_large'] == [f'{tmp_path}/train.csv{where}' for where in (
+        ':4: 32769x32768', ':5: 1048577x1', ':6: 999999999x999999999')]
+
+
+GARBLED = """
+import sys
+from fashion_mmdet.datasets.index_store import open_index
+print(dict(open_index(sys.argv[1]).audit.counts))
+"""
+
+
+def test_thousands_of_runs_in_a_photo_of_garbled_size_end_no_process(tmp_path):
+    """4,000 runs whose numbers have 15 digits: no text of theirs may be written past its room."""
+    step = 999_999_999 ** 2 // 8000
+    pixels = ' '.join(f'{2 * run * step + 1} {step if run % 2 else 1}' for run in range(4000))
+    path = write(tmp_path, f'a.jpg,{pixels},999999999,999999999,3')
+    done = subprocess.run([sys.executable, '-c', GARBLED, path], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "{'size_too_large': 1, 'image_without_rows': 1}\n")
 
 
 def test_an_image_that_loses_all_its_rows_goes(tmp_path):

@@ -1,6 +1,9 @@
 """Many masks' runs at once, against pycocotools and one mask at a time."""
 
 import itertools
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,3 +115,44 @@ def test_more_runs_after_settling_than_before():
     settled, new_bounds = rle_loops.settle_overlap(edges, bounds, np.zeros(3, np.int64), np.zeros(3, np.int64))
     assert new_bounds.tolist() == [0, 16, 34, 34]
     assert settled[16:].tolist() == [0, *range(2, 18), 20]
+
+
+LONG_COUNTS = """
+import numpy as np
+from fashion_mmdet.rle_batch import coco_to_edges, edges_to_coco
+edges = np.unique(np.random.default_rng(0).integers(1, 2 ** 60, 200_000))[:199_000]
+masks = edges_to_coco(edges, np.array([0, 100_000, 199_000]), 2 ** 30, 2 ** 30)
+np.testing.assert_array_equal(coco_to_edges(masks)[0], edges)
+"""
+
+
+def test_counts_of_any_length_have_their_room():
+    """Differences of counts near 2 ** 60 / 200,000 take 9 characters; a process, since what is overrun is its heap."""
+    subprocess.run([sys.executable, '-c', LONG_COUNTS], cwd=Path(__file__).parents[1], check=True)
+
+
+def test_counts_of_more_than_32_bits_are_written_as_pycocotools_writes_shorter_ones():
+    """2 ** 35: seven groups of 5 zero bits that go on, each 48 + 32 = 'P', and 1 = '1'. The last count, 2 ** 35 - 1,
+    has seven groups of ones, 48 + 32 + 31 = 'o', and a zero, since a group that ends with a one would be negative.
+    """
+    (mask,) = edges_to_coco(np.array([2 ** 35, 2 ** 35 + 1]), np.array([0, 2]), 2 ** 18, 2 ** 18)
+    assert mask['counts'] == 'PPPPPPP1' '1' 'ooooooo0'
+
+
+def test_numbers_of_19_digits_have_their_room():
+    start, end = 10 ** 18, 2 * 10 ** 18
+    text, _ = rle_loops.write_kaggle(np.array([start, end] * 2), np.array([0, 2, 4]))
+    assert text.tobytes().decode() == f'{start + 1} {end - start}' * 2
+
+
+@pytest.mark.parametrize('counts', [
+    '1n',  # 1 and -2
+    'PPPPPPPPPPPP4' * 2,  # twice 2 ** 62 is past 63 bits
+    'P' * 13 + '1',  # 2 ** 65
+])
+def test_negative_and_endless_counts_are_refused(counts):
+    """Their runs would not ascend, and every loop relies on that."""
+    good = {'size': [4, 5], 'counts': 'd0'}
+    with pytest.raises(ValueError, match=f"^a mask of 4x5 with negative or endless runs: '{counts}'$"):
+        coco_to_edges([good, {'size': [4, 5], 'counts': counts}, good])
+    coco_to_edges([good, {'size': [4, 5], 'counts': counts}], np.array([True, False]))

@@ -2,6 +2,10 @@
 
 from collections import Counter
 
+# OpenCV decodes no more. Loops and arrays are sized by a photo's height and width: beyond, a garbled number costs
+# gigabytes.
+MAX_SIDE, MAX_PIXELS = 2 ** 20, 2 ** 30
+
 RULES = {
     'duplicate_row': 'row dropped',
     'unknown_category': 'row dropped',
@@ -13,12 +17,18 @@ RULES = {
     'runs_overlapping': 'runs united, row kept',
     'empty_mask': 'row dropped',
     'size_conflict': 'row dropped: its size is not that of the image\'s first row',
+    'size_too_large': f'row dropped: a photo has at most {MAX_SIDE:,} px a side and {MAX_PIXELS:,} in all',
     'image_without_rows': 'image dropped: all its rows were',
     'missing_file': 'image dropped',
     'unreadable_file': 'image dropped',
     'truncated_file': 'image dropped',
     'size_mismatch': 'image dropped: its masks are for another size',
 }
+
+
+def is_size_possible(height: int, width: int) -> bool:
+    """Tell whether a photo can be so large, in pixels."""
+    return 0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS
 
 
 class Audit:

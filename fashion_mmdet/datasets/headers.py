@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from fashion_mmdet.datasets.images import read_size
-from fashion_mmdet.files import atomic_path
+from fashion_mmdet.files import read_sealed, write_sealed
 from fashion_mmdet.utils.caches import writable_place
 
 SCHEMA = pa.schema([('name', pa.large_string()), ('bytes', pa.int64()), ('mtime_ns', pa.int64()),
-                    ('height', pa.int32()), ('width', pa.int32())], metadata={'fashion_mmdet.headers': '1'})
+                    ('ctime_ns', pa.int64()), ('height', pa.int32()), ('width', pa.int32())])
 SETTLED_NS = 2_000_000_000  # a file that is younger could change once more within the tick of its clock
 
 
@@ -24,7 +24,8 @@ class HeaderCache:
     """Reads the sizes of a folder's photos, each again only when its file has changed; a context manager.
 
     The sizes are kept in FOLDER.headers.arrow beside the folder, or in the user's cache where that cannot be written.
-    Photos with a problem are not kept: they are looked at again each time.
+    A file is known by its size, its time of change and the system's own record of its last change, which programs
+    cannot set. Photos with a problem are not kept: they are looked at again each time.
 
     Args:
         folder: of the photos.
@@ -33,7 +34,7 @@ class HeaderCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
         self.path = writable_place(self._folder.parent / f'{self._folder.name}.headers.arrow')
-        self._known: dict[str, tuple[int, int, int, int]] = {}
+        self._known: dict[str, tuple[int, ...]] = {}
         self._changed = False
 
     def __enter__(self) -> 'HeaderCache':
@@ -53,33 +54,35 @@ class HeaderCache:
         stat = os.stat(path)
         name = os.path.relpath(path, self._folder)
         known = self._known.get(name)
-        if known is not None and known[:2] == (stat.st_size, stat.st_mtime_ns):
-            return known[2:]
+        identity = stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+        if known is not None and known[:3] == identity:
+            return known[3:]
         size = read_size(path)
-        if time.time_ns() - stat.st_mtime_ns > SETTLED_NS:
-            self._known[name] = stat.st_size, stat.st_mtime_ns, *size
+        if time.time_ns() - max(identity[1:]) > SETTLED_NS:
+            self._known[name] = *identity, *size
             self._changed = True
         return size
 
 
-def _read(path: Path) -> dict[str, tuple[int, int, int, int]]:
+def _read(path: Path) -> dict[str, tuple[int, ...]]:
     """Read what is kept; a file that is not whole or of another format holds nothing."""
-    if not path.is_file():
-        return {}
     try:
-        with pa.ipc.open_file(path) as reader:
-            if not reader.schema.equals(SCHEMA, check_metadata=True):
-                return {}
+        with pa.ipc.open_file(pa.py_buffer(read_sealed(path))) as reader:
+            if not reader.schema.equals(SCHEMA):
+                raise ValueError(f'{path}: other columns')
             table = reader.read_all()
+            table.validate(full=True)  # a seal keeps damage out, not what somebody sealed
+    except FileNotFoundError:
+        return {}
     except (pa.ArrowException, OSError, ValueError) as error:
-        logging.getLogger(__name__).warning('%s: not what it should be, read anew: %s', path, error)
+        logging.getLogger(__name__).warning('%s: read anew: %s', path.name, error)
         return {}
     names, *columns = (column.to_pylist() for column in table.columns)
     return dict(zip(names, zip(*columns, strict=True), strict=True))
 
 
-def _write(path: Path, known: dict[str, tuple[int, int, int, int]]) -> None:
-    columns = np.array(list(known.values()), np.int64).reshape(-1, 4).T
+def _write(path: Path, known: dict[str, tuple[int, ...]]) -> None:
+    columns = np.array(list(known.values()), np.int64).reshape(-1, len(SCHEMA) - 1).T
     table = pa.table([pa.array(known, pa.large_string()), *columns], names=SCHEMA.names)
-    with atomic_path(path) as temporary, pa.ipc.new_file(temporary, SCHEMA) as writer:
+    with write_sealed(path) as file, pa.ipc.new_file(file, SCHEMA) as writer:
         writer.write_table(table.cast(SCHEMA))

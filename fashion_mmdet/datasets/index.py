@@ -1,7 +1,8 @@
 """The index of a train.csv: parsed once, memory-mapped by every process that reads it. No torch.
 
-One Arrow IPC file with one record batch, a row an image, its objects in a list column; the audit and the CSV's hash are
-in the schema's metadata. Uncompressed, so that an image's masks are a slice of the file and processes share its pages.
+A sealed file (`fashion_mmdet.files`) that holds an Arrow IPC file with one record batch, a row an image, its objects in
+a list column; the audit and the CSV's hash are in the schema's metadata. Uncompressed, so that an image's masks are a
+slice of the file and processes share its pages.
 """
 
 import json
@@ -16,8 +17,9 @@ import pyarrow as pa
 from fashion_mmdet.classes import NUM_CATEGORIES
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.records import Instance, Record
+from fashion_mmdet.files import read_sealed
 
-FORMAT = 1
+FORMAT = 2
 META_KEY = b'fashion_mmdet.index'
 OBJECT = pa.struct([
     ('category', pa.int16()), ('attributes', pa.large_list(pa.int16())), ('box', pa.list_(pa.int32(), 4)),
@@ -32,14 +34,12 @@ class IndexInfo:
     """What an index says of itself.
 
     Attributes:
-        csv_bytes: size of the CSV.
-        csv_sha256: of its content.
+        csv_hash: of the CSV's content (`files.fast_hash`).
         counts: of the audit, by kind, in the order in which the kinds came up.
         examples: of the audit, by kind, without the CSV's path in front.
     """
 
-    csv_bytes: int
-    csv_sha256: str
+    csv_hash: str
     counts: dict[str, int]
     examples: dict[str, list[str]]
 
@@ -62,23 +62,28 @@ def describe_audit(audit: Audit, csv: str | os.PathLike) -> dict[str, dict]:
                 examples={kind: [where[cut:] for where in kept] for kind, kept in audit.examples.items()})
 
 
-def read_batch(path: str | os.PathLike) -> tuple[pa.RecordBatch, IndexInfo]:
-    """Map an index into memory without reading its masks.
+def read_batch(path: str | os.PathLike, check: bool = True) -> tuple[pa.RecordBatch, IndexInfo]:
+    """Map an index into memory.
+
+    Args:
+        path: of the index.
+        check: make sure that it is whole, which reads all of it.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: cut off, another kind of file, or of another format.
+        ValueError: damaged, another kind of file, or of another format.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{path}: no such index')
+    content = read_sealed(path, check)
     try:
-        reader = pa.ipc.open_file(pa.memory_map(os.fspath(path)))
+        reader = pa.ipc.open_file(pa.py_buffer(content))
         meta = json.loads((reader.schema.metadata or {}).get(META_KEY, b'{}'))
         if meta.pop('format', None) != FORMAT or reader.num_record_batches != 1:
             raise ValueError('no index of this format')
         if not reader.schema.equals(SCHEMA):
             raise ValueError('an index with other columns')
-        return reader.get_batch(0), IndexInfo(**meta)
+        batch = reader.get_batch(0)
+        batch.validate(full=check)  # a seal keeps damage out, not what somebody sealed
+        return batch, IndexInfo(**meta)
     except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         raise ValueError(f'{path}: not an index of a train.csv: {error}') from None
 
@@ -100,7 +105,7 @@ class Index:
         batch: of `read_batch` or `empty_batch`.
         audit: of the CSV.
         path: of the file behind the batch, None where there is none.
-        csv_sha256: which content `path` had.
+        csv_hash: which content the CSV had.
 
     Attributes:
         heights, widths: (N,) int32, pixels, as the CSV has them.
@@ -111,8 +116,8 @@ class Index:
         areas: (M,) int64, pixels.
     """
 
-    def __init__(self, batch: pa.RecordBatch, audit: Audit, path: Path | None = None, csv_sha256: str = '') -> None:
-        self.path, self.audit, self._batch, self._csv_sha256 = path, audit, batch, csv_sha256
+    def __init__(self, batch: pa.RecordBatch, audit: Audit, path: Path | None = None, csv_hash: str = '') -> None:
+        self.path, self.audit, self.csv_hash, self._batch = path, audit, csv_hash, batch
         self._image_ids = batch.column('image_id')
         self.heights, self.widths, self.first_rows = (
             batch.column(name).to_numpy() for name in ('height', 'width', 'first_row'))
@@ -130,7 +135,7 @@ class Index:
     def open(cls, path: str | os.PathLike, csv: str | os.PathLike) -> 'Index':
         """Map the index at `path`; `csv` is the file that its audit names. Errors as `read_batch`."""
         batch, info = read_batch(path)
-        return cls(batch, info.audit(csv), Path(path), info.csv_sha256)
+        return cls(batch, info.audit(csv), Path(path), info.csv_hash)
 
     def __len__(self) -> int:
         return len(self.heights)
@@ -183,11 +188,11 @@ class Index:
     def __reduce__(self) -> tuple:
         if self.path is None:
             return Index, (self._batch, self.audit)
-        return _reopen, (self.path, self.audit, self._csv_sha256)
+        return _reopen, (self.path, self.audit, self.csv_hash)
 
 
-def _reopen(path: Path, audit: Audit, csv_sha256: str) -> Index:
-    batch, info = read_batch(path)
-    if info.csv_sha256 != csv_sha256:
+def _reopen(path: Path, audit: Audit, csv_hash: str) -> Index:
+    batch, info = read_batch(path, check=False)  # the process that pickled it has checked it
+    if info.csv_hash != csv_hash:
         raise ValueError(f'{path}: rebuilt from another CSV since this process started; start again')
-    return Index(batch, audit, path, csv_sha256)
+    return Index(batch, audit, path, csv_hash)

@@ -21,7 +21,7 @@ from fashion_mmdet import rle
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.index import OBJECT, SCHEMA, IndexInfo, describe_audit
 from fashion_mmdet.datasets.records import RowText, audit_images, check_row, screen_rows, to_instance
-from fashion_mmdet.files import atomic_path, sha256
+from fashion_mmdet.files import fast_hash, write_sealed
 from fashion_mmdet.progress import progress_bar
 from fashion_mmdet.utils.parallel import WorkerPool
 
@@ -80,7 +80,7 @@ def build_index(csv: str | os.PathLike, target: Path, jobs: int | None = None) -
 
     Args:
         csv: the CSV.
-        target: the file to write; it is whole or absent, and gets the CSV's time of change.
+        target: the file to write; it is whole or absent.
         jobs: processes; None for all cores where the CSV is large.
 
     Raises:
@@ -89,24 +89,17 @@ def build_index(csv: str | os.PathLike, target: Path, jobs: int | None = None) -
     """
     if not Path(csv).is_file():
         raise FileNotFoundError(f'{csv}: no such file')
-    before = os.stat(csv)
-    content = sha256(csv)
-    jobs = jobs or (None if before.st_size >= POOL_BYTES else 1)
+    content, csv_bytes = fast_hash(csv), os.path.getsize(csv)
+    jobs = jobs or (None if csv_bytes >= POOL_BYTES else 1)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=target.parent) as spill, tempfile.TemporaryFile(dir=target.parent) as grouped:
-        columns, audit = _parse(csv, before.st_size, spill, jobs)
-        after = os.stat(csv)
-        if (after.st_mtime_ns, after.st_size) != (before.st_mtime_ns, before.st_size):
+        columns, audit = _parse(csv, csv_bytes, spill, jobs)
+        if fast_hash(csv) != content:
             raise ValueError(f'{csv}: changed while it was read; start again')
-        info = IndexInfo(csv_bytes=before.st_size, csv_sha256=content, **describe_audit(audit, csv))
+        info = IndexInfo(csv_hash=content, **describe_audit(audit, csv))
         batch = _to_batch(columns, spill, grouped).replace_schema_metadata(info.to_metadata())
-        with atomic_path(target) as temporary:
-            with open(temporary, 'wb') as file:
-                with pa.ipc.new_file(file, batch.schema) as writer:
-                    writer.write_batch(batch)
-                file.flush()
-                os.fsync(file.fileno())
-            os.utime(temporary, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with write_sealed(target) as file, pa.ipc.new_file(file, batch.schema) as writer:
+            writer.write_batch(batch)
 
 
 def check_rows(csv: str, rows: list[RowText]) -> _Objects:

@@ -12,7 +12,8 @@ import pandas as pd
 
 from fashion_mmdet import rle
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES, parse_class_id
-from fashion_mmdet.datasets.audit import Audit
+from fashion_mmdet.datasets.audit import Audit, is_size_possible
+from fashion_mmdet.files import fast_hash
 
 COLUMNS = ('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId')
 SUBMISSION_COLUMNS = ('ImageId', 'EncodedPixels', 'ClassId')
@@ -116,7 +117,7 @@ def read_image_ids(path: str | os.PathLike) -> list[str]:
 def read_records(path: str | os.PathLike) -> tuple[list[Record], Audit]:
     """Read a train.csv and check every row that needs no image file.
 
-    Read once a process for an unchanged file; callers must not change what they get.
+    Read once a process for the same content; callers must not change what they get.
 
     Returns:
         Records in order of first appearance, and the audit (see `audit.RULES` for what becomes of bad rows).
@@ -127,12 +128,11 @@ def read_records(path: str | os.PathLike) -> tuple[list[Record], Audit]:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'{path}: no such file')
-    stat = os.stat(path)
-    return _read_records(os.fspath(path), stat.st_mtime_ns, stat.st_size)
+    return _read_records(os.fspath(path), fast_hash(path))
 
 
 @lru_cache(maxsize=4)
-def _read_records(path: str, mtime_ns: int, size: int) -> tuple[list[Record], Audit]:
+def _read_records(path: str, content: str) -> tuple[list[Record], Audit]:
     audit = Audit()
     records: dict[str, Record] = {}
     for record, row in read_rows(path, audit):
@@ -211,6 +211,9 @@ def check_row(path: str | os.PathLike, text: RowText, audit: Audit) -> Row | Non
     height, width = text.first_size
     if text.size != text.first_size:
         audit.add('size_conflict', f'{where}: {text.size[0]}x{text.size[1]} after {height}x{width}')
+        return None
+    if not is_size_possible(height, width):
+        audit.add('size_too_large', f'{where}: {height}x{width}')
         return None
     if text.is_duplicate:
         audit.add('duplicate_row', f'{where}: {text.image_id} {class_id}')

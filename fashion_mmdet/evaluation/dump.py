@@ -8,7 +8,6 @@ metadata holds the images in order (those without a detection too), the config a
 import contextlib
 import json
 import os
-import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 
 from fashion_mmdet.evaluation.dump_check import OPTIONAL, check_columns, check_images, check_values, split_bytes
 from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
+from fashion_mmdet.files import atomic_path
 from fashion_mmdet.utils.json_files import TEXT, parse_object
 
 SCHEMA = pa.schema([
@@ -50,17 +50,13 @@ class DumpWriter:
     """
 
     def __init__(self, path: str | os.PathLike, config: str = '', checkpoint: str = '') -> None:
-        self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f'.{self.path.name}.', suffix='.tmp')
-        os.close(handle)
-        self._temporary = Path(name)
-        self._temporary.chmod(0o644)
-        self._discard = weakref.finalize(self, self._temporary.unlink, missing_ok=True)
+        self._file = atomic_path(path)
+        temporary = self._file.__enter__()
+        self._discard = weakref.finalize(self, self._file.__exit__, GeneratorExit, GeneratorExit(), None)
         self._config, self._checkpoint = config, checkpoint
         self._images: list[tuple[str, int, int]] = []
         self._pending: list[RawPrediction] = []
-        self._writer = pq.ParquetWriter(self._temporary, SCHEMA, compression='zstd', write_page_checksum=True)
+        self._writer = pq.ParquetWriter(temporary, SCHEMA, compression='zstd', write_page_checksum=True)
 
     def write(self, raw: RawPrediction) -> None:
         """Append one image."""
@@ -75,8 +71,8 @@ class DumpWriter:
         info = dict(config=self._config, checkpoint=self._checkpoint, images=self._images)
         self._writer.add_key_value_metadata({META_KEY: json.dumps(info).encode()})
         self._writer.close()
-        os.replace(self._temporary, self.path)
         self._discard.detach()
+        self._file.__exit__(None, None, None)
 
     def _flush(self) -> None:
         if self._pending:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES
+from fashion_mmdet.datasets.audit import is_size_possible
 from fashion_mmdet.utils.json_files import COUNT, TEXT
 
 OPTIONAL = 'attribute_probs'  # dumps from before there were any lack the column
@@ -28,7 +29,7 @@ def check_images(images: object, where: str) -> list[tuple[str, int, int]]:
     seen: set[str] = set()
     for image in images:
         if not (isinstance(image, list) and len(image) == 3 and TEXT.holds(image[0])
-                and all(COUNT.holds(side) and 0 < side < 2 ** 31 for side in image[1:])):
+                and all(COUNT.holds(side) for side in image[1:]) and is_size_possible(*image[1:])):
             raise ValueError(f'{where}: images: {image!r:.80} is not [image id, height, width]')
         path = PurePosixPath(image[0])
         if not path.name or path.is_absolute() or '..' in path.parts:

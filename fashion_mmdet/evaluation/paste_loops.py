@@ -16,7 +16,8 @@ CLEAR = 1e-5  # float32 rounds a value of at most 1 by far less
 @compiled
 def _place(pixel: int, low: float, high: float, cells: int) -> tuple[int, np.float32, np.float32]:
     """Find between which two cells a pixel's centre lies: the first of them, and both weights; no cell weighs 0."""
-    position = (pixel + 0.5 - low) / (high - low) * cells - 0.5
+    # Far outside all is 0; what a whole number does not hold would become any number.
+    position = min(max((pixel + 0.5 - low) / (high - low) * cells - 0.5, -2.0), cells + 1.0)
     cell = int(np.floor(position))
     first = np.float32(1 - (position - cell)) if 0 <= cell < cells else np.float32(0)
     second = np.float32(1 - (cell + 1 - position)) if 0 <= cell + 1 < cells else np.float32(0)
@@ -72,13 +73,24 @@ def _paste_column(profile: np.ndarray, rows: tuple, threshold: np.float32, offse
 
 
 @compiled
+def _clip_span(low: float, high: float, size: int) -> tuple[int, int]:
+    """Find the pixels of 0 ... size that a span reaches, with one to spare on both sides; none for a span that is none.
+
+    Clipped before it is made whole, however far it reaches; the comparison also is False for what is no number.
+    """
+    if not (low < high and high - low < np.inf):
+        return 0, 0
+    return int(min(max(np.floor(low) - 1, 0.0), size)), int(max(min(np.ceil(high) + 1, size), 0.0))
+
+
+@compiled
 def paste_masks(probs: np.ndarray, boxes: np.ndarray, height: int, width: int,
                 threshold: np.float32) -> tuple[np.ndarray, np.ndarray]:
     """Scale masks to their boxes and threshold them.
 
     Args:
         probs: (N, M, M) float32 in [0, 1].
-        boxes: (N, 4) float64, x1 y1 x2 y2 in pixels of the target.
+        boxes: (N, 4) float64, x1 y1 x2 y2 in pixels of the target; one without area or an end gives no pixel.
         height: of the target in pixels.
         width: of the target in pixels.
         threshold: a pixel is in from this probability on.
@@ -90,10 +102,10 @@ def paste_masks(probs: np.ndarray, boxes: np.ndarray, height: int, width: int,
     profile = np.zeros(probs.shape[1] + 2, np.float32)
     for mask in range(boxes.shape[0]):
         x1, y1, x2, y2 = boxes[mask]
-        left, right = max(int(np.floor(x1)) - 1, 0), min(int(np.ceil(x2)) + 1, width)
-        top, bottom = max(int(np.floor(y1)) - 1, 0), min(int(np.ceil(y2)) + 1, height)
+        left, right = _clip_span(x1, x2, width)
+        top, bottom = _clip_span(y1, y2, height)
         begin = filled
-        if x2 > x1 and y2 > y1 and bottom > top:
+        if right > left and bottom > top:
             cells = np.empty(bottom - top, np.int64)
             firsts, seconds = np.empty(bottom - top, np.float32), np.empty(bottom - top, np.float32)
             for row in range(bottom - top):

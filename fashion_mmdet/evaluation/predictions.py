@@ -4,7 +4,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES
+from fashion_mmdet.datasets.audit import is_size_possible
 from fashion_mmdet.rle import resize_coco
+
+HALF_ONE = np.float16(1).view(np.uint16)  # as bits; those of larger numbers, of negative ones and of NaN are larger
+ROUNDING = 1e-6  # a softmax in float32 may end so far above 1
+LIMITS = dict(categories=(0, NUM_CATEGORIES - 1), scores=(0, 1 + ROUNDING), mask_probs=(0, 1 + ROUNDING),
+              attribute_probs=(0, 1 + ROUNDING), boxes=(np.finfo(np.float32).min, np.finfo(np.float32).max))
 
 
 @dataclass(slots=True)
@@ -77,6 +84,44 @@ def empty_prediction(image_id: str, height: int, width: int) -> RawPrediction:
                          np.zeros((0, 4), np.float32), np.zeros((0, 28, 28), np.float16))
 
 
+def check_raw(raw: RawPrediction, advice: str = '') -> RawPrediction:
+    """Refuse what has not the shapes, types and ranges of a raw prediction; every one passes here when it enters.
+
+    Args:
+        raw: of a model or a dump.
+        advice: what to do about a value out of its range, for the error.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: names the image, the field and the value.
+    """
+    if not is_size_possible(raw.height, raw.width):
+        raise ValueError(f'{raw.image_id}: a photo of {raw.height}x{raw.width} pixels cannot be')
+    count, side = len(raw.scores), max(raw.mask_probs.shape[-1], 1)
+    shapes = dict(categories=(count,), scores=(count,), boxes=(count, 4), mask_probs=(count, side, side))
+    if raw.attribute_probs is not None:
+        shapes['attribute_probs'] = (count, NUM_ATTRIBUTES)
+    for name, shape in shapes.items():
+        values, kinds = getattr(raw, name), 'iu' if name == 'categories' else 'f'
+        if values.shape != shape or values.dtype.kind not in kinds:
+            raise ValueError(f'{raw.image_id}: {name} of type {values.dtype} and shape {values.shape}, expected '
+                             f'{"whole" if kinds == "iu" else "floating point"} numbers of shape {shape}')
+        low, high = LIMITS[name]
+        if not _lie_within(values, low, high):
+            wrong = values[~((values >= low) & (values <= high))][0]
+            raise ValueError(f'{raw.image_id}: {name} hold {wrong}, must lie between {low:g} and {high:g}{advice}')
+    return raw
+
+
+def _lie_within(values: np.ndarray, low: float, high: float) -> bool:
+    """Tell whether all values lie within the limits; NaN does not."""
+    if values.dtype == np.float16 and low == 0 and values.view(np.uint16).max(initial=0) <= HALF_ONE:
+        return True  # to compare halves as such takes a thousand times longer
+    return not values.size or bool(values.min() >= low and values.max() <= high)
+
+
 def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPrediction:
     """Take the raw prediction out of mmdet's data sample (as a dict, as metrics get it).
 
@@ -86,7 +131,8 @@ def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPredictio
         category_ids: the category id of each label.
 
     Raises:
-        ValueError: the model pasted its masks: its mask head is not a RawFCNMaskHead.
+        ValueError: the model pasted its masks: its mask head is not a RawFCNMaskHead; or what it gives is no prediction
+            (NaN, a label without a category).
     """
     instances = sample['pred_instances']
     height, width = sample['ori_shape'][:2]
@@ -96,13 +142,18 @@ def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPredictio
     if 'mask_probs' not in instances:
         raise ValueError('the model gives no raw mask probabilities: set mask_head.type to RawFCNMaskHead '
                          '(HTC: RawHTCMaskHead)')
-    return RawPrediction(
+    if labels.max() >= len(category_ids):
+        raise ValueError(f'{sample["img_id"]}: the model names label {labels.max()}, the data set has '
+                         f'{len(category_ids)} classes: set num_classes in the heads')
+    return check_raw(RawPrediction(
         image_id=sample['img_id'], height=int(height), width=int(width),
         categories=np.asarray(category_ids, np.int64)[labels],
         scores=instances['scores'].float().cpu().numpy(),
         boxes=instances['bboxes'].float().cpu().numpy(),
         mask_probs=instances['mask_probs'].cpu().numpy(),
-        attribute_probs=instances['attribute_probs'].cpu().numpy() if 'attribute_probs' in instances else None)
+        attribute_probs=instances['attribute_probs'].cpu().numpy() if 'attribute_probs' in instances else None),
+        advice=': the model\'s weights are probably broken; take an earlier checkpoint, or train with a lower learning '
+               'rate')
 
 
 def truth_from_sample(sample: dict, category_ids: tuple[int, ...]) -> Truth:

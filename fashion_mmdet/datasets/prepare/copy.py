@@ -1,5 +1,6 @@
 """Makes the copy: rows, photos, tables, check; each step is kept, so that a run that was stopped goes on."""
 
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,6 @@ from fashion_mmdet.datasets.prepare.manifest import (
     FOLDERS,
     LABELS,
     SAMPLE,
-    TEMPORARY,
     TRAIN,
     WORK,
     Options,
@@ -57,7 +57,6 @@ def prepare(source: Path, target: Path, options: Options, workers: int | None = 
         OSError: a file could not be read or written.
     """
     with claim(source, target, options), WorkerPool(workers) as pool:
-        _sweep(target)
         plan = _plan_rows(source, target, options, track)
         audit = plan.to_audit()
         problems = _shrink(source, target, 'train', plan.sizes, options, pool, track)
@@ -75,18 +74,14 @@ def prepare(source: Path, target: Path, options: Options, workers: int | None = 
     return counts
 
 
-def _sweep(target: Path) -> None:
-    """Remove what a killed run was writing."""
-    for path in target.rglob('.*.tmp'):
-        if TEMPORARY.fullmatch(path.name):
-            path.unlink()
-
-
 def _plan_rows(source: Path, target: Path, options: Options, track: Track) -> Plan:
     """Scale the CSV's rows, or take them as an earlier run left them."""
     plan_path, rows_path = target / WORK / 'plan.json', target / WORK / 'rows.csv'
     if plan_path.exists() and (rows_path.exists() or (target / TRAIN).exists()):
-        return load_plan(plan_path)
+        try:
+            return load_plan(plan_path)
+        except ValueError as error:
+            logging.getLogger(__name__).warning('%s; the rows are scaled anew', error)
     plan = Plan()
     with closing(scale_rows(source / TRAIN, rows_path, options.max_side, plan)) as rows:
         for _ in track(rows, 'rows', _count_lines(source / TRAIN) - 1):

@@ -3,20 +3,18 @@
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fashion_mmdet.files import sha256, write_text
+from fashion_mmdet.files import TEMPORARY_SUFFIX, sha256, write_text
 from fashion_mmdet.utils.locks import locked
 
 MANIFEST = 'prepared.json'
 WORK = '.prepare'  # in the copy: what a later run needs to go on
 TRAIN, SAMPLE, LABELS = 'train.csv', 'sample_submission.csv', 'label_descriptions.json'
 FOLDERS = ('train', 'test')
-TEMPORARY = re.compile(r'\..+\.tmp')  # what `files.atomic_path` leaves when it is killed
 CACHES = '*.arrow'  # index and photo sizes, which are made anew beside the copy
 CARRIED = (TRAIN, SAMPLE, LABELS, *FOLDERS, MANIFEST, WORK)
 
@@ -77,7 +75,8 @@ def claim(source: Path, target: Path, options: Options) -> Iterator[None]:
     manifest = dict(options=asdict(options), fingerprint=fingerprint(source))
     if (target / MANIFEST).exists():
         _refuse_other(target, read_manifest(target), manifest)
-    elif target.exists() and not (target.is_dir() and all(TEMPORARY.fullmatch(path.name) for path in target.iterdir())):
+    elif target.exists() and not (
+            target.is_dir() and all(path.name.endswith(TEMPORARY_SUFFIX) for path in target.iterdir())):
         raise ValueError(f'{target}: not empty, and no {MANIFEST} says that it is a copy; choose another folder')
     else:
         write_manifest(target, dict(source=str(outer), **manifest))

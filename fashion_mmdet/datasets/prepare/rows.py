@@ -12,7 +12,7 @@ from fashion_mmdet.classes import format_class_id
 from fashion_mmdet.datasets.audit import RULES, Audit
 from fashion_mmdet.datasets.prepare.photos import fit_size
 from fashion_mmdet.datasets.records import COLUMNS, Record, Row, read_rows, read_table
-from fashion_mmdet.files import atomic_path, write_text
+from fashion_mmdet.files import atomic_path, read_sealed, write_sealed
 
 
 @dataclass
@@ -115,13 +115,14 @@ def select_rows(source: Path, target: Path, unusable: set[str]) -> int:
 
 
 def save_plan(path: Path, plan: Plan) -> None:
-    """Write a plan as JSON."""
-    write_text(path, json.dumps(asdict(plan)))
+    """Write a plan as sealed JSON."""
+    with write_sealed(path) as file:
+        file.write(json.dumps(asdict(plan)).encode())
 
 
 def load_plan(path: Path) -> Plan:
-    """Read a plan that `save_plan` wrote."""
-    plan = Plan(**json.loads(path.read_text()))
+    """Read a plan that `save_plan` wrote; ValueError where it is damaged."""
+    plan = Plan(**json.loads(bytes(read_sealed(path))))
     plan.sizes = {image_id: (height, width) for image_id, (height, width) in plan.sizes.items()}
     return plan
 

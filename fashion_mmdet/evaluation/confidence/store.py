@@ -43,12 +43,12 @@ def load_filter(path: str | os.PathLike) -> ConfidenceFilter:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'{path}: no such filter; tools/train_filter.py writes one')
-    stat = Path(path).stat()
-    return _load(os.fspath(path), stat.st_mtime_ns, stat.st_size)
+    stat = Path(path).stat()  # asked for every image: too often for a hash
+    return _load(os.fspath(path), stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size)
 
 
 @functools.lru_cache(maxsize=4)
-def _load(path: str, changed_ns: int, size: int) -> ConfidenceFilter:
+def _load(path: str, *_: int) -> ConfidenceFilter:
     content = Path(path).read_bytes()
     try:
         strange = sorted(set(skops_io.get_untrusted_types(data=content)) - TRUSTED)

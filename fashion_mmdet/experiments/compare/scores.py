@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from xxhash import xxh3_128_hexdigest
+
 from fashion_mmdet.analysis.sensitivity import ClassTally
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.evaluation.dump import read_dump, read_info
@@ -20,11 +22,11 @@ from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE
 from fashion_mmdet.experiments.runs import Run
-from fashion_mmdet.files import sha256, write_text
+from fashion_mmdet.files import fast_hash, sha256, write_text
 from fashion_mmdet.progress import track
 from fashion_mmdet.utils.json_files import COUNT, NUMBER, OBJECT, TEXT, check_fields, list_of, object_of, read_object
 
-VERSION = 1  # of the kept file; a new one after any change of what it holds or how it is counted
+VERSION = 2  # of the kept file; a new one after any change of what it holds or how it is counted
 CACHE = 'val.scores.json'
 FIELDS = {
     'score': NUMBER, 'score_50': NUMBER, 'postprocess': OBJECT, 'truth_sha256': TEXT, 'checkpoint': TEXT,
@@ -99,18 +101,19 @@ def score_run(run: Run) -> RunScores | None:
         return kept
     scores = _score(run, options)
     try:
-        write_text(cache, json.dumps(dict(key=key, scores=asdict(scores))))
+        content = asdict(scores)
+        write_text(cache, json.dumps(dict(key=key, hash=_hash_scores(content), scores=content)))
     except OSError as error:  # somebody else's folder
         logging.getLogger(__name__).warning('%s: scores not kept: %s', cache, error.strerror)
     return scores
 
 
 def cache_key(dump: Path, truth: Path, options: Postprocess) -> dict[str, Any]:
-    """Describe what the scores hang on: files by size and time of change, options; `truth` None where it is missing."""
-    key = dict(version=VERSION, dump=_identify(dump), truth=_identify(truth) if truth.is_file() else None,
+    """Describe what the scores hang on: content of the files, options; `truth` None where it is missing."""
+    key = dict(version=VERSION, dump=fast_hash(dump), truth=fast_hash(truth) if truth.is_file() else None,
                postprocess=asdict(options))
     if options.filter is not None:
-        key['filter'] = _identify(Path(options.filter))
+        key['filter'] = fast_hash(Path(options.filter))
     return json.loads(json.dumps(key))  # as it will be read: tuples as lists, keys as text
 
 
@@ -119,7 +122,7 @@ def read_cache(path: Path, key: dict[str, Any]) -> RunScores | None:
     try:
         kept = read_object(path)
         wanted = key if key['truth'] is not None else {**key, 'truth': kept['key']['truth']}
-        if kept['key'] != wanted:
+        if kept['key'] != wanted or kept['hash'] != _hash_scores(kept['scores']):
             return None
         scores = dict(kept['scores'])
         check_fields(scores, FIELDS, str(path), FIELDS)
@@ -130,9 +133,8 @@ def read_cache(path: Path, key: dict[str, Any]) -> RunScores | None:
         return None  # absent, or not what this module wrote: counting again makes it good
 
 
-def _identify(path: Path) -> list[int]:
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns]
+def _hash_scores(scores: dict) -> str:
+    return xxh3_128_hexdigest(json.dumps(scores).encode())
 
 
 def _score(run: Run, options: Postprocess) -> RunScores:
