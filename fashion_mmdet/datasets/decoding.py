@@ -114,22 +114,25 @@ def _decode(data: bytes, path: str, flags: int, head: JpegHead | None) -> np.nda
     """Decode with OpenCV, a JPEG of which `head` is known as it is stored; errors as `decode_whole`."""
     kind = identify(data[:12])
     if kind is None:
-        raise ValueError(f'{path}: no JPEG, PNG, WebP, BMP or TIFF')
+        raise ValueError(f'{path}: cannot be decoded: no JPEG, PNG, WebP, BMP or TIFF')
     size = (head.height, head.width) if head else stored_size(io.BytesIO(data), kind)
     if size and size[0] * size[1] > MAX_PIXELS:
         raise ValueError(f'{path}: {size[0]}x{size[1]} = {size[0] * size[1]} pixels, at most {MAX_PIXELS} are read; '
                          'make it smaller')
     if head:
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
+    has_end = head is None or data.rfind(JPEG_END, head.scan_at) >= 0
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        image = _imdecode(data, flags) if has_end else _decode_without_end(data, flags)
     except cv2.error as error:  # a size that OpenCV refuses
         raise ValueError(f'{path}: cannot be decoded: {error.err or error}') from None
-    if image is None and kind == 'JPEG':
-        image = _decode_without_end(data, flags)
     if image is None:
-        raise CutOffError(f'{path}: cut off, or broken inside: the {kind} cannot be decoded to its end')
+        raise CutOffError(f'{path}: cannot be decoded: the {kind} is cut off, or broken inside')
     return image
+
+
+def _imdecode(data: bytes, flags: int) -> np.ndarray | None:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
 
 
 def _decode_without_end(data: bytes, flags: int) -> np.ndarray | None:
@@ -140,7 +143,7 @@ def _decode_without_end(data: bytes, flags: int) -> np.ndarray | None:
     """
     data = data.rstrip(b'\0')
     data += b'\0' * data.endswith(b'\xff')
-    image, other = (cv2.imdecode(np.frombuffer(data + after + JPEG_END, np.uint8), flags) for after in (b'', MORE_DATA))
+    image, other = (_imdecode(data + after + JPEG_END, flags) for after in (b'', MORE_DATA))
     return image if image is not None and other is not None and np.array_equal(image, other) else None
 
 

@@ -94,8 +94,8 @@ def _plan_rows(source: Path, target: Path, options: Options, track: Track) -> Pl
         for _ in track(rows, 'rows', _count_lines(source / TRAIN) - 1):
             pass
     if not plan.kept:
-        raise ValueError(f'{source / TRAIN}: no object is left of {plan.rows} rows at {options.max_side} px; '
-                         f'too small {sum(plan.vanished.values())}; {plan.to_audit().summary()}')
+        raise ValueError(f'{source / TRAIN}: no object is left of {plan.rows} at {options.max_side} px: '
+                         f'{sum(plan.vanished.values())} too small; {plan.to_audit().summary() or "none dropped"}')
     save_plan(plan_path, plan)
     return plan
 
