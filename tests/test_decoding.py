@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fashion_mmdet.datasets import decoding
+from fashion_mmdet.datasets import audit
 from fashion_mmdet.datasets.decoding import decode_area, decode_whole, find_size
 from fashion_mmdet.datasets.image_formats import NEXT_MARKER
 
@@ -96,7 +96,7 @@ def test_a_photo_cut_off_anywhere_is_dropped_and_does_not_load(name):
 @pytest.mark.parametrize('name', FORMATS)
 def test_whatever_is_broken_the_audit_says_what_the_loader_does(name, seed, monkeypatch):
     """One to three wrong bytes anywhere, half of them among the first 300, 25 times."""
-    monkeypatch.setattr(decoding, 'MAX_PIXELS', 1_000_000)  # what a wrong byte can make of a size takes seconds
+    monkeypatch.setattr(audit, 'MAX_PIXELS', 1_000_000)  # what a wrong byte can make of a size takes seconds
     kind, options = FORMATS[name]
     good, generator = encode(kind, **options), np.random.default_rng(seed)
     for _ in range(25):

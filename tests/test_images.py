@@ -122,16 +122,17 @@ def test_broken_bytes_in_the_header_never_raise(tmp_path, seed):
 
 
 def test_a_photo_of_more_pixels_than_the_limit_is_unreadable(tmp_path):
-    """20,000 x 20,000 are 400 megapixels; 2^28 are 268."""
+    """40,000 x 40,000 are 1,600 megapixels; 2^30 are 1,074."""
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', zlib.crc32(kind + content))
 
     path = tmp_path / 'x.png'
-    header = struct.pack('>IIBBBBB', 20_000, 20_000, 8, 2, 0, 0, 0)
+    header = struct.pack('>IIBBBBB', 40_000, 40_000, 8, 2, 0, 0, 0)
     path.write_bytes(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', b'') + chunk(b'IEND', b''))
-    kind, where = find_problem(path, 20_000, 20_000)
+    kind, where = find_problem(path, 40_000, 40_000)
     assert kind == 'unreadable_file'
-    assert where == f'{path}: 20000x20000 = 400000000 pixels, at most 268435456 are read; make it smaller'
+    assert where == (f'{path}: a photo of 40000x40000; at most 1,048,576 px a side and 1,073,741,824 in all are read: '
+                     'make it smaller')
 
 
 def test_a_photo_of_196_megapixels_is_read(tmp_path):

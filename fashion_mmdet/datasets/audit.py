@@ -2,6 +2,10 @@
 
 from collections import Counter
 
+# OpenCV decodes no more. Loops and arrays are sized by a photo's height and width: beyond, a garbled number costs
+# gigabytes.
+MAX_SIDE, MAX_PIXELS = 2 ** 20, 2 ** 30
+
 RULES = {
     'duplicate_row': 'row dropped',
     'unsafe_image_id': 'row dropped: its ImageId leads out of the folder of the photos',
@@ -21,6 +25,11 @@ RULES = {
     'truncated_file': 'image dropped: it cannot be decoded to its end',
     'size_mismatch': 'image dropped: its masks are for another size',
 }
+
+
+def is_size_possible(height: int, width: int) -> bool:
+    """Tell whether a photo can be so large, in pixels."""
+    return 0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS
 
 
 class Audit:

@@ -7,10 +7,9 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
+from fashion_mmdet.datasets.audit import MAX_PIXELS, MAX_SIDE, is_size_possible
 from fashion_mmdet.datasets.image_formats import (
     JPEG_END,
-    MAX_PIXELS,
-    MAX_SIDE_PX,
     JpegHead,
     identify,
     plain_jpeg_size,
@@ -21,6 +20,8 @@ from fashion_mmdet.datasets.image_formats import (
 )
 
 REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+
+SURE_SIDE = 65_500  # libjpeg's limit in pixels; whether a longer side is read is for the decoder to say
 
 # Some data of a scan, alone and after every restart marker: whichever is next, one of them is read.
 NOISE = bytes([0x55, 0xA3, 0x3C, 0x91]) * 16
@@ -69,7 +70,7 @@ def find_size(file: BinaryIO, path: str) -> tuple[int, int]:
     """
     kind = identify(file.read(12))
     size = plain_jpeg_size(file) if kind == 'JPEG' else plain_png_size(file) if kind == 'PNG' else None
-    if size and min(size) > 0 and max(size) <= MAX_SIDE_PX and size[0] * size[1] <= MAX_PIXELS:
+    if size and max(size) <= SURE_SIDE and is_size_possible(*size):
         return size
     file.seek(0)
     return decode_whole(file.read(), path).shape[:2]
@@ -90,7 +91,7 @@ def decode_whole(data: bytes, path: str, size: tuple[int, int] | None = None) ->
 
     Raises:
         CutOffError: cut off, or broken inside.
-        ValueError: no JPEG, PNG, WebP, BMP or TIFF, more than `MAX_PIXELS`, or of another size.
+        ValueError: no JPEG, PNG, WebP, BMP or TIFF, too large (`audit.MAX_PIXELS`), or of another size.
     """
     head = _read_head(data)
     image = _decode(data, path, cv2.IMREAD_COLOR, head)
@@ -116,9 +117,9 @@ def _decode(data: bytes, path: str, flags: int, head: JpegHead | None) -> np.nda
     if kind is None:
         raise ValueError(f'{path}: cannot be decoded: no JPEG, PNG, WebP, BMP or TIFF')
     size = (head.height, head.width) if head else stored_size(io.BytesIO(data), kind)
-    if size and size[0] * size[1] > MAX_PIXELS:
-        raise ValueError(f'{path}: {size[0]}x{size[1]} = {size[0] * size[1]} pixels, at most {MAX_PIXELS} are read; '
-                         'make it smaller')
+    if size and min(size) > 0 and not is_size_possible(*size):
+        raise ValueError(f'{path}: a photo of {size[0]}x{size[1]}; at most {MAX_SIDE:,} px a side and {MAX_PIXELS:,} in '
+                         'all are read: make it smaller')
     if head:
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
     has_end = head is None or data.rfind(JPEG_END, head.scan_at) >= 0

@@ -10,9 +10,6 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image, TiffImagePlugin
 
-MAX_PIXELS = 1 << 28  # 268 megapixels, 0.8 GB decoded: as many as a WebP can have, and more than a camera takes
-MAX_SIDE_PX = 65_500  # libjpeg's limit, the smallest of all decoders'
-
 JPEG_END = b'\xff\xd9'
 TAIL_BYTES = 4096  # cameras and editors append padding after the end marker
 PNG_START = b'\x89PNG\r\n\x1a\n'
@@ -84,7 +81,7 @@ def identify(start: bytes) -> str | None:
 def stored_size(file: BinaryIO, kind: str) -> tuple[int, int] | None:
     """Read height and width of a PNG, BMP or TIFF as stored, before any turn; None where they are not to be found.
 
-    A WebP's are not looked up: its format holds no more than `MAX_PIXELS`.
+    A WebP's are not looked up: its format holds no more than 16,383 a side.
     """
     file.seek(0)
     try:
@@ -200,6 +197,6 @@ def plain_png_size(file: BinaryIO) -> tuple[int, int] | None:
         checksum = file.read(4)
         if name in (b'eXIf', b'acTL') or checksum != struct.pack('>I', zlib.crc32(content, zlib.crc32(name))):
             return None
-        has_pixels |= name == b'IDAT'
+        has_pixels |= name == b'IDAT' and length > 0
         if name == b'IEND':
             return size if has_pixels else None
