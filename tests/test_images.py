@@ -1,5 +1,6 @@
-"""What headers say, against what OpenCV decodes."""
+"""Which files the audit passes, at which size; test_decoding.py compares it with the loader."""
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fashion_mmdet.datasets.images import find_problem, read_size
+from fashion_mmdet.datasets.decoding import decode_area
+from fashion_mmdet.datasets.images import find_problem, photo_path, read_size
 
 XMP_TURNED = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -62,10 +64,11 @@ def test_a_jpeg_cut_off_is_truncated(tmp_path):
     path = tmp_path / 'x.jpg'
     photo().save(path)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(EOFError, match='cut off before the end') as error:
+    with pytest.raises(EOFError, match='cut off') as error:
         read_size(path)
     assert str(path) in str(error.value)
-    assert find_problem(path, 20, 30) == ('truncated_file', f'{path}: cut off before the end of the JPEG')
+    assert find_problem(path, 20, 30) == (
+        'truncated_file', f'{path}: cannot be decoded: the JPEG is cut off, or broken inside')
 
 
 def test_padding_after_the_end_of_a_jpeg_does_no_harm(tmp_path):
@@ -76,20 +79,30 @@ def test_padding_after_the_end_of_a_jpeg_does_no_harm(tmp_path):
     assert find_problem(path, 20, 30) is None
 
 
-@pytest.mark.parametrize('content', [
-    b'', b'not an image', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n', b'<html><body>404 Not Found</body></html>'])
-def test_a_file_that_is_no_image_is_unreadable(tmp_path, content):
+@pytest.mark.parametrize(('content', 'kind'), [
+    (b'', 'unreadable_file'), (b'not an image', 'unreadable_file'), (b'<html>404 Not Found</html>', 'unreadable_file'),
+    (b'\xff\xd8\xff', 'truncated_file'), (b'\x89PNG\r\n\x1a\n', 'truncated_file')])
+def test_a_file_that_is_no_image_is_named(tmp_path, content, kind):
     path = tmp_path / 'x.jpg'
     path.write_bytes(content)
-    with pytest.raises(OSError, match=r'x\.jpg'):
+    with pytest.raises(ValueError, match=r'x\.jpg: cannot be decoded'):
         read_size(path)
-    kind, where = find_problem(path, 20, 30)
-    assert kind == 'unreadable_file'
-    assert str(path) in where
+    assert find_problem(path, 20, 30)[0] == kind
+    assert find_problem(path, 20, 30)[1].count(str(path)) == 1
 
 
-def test_a_folder_in_place_of_a_file_is_unreadable(tmp_path):
-    assert find_problem(tmp_path, 20, 30)[0] == 'unreadable_file'
+@pytest.mark.parametrize('make', [os.mkfifo, os.mkdir, lambda path: os.symlink('/dev/zero', path)])
+def test_what_is_no_regular_file_is_unreadable_and_never_opened(tmp_path, make):
+    """A FIFO would keep its reader waiting for ever, and so would a device without an end."""
+    path = tmp_path / 'x.jpg'
+    make(path)
+    assert find_problem(path, 20, 30) == ('unreadable_file', f'{path}: not a regular file')
+
+
+def test_a_link_to_a_photo_is_a_photo(tmp_path):
+    photo().save(tmp_path / 'x.jpg')
+    os.symlink('x.jpg', tmp_path / 'y.jpg')
+    assert find_problem(tmp_path / 'y.jpg', 20, 30) is None
 
 
 @pytest.mark.filterwarnings('ignore::UserWarning')  # Pillow's, of corrupt EXIF
@@ -108,17 +121,29 @@ def test_broken_bytes_in_the_header_never_raise(tmp_path, seed):
         assert problem is None or problem[0] in ('unreadable_file', 'size_mismatch', 'truncated_file')
 
 
-def test_a_header_that_claims_400_megapixels_is_unreadable(tmp_path):
-    """Pillow refuses what may be a decompression bomb with an error of its own kind."""
+def test_a_photo_of_more_pixels_than_the_limit_is_unreadable(tmp_path):
+    """40,000 x 40,000 are 1,600 megapixels; 2^30 are 1,074."""
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', zlib.crc32(kind + content))
 
     path = tmp_path / 'x.png'
-    header = struct.pack('>IIBBBBB', 20_000, 20_000, 8, 2, 0, 0, 0)
+    header = struct.pack('>IIBBBBB', 40_000, 40_000, 8, 2, 0, 0, 0)
     path.write_bytes(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', b'') + chunk(b'IEND', b''))
-    kind, where = find_problem(path, 20_000, 20_000)
+    kind, where = find_problem(path, 40_000, 40_000)
     assert kind == 'unreadable_file'
-    assert '400000000 pixels' in where
+    assert where == (f'{path}: a photo of 40000x40000; at most 1,048,576 px a side and 1,073,741,824 in all are read: '
+                     'make it smaller')
+
+
+def test_a_photo_of_196_megapixels_is_read(tmp_path):
+    """A small grey JPEG that says it has 14,000 x 14,000 pixels, more than Pillow takes; decoded at an eighth."""
+    photo(16, 16, 'L').save(tmp_path / 'small.jpg')
+    data = (tmp_path / 'small.jpg').read_bytes()
+    frame = data.index(b'\xff\xc0') + 5
+    data = data[:frame] + struct.pack('>2H', 14_000, 14_000) + data[frame + 4:]
+    (tmp_path / 'x.jpg').write_bytes(data)
+    assert find_problem(tmp_path / 'x.jpg', 14_000, 14_000) is None
+    assert decode_area(data, 'x.jpg', (14_000, 14_000), (100, 100)).shape == (100, 100, 3)
 
 
 def test_a_missing_file_is_missing(tmp_path):
@@ -127,6 +152,30 @@ def test_a_missing_file_is_missing(tmp_path):
         read_size(path)
     assert find_problem(path, 20, 30) == ('missing_file', str(path))
     assert find_problem(path) == ('missing_file', str(path))
+
+
+def test_a_file_whose_name_differs_by_case_alone_is_told_apart_from_a_missing_one(tmp_path):
+    photo().save(tmp_path / 'Shoe.JPG')
+    path = tmp_path / 'shoe.jpg'
+    assert find_problem(path) == ('name_in_other_case', f'{path}: the file is Shoe.JPG')
+    assert find_problem(tmp_path / 'sho.jpg') == ('missing_file', str(tmp_path / 'sho.jpg'))
+    assert find_problem(tmp_path / 'none' / 'shoe.jpg')[0] == 'missing_file'
+    (tmp_path / 'sho.JPG').touch()  # the folder is listed anew once it has changed
+    assert find_problem(tmp_path / 'sho.jpg')[0] == 'name_in_other_case'
+
+
+def test_an_image_id_without_a_suffix_names_a_jpeg_unless_there_is_such_a_file(tmp_path):
+    for name in ('a.jpg', 'b', 'b.jpg', 'c.v2.jpg'):
+        (tmp_path / name).touch()
+    found = {image_id: photo_path(tmp_path, image_id).name for image_id in ('a', 'a.jpg', 'b', 'c.v2', 'd', 'd.PNG')}
+    assert found == {'a': 'a.jpg', 'a.jpg': 'a.jpg', 'b': 'b', 'c.v2': 'c.v2.jpg', 'd': 'd.jpg', 'd.PNG': 'd.PNG'}
+    assert photo_path(tmp_path, 'x/1') == tmp_path / 'x' / '1.jpg'
+
+
+@pytest.mark.parametrize('image_id', ['../x.jpg', '/etc/x.jpg', 'a/../../x.jpg', '..', '.', '', 'a\0.jpg'])
+def test_an_image_id_that_leads_out_of_the_folder_is_refused(tmp_path, image_id):
+    with pytest.raises(ValueError, match=r'ImageId .* does not name a photo inside'):
+        photo_path(tmp_path, image_id)
 
 
 @pytest.mark.parametrize('size', [(30, 20), (20, 31), (21, 30)])

@@ -248,7 +248,7 @@ def test_when_nothing_is_left_no_table_is_written(tmp_path: Path):
     point = np.zeros((100, 100), bool)
     point[5, 5] = True
     source = make_source(tmp_path / 'source', [row('x.jpg', point)], x=smooth_photo(100, 100))
-    with pytest.raises(ValueError, match=r'train\.csv: no object is left of 1 at 10 px'):
+    with pytest.raises(ValueError, match=r'train\.csv: no object is left of 1 at 10 px: 1 too small; none dropped'):
         run(source, tmp_path / 'small', 10)
     assert not (tmp_path / 'small' / 'train.csv').exists()
 
@@ -376,8 +376,28 @@ def test_folders_that_would_lose_data_are_refused(two: Path, tmp_path: Path):
 @pytest.mark.parametrize('image_id', ['../x.jpg', '/etc/x.jpg', ''])
 def test_an_image_id_that_leads_out_of_the_folder_is_refused(tmp_path: Path, image_id: str):
     source = make_source(tmp_path / 'source', [row(image_id, left_half(10, 10))])
-    with pytest.raises(ValueError, match='is no name of a photo'):
+    with pytest.raises(ValueError, match=r'no object is left of 1 at .*: 0 too small; unsafe_image_id 1 \(row dropped'):
         run(source, tmp_path / 'small')
+
+
+def test_a_test_image_id_that_leads_out_of_the_folder_is_refused(two: Path, tmp_path: Path):
+    (two / 'test').mkdir()
+    shutil.copy(two / 'train' / 'a.jpg', two / 'stolen.jpg')
+    write_csv(two / 'sample_submission.csv', [('../stolen.jpg', '1 1', 0)], ('ImageId', 'EncodedPixels', 'ClassId'))
+    with pytest.raises(ValueError, match=r"ImageId '\.\./stolen\.jpg' does not name a photo inside .*/test"):
+        run(two, tmp_path / 'small')
+    assert not (tmp_path / 'small' / 'stolen.jpg').exists()
+
+
+def test_image_ids_without_a_suffix_name_jpegs(two: Path, tmp_path: Path):
+    """As in 2020's layout; the copy keeps ids and file names."""
+    text = (two / 'train.csv').read_text().replace('.jpg,', ',')
+    (two / 'train.csv').write_text(text)
+    counts = run(two, tmp_path / 'small')
+    assert (counts['train_photos'], counts['train_photos_without_rows'], counts['audit']) == (2, 0, {})
+    assert sorted(path.name for path in (tmp_path / 'small' / 'train').iterdir()) == ['a.jpg', 'b.jpg']
+    _, *rows = (tmp_path / 'small' / 'train.csv').read_text().splitlines()
+    assert {line.split(',')[0] for line in rows} == {'a', 'b'}
 
 
 @pytest.mark.parametrize(('damage', 'message'), [
@@ -406,13 +426,13 @@ def test_the_check_finds_damage_and_the_same_command_mends_it(two: Path, tmp_pat
 
 
 def test_a_photo_whose_header_alone_is_right_is_found(two: Path, tmp_path: Path):
-    """Pillow reads PCX, OpenCV does not: in the source it is left out, even where it would be copied; in the copy the
-    check finds it.
+    """Pillow reads PCX, the loader does not: in the source it is left out, even where it would be copied; in the copy
+    the check finds it.
     """
     run(two, tmp_path / 'small')
     image = Image.fromarray(smooth_photo(30, 20))
     image.save(tmp_path / 'small' / 'train' / 'b.jpg', format='PCX')
-    with pytest.raises(ValueError, match=r'b\.jpg: cannot be decoded; delete the photos named'):
+    with pytest.raises(ValueError, match=r'b\.jpg: cannot be decoded: no JPEG, .*; delete the photos named'):
         check_copy(tmp_path / 'small', WorkerPool(1), without_progress)
     image.save(two / 'train' / 'b.jpg', format='PCX')
     assert run(two, tmp_path / 'other')['audit'] == {'unreadable_file': 1}

@@ -15,7 +15,8 @@ from fashion_mmdet.datasets.records import COLUMNS, Record, read_records, read_t
 ROOT = Path(__file__).parents[1]
 HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId'
 GOOD = 'a.jpg,1 2,5,4,3'  # the upper two pixels of the left column of a photo 5 high and 4 wide: 20 pixels
-FILE_KINDS = {'missing_file', 'unreadable_file', 'truncated_file', 'size_mismatch'}  # see test_images.py
+FILE_KINDS = {  # see test_images.py
+    'missing_file', 'name_in_other_case', 'unreadable_file', 'truncated_file', 'size_mismatch'}
 
 # kind -> rows after GOOD (which is line 2), count, the examples without the file's name, (category, area) kept
 CASES = {

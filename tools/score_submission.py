@@ -67,8 +67,8 @@ def score(args: argparse.Namespace) -> int:
 
 
 def read_lines(path: str) -> list[str]:
-    """Read the non-empty lines of a text file."""
-    with open(path) as file:
+    """Read the non-empty lines of a text file; editors on Windows put a byte order mark in front."""
+    with open(path, encoding='utf-8-sig') as file:
         return [line.strip() for line in file if line.strip()]
 
 

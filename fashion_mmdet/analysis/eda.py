@@ -12,7 +12,7 @@ import numpy as np
 from fashion_mmdet import rle
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
 from fashion_mmdet.datasets.audit import Audit
-from fashion_mmdet.datasets.images import find_problem
+from fashion_mmdet.datasets.images import find_problem, photo_path
 from fashion_mmdet.datasets.records import Record, Row
 
 BLOCK_BYTES = 1 << 24
@@ -88,7 +88,7 @@ def check_photos(folder: Path, images: Iterable[tuple[str, tuple[int, int]]], au
         audit: takes the problems.
     """
     for image_id, (height, width) in images:
-        problem = find_problem(folder / image_id, height, width)
+        problem = find_problem(photo_path(folder, image_id), height, width)
         if problem:
             audit.add(*problem)
 

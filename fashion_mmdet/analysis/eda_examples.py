@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from fashion_mmdet import rle
 from fashion_mmdet.analysis.eda_plots import FAINT, WIDTH_IN, rgb
 from fashion_mmdet.classes import PALETTE, short_name
+from fashion_mmdet.datasets.decoding import load_photo
 from fashion_mmdet.datasets.images import find_problem
 from fashion_mmdet.datasets.records import Record, Row
 from fashion_mmdet.evaluation.submission import SIZE
@@ -59,10 +60,7 @@ def read_photo(path: Path, height: int, width: int) -> np.ndarray:
     problem = find_problem(path, height, width)
     if problem:
         raise ValueError(f'{problem[0]}: {problem[1]}')
-    photo = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if photo is None:
-        raise ValueError(f'unreadable_file: {path}: OpenCV cannot decode it')
-    return cv2.cvtColor(cv2.resize(photo, SIZE[::-1], interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(cv2.resize(load_photo(path), SIZE[::-1], interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
 
 
 def isolate(photo: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:

@@ -23,6 +23,7 @@ from fashion_mmdet.analysis.eda_plots import (
 )
 from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
 from fashion_mmdet.datasets.audit import Audit
+from fashion_mmdet.datasets.images import photo_path
 from fashion_mmdet.datasets.records import Record, Row, read_rows
 from fashion_mmdet.evaluation.submission import SIZE
 from fashion_mmdet.files import write_text
@@ -186,7 +187,7 @@ def describe_examples(drawn: Sequence[tuple[Record, list[Row]]], photos: Path, e
         if len(shown) == examples:
             break
         try:
-            photo = read_photo(photos / record.image_id, record.height, record.width)
+            photo = read_photo(photo_path(photos, record.image_id), record.height, record.width)
         except ValueError as error:
             problems.append(str(error))
             continue

@@ -8,6 +8,7 @@ MAX_SIDE, MAX_PIXELS = 2 ** 20, 2 ** 30
 
 RULES = {
     'duplicate_row': 'row dropped',
+    'unsafe_image_id': 'row dropped: its ImageId leads out of the folder of the photos',
     'unknown_category': 'row dropped',
     'unknown_attribute': 'attribute dropped',
     'attribute_on_part': 'attributes dropped (only categories 0 to 12 have any)',
@@ -20,8 +21,9 @@ RULES = {
     'size_too_large': f'row dropped: a photo has at most {MAX_SIDE:,} px a side and {MAX_PIXELS:,} in all',
     'image_without_rows': 'image dropped: all its rows were',
     'missing_file': 'image dropped',
+    'name_in_other_case': 'image dropped: upper and lower case of its name are the file\'s others',
     'unreadable_file': 'image dropped',
-    'truncated_file': 'image dropped',
+    'truncated_file': 'image dropped: it cannot be decoded to its end',
     'size_mismatch': 'image dropped: its masks are for another size',
 }
 
@@ -59,6 +61,11 @@ class Audit:
             self.counts[kind] += count
             kept = self.examples.setdefault(kind, [])
             kept.extend(other.examples[kind][:self._limit - len(kept)])
+
+    def summary(self) -> str:
+        """Describe all problems in one line: of each kind the count, the rule and the first example."""
+        return '; '.join(f'{kind} {count} ({RULES[kind]}), such as {self.examples[kind][0]}'
+                         for kind, count in self.counts.most_common())
 
     def report(self) -> str:
         """Describe all problems, one kind a line with its rule and, indented, its examples; '' where there are none."""

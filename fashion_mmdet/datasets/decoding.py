@@ -1,16 +1,33 @@
 """Decodes a photo at the size that is wanted: a JPEG at a DCT scale near it, then by area. No torch."""
 
 import io
+import os
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 
-from fashion_mmdet.datasets.images import read_header
+from fashion_mmdet.datasets.audit import MAX_PIXELS, MAX_SIDE, is_size_possible
+from fashion_mmdet.datasets.image_formats import (
+    JPEG_END,
+    JpegHead,
+    identify,
+    plain_jpeg_size,
+    plain_png_size,
+    read_jpeg_head,
+    read_photo_bytes,
+    stored_size,
+)
 
-JPEG_START = b'\xff\xd8\xff'
 REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 
-# EXIF orientation -> what brings the stored image upright (OpenCV applies it itself unless told otherwise).
+SURE_SIDE = 65_500  # libjpeg's limit in pixels; whether a longer side is read is for the decoder to say
+
+# Some data of a scan, alone and after every restart marker: whichever is next, one of them is read.
+NOISE = bytes([0x55, 0xA3, 0x3C, 0x91]) * 16
+MORE_DATA = NOISE + b''.join(bytes([0xFF, marker]) + NOISE for marker in range(0xD0, 0xD8))
+
+# EXIF orientation -> what brings a stored JPEG upright. OpenCV could, but reads odd EXIF in another way than the audit.
 UPRIGHT = {
     2: lambda image: cv2.flip(image, 1),
     3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
@@ -35,8 +52,34 @@ def choose_reduction(size: tuple[int, int], new_size: tuple[int, int]) -> int:
     return 1
 
 
+class CutOffError(EOFError, ValueError):
+    """A photo of a known format that cannot be decoded whole."""
+
+
+def find_size(file: BinaryIO, path: str) -> tuple[int, int]:
+    """Find height and width as `decode_whole` gives them; most photos need not be decoded for it.
+
+    A JPEG or PNG whose structure is regular from start to end is taken for whole. For all others the decoder decides.
+
+    Args:
+        file: the photo, opened.
+        path: its name, for errors.
+
+    Raises:
+        CutOffError, ValueError: as `decode_whole`.
+    """
+    kind = identify(file.read(12))
+    size = plain_jpeg_size(file) if kind == 'JPEG' else plain_png_size(file) if kind == 'PNG' else None
+    if size and max(size) <= SURE_SIDE and is_size_possible(*size):
+        return size
+    file.seek(0)
+    return decode_whole(file.read(), path).shape[:2]
+
+
 def decode_whole(data: bytes, path: str, size: tuple[int, int] | None = None) -> np.ndarray:
     """Decode as `cv2.IMREAD_COLOR` does: 8-bit BGR, upright, whatever the file's own depth and channels.
+
+    Which formats are turned by EXIF is OpenCV's choice (4.12: all but WebP).
 
     Args:
         data: the file.
@@ -47,13 +90,62 @@ def decode_whole(data: bytes, path: str, size: tuple[int, int] | None = None) ->
         (H, W, 3) uint8.
 
     Raises:
-        ValueError: not an image, cut off, or of another size.
+        CutOffError: cut off, or broken inside.
+        ValueError: no JPEG, PNG, WebP, BMP or TIFF, too large (`audit.MAX_PIXELS`), or of another size.
     """
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    if image is None:
-        raise ValueError(f'{path}: cannot be decoded; no image, or cut off')
-    _check_size(image.shape[:2], size, path)
+    head = _read_head(data)
+    image = _decode(data, path, cv2.IMREAD_COLOR, head)
+    image = UPRIGHT.get(head.orientation, np.asarray)(image) if head else image
+    if size is not None and image.shape[:2] != tuple(size):
+        raise ValueError(f'{path}: the photo is {image.shape[0]}x{image.shape[1]}, its annotation is for '
+                         f'{size[0]}x{size[1]} (height x width); leave it out, as check_images=True does')
     return image
+
+
+def load_photo(path: str | os.PathLike) -> np.ndarray:
+    """Read and decode a photo; (H, W, 3) uint8, BGR. Errors as `open_photo` and `decode_whole`."""
+    return decode_whole(read_photo_bytes(path), os.fspath(path))
+
+
+def _read_head(data: bytes) -> JpegHead | None:
+    return read_jpeg_head(io.BytesIO(data)) if identify(data[:12]) == 'JPEG' else None
+
+
+def _decode(data: bytes, path: str, flags: int, head: JpegHead | None) -> np.ndarray:
+    """Decode with OpenCV, a JPEG of which `head` is known as it is stored; errors as `decode_whole`."""
+    kind = identify(data[:12])
+    if kind is None:
+        raise ValueError(f'{path}: cannot be decoded: no JPEG, PNG, WebP, BMP or TIFF')
+    size = (head.height, head.width) if head else stored_size(io.BytesIO(data), kind)
+    if size and min(size) > 0 and not is_size_possible(*size):
+        raise ValueError(f'{path}: a photo of {size[0]}x{size[1]}; at most {MAX_SIDE:,} px a side and {MAX_PIXELS:,} in '
+                         'all are read: make it smaller')
+    if head:
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
+    has_end = head is None or data.rfind(JPEG_END, head.scan_at) >= 0
+    try:
+        image = _imdecode(data, flags) if has_end else _decode_without_end(data, flags)
+    except cv2.error as error:  # a size that OpenCV refuses
+        raise ValueError(f'{path}: cannot be decoded: {error.err or error}') from None
+    if image is None:
+        raise CutOffError(f'{path}: cannot be decoded: the {kind} is cut off, or broken inside')
+    return image
+
+
+def _imdecode(data: bytes, flags: int) -> np.ndarray | None:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+
+
+def _decode_without_end(data: bytes, flags: int) -> np.ndarray | None:
+    """Decode a JPEG that lacks its end marker; None where it lacks more.
+
+    Whole is what stays the same whatever data follow: in an image cut off they would fill what is missing. Padding of
+    zeros would do so too and goes first, but for the zero that belongs to a byte of 0xFF.
+    """
+    data = data.rstrip(b'\0')
+    data += b'\0' * data.endswith(b'\xff')
+    image, other = (_imdecode(data + after + JPEG_END, flags) for after in (b'', MORE_DATA))
+    return image if image is not None and other is not None and np.array_equal(image, other) else None
 
 
 def decode_area(data: bytes, path: str, size: tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
@@ -71,25 +163,19 @@ def decode_area(data: bytes, path: str, size: tuple[int, int], new_size: tuple[i
         (h, w, 3) uint8, BGR, upright.
 
     Raises:
-        ValueError: not an image, cut off, or of another size.
+        CutOffError, ValueError: as `decode_whole`.
     """
     reduction = choose_reduction(size, new_size)
-    if reduction == 1 or not data.startswith(JPEG_START):  # OpenCV would sample other formats, skipping pixels
+    head = _read_head(data) if reduction > 1 else None
+    if head is None or head.size != tuple(size):  # OpenCV would sample other formats, skipping pixels
         return resize_area(decode_whole(data, path, size), new_size)
-    try:
-        header = read_header(io.BytesIO(data), path)
-    except (OSError, SyntaxError, ValueError) as error:  # broken headers raise any
-        raise ValueError(f'{path}: cannot be decoded ({error})') from None
-    _check_size(header.size, size, path)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
-        raise ValueError(f'{path}: cannot be decoded; cut off, or broken')
-    upright = UPRIGHT.get(header.orientation, np.asarray)
-    stored_size = new_size if header.size == (header.height, header.width) else new_size[::-1]
+    image = _decode(data, path, REDUCED[reduction], head)
+    upright = UPRIGHT.get(head.orientation, np.asarray)
+    new_stored = new_size if head.size == (head.height, head.width) else new_size[::-1]
     # The last row and column stand for less than `reduction` pixels where the size is no multiple: the scale is the
     # photo's, not that of the decoded image.
-    scale = [new * reduction / old for new, old in zip(stored_size, (header.height, header.width), strict=True)]
-    return upright(_scale_area(image, stored_size, *scale))
+    scale = [new * reduction / old for new, old in zip(new_stored, (head.height, head.width), strict=True)]
+    return upright(_scale_area(image, new_stored, *scale))
 
 
 def _scale_area(image: np.ndarray, new_size: tuple[int, int], scale_y: float, scale_x: float) -> np.ndarray:
@@ -108,9 +194,3 @@ def resize_area(image: np.ndarray, new_size: tuple[int, int]) -> np.ndarray:
         return image
     shrinks = height * width < image.shape[0] * image.shape[1]
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def _check_size(found: tuple[int, int], size: tuple[int, int] | None, path: str) -> None:
-    if size is not None and tuple(found) != tuple(size):
-        raise ValueError(f'{path}: the photo is {found[0]}x{found[1]}, its annotation is for {size[0]}x{size[1]} '
-                         '(height x width); leave it out, as check_images=True does')

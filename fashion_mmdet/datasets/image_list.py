@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fashion_mmdet.datasets.images import photo_path
 from fashion_mmdet.datasets.index import Index
 
 
@@ -36,8 +37,8 @@ class ImageList(Sequence):
             dict(bbox=list(instance.bbox), bbox_label=self._label_of[instance.category], mask=instance.mask,
                  attributes=instance.attributes, ignore_flag=0)
             for instance in record.instances if instance.category in self._label_of]
-        return dict(img_id=record.image_id, img_path=str(self._folder / record.image_id), height=record.height,
-                    width=record.width, instances=instances)
+        return dict(img_id=record.image_id, img_path=str(photo_path(self._folder, record.image_id)),
+                    height=record.height, width=record.width, instances=instances)
 
     def take(self, items: Sequence[int] | np.ndarray) -> 'ImageList':
         """Choose images by their place in this list."""

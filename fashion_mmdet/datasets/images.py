@@ -1,71 +1,45 @@
-"""What an image file's header says, without decoding it."""
+"""Where a photo lies, and whether its file is what the CSV says. No torch."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
 
-from PIL import Image, UnidentifiedImageError
+from fashion_mmdet.datasets.decoding import find_size
+from fashion_mmdet.datasets.image_formats import open_photo
 
-EXIF_ORIENTATION = 0x0112
-TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
-JPEG_END = b'\xff\xd9'
-TAIL_BYTES = 4096  # cameras and editors append padding after the end marker
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff')
 
 
-class Header(NamedTuple):
-    """What a file says of itself: size as stored, in pixels, EXIF orientation (1 to 8), and whether it is a JPEG."""
-
-    height: int
-    width: int
-    orientation: int
-    is_jpeg: bool
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width once the orientation is applied."""
-        return (self.width, self.height) if self.orientation in TRANSPOSED else (self.height, self.width)
+def is_safe_id(image_id: str) -> bool:
+    """Tell whether an ImageId names a file that lies inside the folder of the photos."""
+    path = Path(image_id)
+    return bool(path.parts) and not path.is_absolute() and '..' not in path.parts and '\0' not in image_id
 
 
-def read_header(file: Path | BinaryIO, name: str | Path) -> Header:
-    """Read an image's header.
-
-    Args:
-        file: its path, or the file opened.
-        name: for the error.
+def photo_path(folder: Path, image_id: str) -> Path:
+    """Find the file of an image, inside the folder of the photos; an ImageId may lack `.jpg`, as 2020's do.
 
     Raises:
-        OSError: not an image, or unreadable.
+        ValueError: an ImageId that leads out of the folder.
     """
-    try:
-        with Image.open(file) as image:
-            width, height = image.size
-            for key in ('xmp', 'XML:com.adobe.xmp'):  # Pillow would take an orientation from XMP, OpenCV does not
-                image.info.pop(key, None)
-            orientation = image.getexif().get(EXIF_ORIENTATION)
-            known = isinstance(orientation, int) and 1 <= orientation <= 8
-            return Header(height, width, orientation if known else 1, image.format in ('JPEG', 'MPO'))
-    except UnidentifiedImageError:
-        raise OSError(f'{name}: not an image') from None
+    if not is_safe_id(image_id):
+        raise ValueError(f'ImageId {image_id[:80]!r} does not name a photo inside {folder}')
+    path = folder / image_id
+    if path.suffix.lower() in SUFFIXES or path.exists():
+        return path
+    return folder / f'{image_id}.jpg'
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Read height and width in pixels as decoding with OpenCV gives them, EXIF orientation applied.
+    """Read height and width in pixels as the loader gives them, EXIF orientation applied.
 
     Raises:
         FileNotFoundError: no such file.
-        OSError: not an image, or unreadable.
-        EOFError: a JPEG without its end: the file was cut off.
+        EOFError: cut off, or broken inside.
+        OSError, ValueError: not a photo that can be read; the line says why.
     """
-    header = read_header(path, path)
-    if header.is_jpeg and not _has_end(path):
-        raise EOFError(f'{path}: cut off before the end of the JPEG')
-    return header.size
-
-
-def _has_end(path: Path) -> bool:
-    with open(path, 'rb') as file:
-        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-        return JPEG_END in file.read()
+    with open_photo(path) as file:
+        return find_size(file, str(path))
 
 
 def find_problem(path: Path, height: int | None = None, width: int | None = None,
@@ -84,11 +58,26 @@ def find_problem(path: Path, height: int | None = None, width: int | None = None
     try:
         size = read(path)
     except FileNotFoundError:
-        return 'missing_file', str(path)
+        other = _find_other_case(path)
+        return ('name_in_other_case', f'{path}: the file is {other}') if other else ('missing_file', str(path))
     except EOFError as error:
         return 'truncated_file', str(error)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # broken headers raise any
-        return 'unreadable_file', f'{path}: {error}'
+    except OSError as error:
+        return 'unreadable_file', f'{path}: {error.strerror}' if error.strerror else str(error)
+    except ValueError as error:
+        return 'unreadable_file', str(error)
     if height is not None and size != (height, width):
         return 'size_mismatch', f'{path}: {size[0]}x{size[1]}, the CSV says {height}x{width}'
     return None
+
+
+def _find_other_case(path: Path) -> str | None:
+    """Find a file whose name differs from a path's by upper and lower case alone."""
+    folder = path.parent
+    return _names_by_lower_case(folder, folder.stat().st_mtime_ns).get(path.name.lower()) if folder.is_dir() else None
+
+
+@lru_cache(maxsize=4)
+def _names_by_lower_case(folder: Path, mtime_ns: int) -> dict[str, str]:
+    """List a folder once for all the photos that it lacks."""
+    return {path.name.lower(): path.name for path in folder.iterdir()}

@@ -13,7 +13,7 @@ from fashion_mmdet.classes import CATEGORIES, PALETTE
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.headers import HeaderCache
 from fashion_mmdet.datasets.image_list import ImageList
-from fashion_mmdet.datasets.images import find_problem
+from fashion_mmdet.datasets.images import find_problem, is_safe_id, photo_path
 from fashion_mmdet.datasets.index import Index, empty_batch
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.datasets.records import read_image_ids
@@ -115,6 +115,8 @@ class IMaterialistDataset(BaseDetDataset):
             chosen = np.random.default_rng(self.seed).choice(len(images), self.num_images, replace=False)
             images = images.take(np.sort(chosen))
         self._log(len(images))
+        if not len(images):
+            self._refuse_empty()
         return images
 
     def get_data_info(self, idx: int) -> dict:
@@ -136,6 +138,8 @@ class IMaterialistDataset(BaseDetDataset):
         index = open_index(self.ann_file)
         self.audit.extend(index.audit)
         positions = np.arange(len(index))
+        if not len(index):
+            self._refuse_empty()
         # The split goes by the CSV alone: a file that is missing here must not deal the other photos anew.
         if self.split != 'all':
             train, val = stratified_split(index.labels(), self.val_fraction, self.seed)
@@ -150,12 +154,15 @@ class IMaterialistDataset(BaseDetDataset):
         with HeaderCache(self._folder) as headers:
             image_ids = [image_id for image_id in track(read_image_ids(self.ann_file), 'photos')
                          if self._check(headers, image_id)]
-            sizes = [headers.read_size(self._folder / image_id) for image_id in image_ids]
+            sizes = [headers.read_size(photo_path(self._folder, image_id)) for image_id in image_ids]
         index = Index(empty_batch(image_ids, sizes), Audit())
         return ImageList(index, np.arange(len(index)), self._folder, self.category_ids)
 
     def _check(self, headers: HeaderCache, image_id: str, height: int | None = None, width: int | None = None) -> bool:
-        problem = find_problem(self._folder / image_id, height, width, headers.read_size)
+        if is_safe_id(image_id):
+            problem = find_problem(photo_path(self._folder, image_id), height, width, headers.read_size)
+        else:
+            problem = 'unsafe_image_id', f'{self.ann_file}: {image_id[:80]!r}'
         if problem:
             self.audit.add(*problem)
         return problem is None
@@ -163,6 +170,12 @@ class IMaterialistDataset(BaseDetDataset):
     @property
     def _folder(self) -> Path:
         return Path(self.data_prefix['img_path'])
+
+    def _refuse_empty(self) -> None:
+        """Say why no image is left, in one line."""
+        reasons = self.audit.summary() or 'none has an object of the categories chosen'
+        raise ValueError(f'{self.ann_file}: no image is left for split {self.split!r}. Dropped: {reasons}. The photos '
+                         f'are looked for in {self._folder}: does FASHION_DATA name the right folder? Else mend these')
 
     def _log(self, count: int) -> None:
         print_log(f'{self.ann_file}: {count} images for split {self.split!r}', logger='current')

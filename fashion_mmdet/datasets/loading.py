@@ -13,6 +13,7 @@ from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes
 
 from fashion_mmdet.datasets.decoding import decode_area, decode_whole
+from fashion_mmdet.datasets.image_formats import read_photo_bytes
 from fashion_mmdet.datasets.images import read_size
 from fashion_mmdet.datasets.run_masks import MASK_INTERPOLATIONS, RunMasks
 from fashion_mmdet.utils.checks import COUNT, check_choice, check_flag, check_numbers, check_range, is_list
@@ -97,7 +98,7 @@ class LoadScaled(BaseTransform):
         return height, width
 
     def _load(self, path: str, size: tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
-        data = Path(path).read_bytes()
+        data = read_photo_bytes(path)
         if self.interpolation == 'area':
             return decode_area(data, path, size, new_size)
         return cv2.resize(decode_whole(data, path, size), new_size[::-1], interpolation=cv2.INTER_LINEAR)

@@ -1,9 +1,11 @@
 """From the competition's train.csv to records: an image with its objects, checked row by row."""
 
 import os
+import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +15,11 @@ import pandas as pd
 from fashion_mmdet import rle
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES, parse_class_id
 from fashion_mmdet.datasets.audit import Audit, is_size_possible
+from fashion_mmdet.datasets.images import is_safe_id
 from fashion_mmdet.files import fast_hash
 
 COLUMNS = ('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId')
+ATTRIBUTES_COLUMN = 'AttributesIds'  # 2020's layout, `3,20,34`; 2019's has them in ClassId, `10_3_20_34`
 SUBMISSION_COLUMNS = ('ImageId', 'EncodedPixels', 'ClassId')
 
 
@@ -52,8 +56,9 @@ class RowText(NamedTuple):
     """A row of the CSV before its check, with what the rows above it say of it. Small to pickle.
 
     Attributes:
-        number: from 0; it stands in line number + 2.
-        image_id, pixels, class_id: as in the CSV.
+        number: of its line, from 0 at line 2.
+        image_id, pixels: as in the CSV.
+        class_id: as 2019's layout has it, see `_join_class_id`.
         size: height and width in pixels.
         first_size: those of the image's first row.
         is_duplicate: a row above is the same.
@@ -75,7 +80,9 @@ def to_instance(row: Row, height: int, width: int) -> Instance:
 
 
 def read_table(path: str | os.PathLike, columns: tuple[str, ...], chunk_rows: int = 20_000) -> Iterator[pd.DataFrame]:
-    """Read a CSV of the competition in chunks of text columns; the index is the row's number from 0.
+    """Read a CSV of the competition in chunks of text columns; the index is the row's line, from 0 at line 2.
+
+    Lines that are empty, or hold commas alone, are left out.
 
     Raises:
         ValueError: empty, not a CSV, or without the columns; names the file.
@@ -84,14 +91,18 @@ def read_table(path: str | os.PathLike, columns: tuple[str, ...], chunk_rows: in
     if not Path(path).is_file():
         raise FileNotFoundError(f'{path}: no such file')
     try:
-        with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=chunk_rows) as reader:
-            rows = 0
+        with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=chunk_rows,
+                         skip_blank_lines=False) as reader:  # they are left out below: pandas would not count them
+            lines = rows = 0
             for chunk in reader:
                 _check_columns(path, list(chunk.columns), columns)
                 if not isinstance(chunk.index, pd.RangeIndex):  # pandas then takes the first value for a row label
-                    raise ValueError(f'{path}:{rows + 2}: more values than the {len(chunk.columns)} columns of line 1')
+                    raise ValueError(f'{path}:{lines + 2}: more values than the {len(chunk.columns)} columns of line 1')
+                lines += len(chunk)
+                chunk = chunk[(chunk != '').any(axis=1)]
                 rows += len(chunk)
-                yield chunk
+                if len(chunk):
+                    yield chunk
     except pd.errors.EmptyDataError:
         raise ValueError(f'{path}: the file is empty; expected the columns {",".join(columns)}') from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
@@ -172,11 +183,12 @@ def screen_rows(path: str | os.PathLike) -> Iterator[RowText]:
     sizes: dict[str, tuple[int, int]] = {}
     seen: set[int] = set()
     for chunk in read_table(path, COLUMNS):
-        for number, image_id, pixels, height, width, class_id in zip(
-                chunk.index, *(chunk[column] for column in COLUMNS), strict=True):
+        attributes = chunk[ATTRIBUTES_COLUMN] if ATTRIBUTES_COLUMN in chunk else repeat('', len(chunk))
+        for number, image_id, pixels, height, width, category, more in zip(
+                chunk.index, *(chunk[column] for column in COLUMNS), attributes, strict=True):
             where = f'{path}:{number + 2}'  # the header is line 1
             size = _read_length(where, 'Height', height), _read_length(where, 'Width', width)
-            first_size = sizes.setdefault(image_id, size)
+            first_size, class_id = sizes.setdefault(image_id, size), _join_class_id(category, more)
             is_duplicate = False
             if size == first_size:  # a row that is dropped for its size makes no other row a duplicate
                 key = hash((image_id, pixels, class_id))
@@ -199,6 +211,12 @@ def audit_images(path: str | os.PathLike, image_ids: Iterable[str], annotated: C
             audit.add('image_without_rows', f'{path}: {image_id}')
 
 
+def _join_class_id(class_id: str, attributes: str) -> str:
+    """Write category and attributes as 2019's layout does: `10_3_20` for `10` and `3,20`; ` 6` and `6.0` become `6`."""
+    class_id = re.sub(r'\A(\d+)\.0\Z', r'\1', class_id.strip())
+    return '_'.join([class_id, *(word.strip() for word in attributes.split(','))]) if attributes.strip() else class_id
+
+
 def _read_length(where: str, name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) == 0:
         raise ValueError(f'{where}: {name} {text[:40]!r} is no positive whole number of up to 9 digits')
@@ -209,6 +227,9 @@ def check_row(path: str | os.PathLike, text: RowText, audit: Audit) -> Row | Non
     """Check one row; None where the audit drops it."""
     where, class_id = f'{path}:{text.number + 2}', text.class_id
     height, width = text.first_size
+    if not is_safe_id(text.image_id):
+        audit.add('unsafe_image_id', f'{where}: {text.image_id[:80]!r}')
+        return None
     if text.size != text.first_size:
         audit.add('size_conflict', f'{where}: {text.size[0]}x{text.size[1]} after {height}x{width}')
         return None

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 from rich.progress import track
 
+from fashion_mmdet.datasets.decoding import load_photo
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.matching import count_image
 from fashion_mmdet.evaluation.metrics import category_ids
@@ -55,7 +56,7 @@ def draw_overlays(dump: str | os.PathLike, folder: str | os.PathLike, options: P
         if raw.image_id not in known:
             continue
         image = known[raw.image_id]
-        photo = cv2.cvtColor(cv2.imread(image['img_path']), cv2.COLOR_BGR2RGB)
+        photo = cv2.cvtColor(load_photo(image['img_path']), cv2.COLOR_BGR2RGB)
         prediction = postprocess(raw, options)
         name, truth, score = picture_name(raw.image_id, '.png'), None, None
         for older in Path(folder).glob(f'?.???_{glob.escape(name)}'):

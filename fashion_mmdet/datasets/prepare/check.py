@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from fashion_mmdet.datasets.audit import RULES, Audit
-from fashion_mmdet.datasets.images import find_problem
+from fashion_mmdet.datasets.decoding import load_photo
+from fashion_mmdet.datasets.images import find_problem, photo_path
 from fashion_mmdet.datasets.prepare.manifest import SAMPLE, TRAIN, read_manifest
 from fashion_mmdet.datasets.records import read_image_ids, read_rows
 from fashion_mmdet.utils.parallel import WorkerPool
@@ -28,10 +26,10 @@ def check_copy(target: Path, pool: WorkerPool, track: Callable[[Iterable, str, i
     counts, max_side = manifest['counts'], manifest['options']['max_side']
     sizes, problems = check_rows(target / TRAIN, counts, track)
     problems += add_up(counts)
-    jobs = [(target / 'train' / name, size, max_side) for name, size in sizes.items()]
+    jobs = [(photo_path(target / 'train', name), size, max_side) for name, size in sizes.items()]
     broken = _check_photos(jobs, pool, track, 'check of train')
     if (target / SAMPLE).is_file():
-        jobs = [(target / 'test' / name, None, max_side) for name in read_image_ids(target / SAMPLE)]
+        jobs = [(photo_path(target / 'test', name), None, max_side) for name in read_image_ids(target / SAMPLE)]
         there = [job for job in jobs if job[0].exists()]  # the source lacks some too
         if len(there) != counts['test_photos']:
             problems.append(f'{target / "test"}: {len(there)} photos, {counts["test_photos"]} were written')
@@ -92,9 +90,10 @@ def check_photo(job: tuple[Path, tuple[int, int] | None, int]) -> str | None:
     problem = find_problem(path, *(size or (None, None)))
     if problem:
         return f'{problem[0]}: {problem[1]}'
-    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        return f'{path}: cannot be decoded'
+    try:
+        image = load_photo(path)
+    except (ValueError, OSError) as error:
+        return str(error)
     if (size and image.shape[:2] != size) or max(image.shape[:2]) > max_side:
         return f'{path}: {image.shape[0]}x{image.shape[1]}, expected {size or "at most"} {max_side}'
     return None

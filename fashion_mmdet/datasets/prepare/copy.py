@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from fashion_mmdet.datasets.audit import Audit
+from fashion_mmdet.datasets.images import photo_path
 from fashion_mmdet.datasets.prepare.check import check_copy
 from fashion_mmdet.datasets.prepare.manifest import (
     CACHES,
@@ -22,7 +23,7 @@ from fashion_mmdet.datasets.prepare.manifest import (
     write_manifest,
 )
 from fashion_mmdet.datasets.prepare.photos import Job, shrink_photo
-from fashion_mmdet.datasets.prepare.rows import Plan, check_id, load_plan, save_plan, scale_rows, select_rows
+from fashion_mmdet.datasets.prepare.rows import Plan, load_plan, save_plan, scale_rows, select_rows
 from fashion_mmdet.datasets.records import read_image_ids
 from fashion_mmdet.files import write_bytes
 from fashion_mmdet.utils.parallel import WorkerPool
@@ -64,7 +65,7 @@ def prepare(source: Path, target: Path, options: Options, workers: int | None = 
         for problem in filter(None, problems):
             audit.add(*problem)
         if len(unusable) == len(plan.sizes):
-            raise ValueError(f'{source}: none of the {len(unusable)} photos can be used: {audit.report()}')
+            raise ValueError(f'{source}: none of the {len(unusable)} photos can be used: {audit.summary()}')
         test_photos = _prepare_test(source, target, options, audit, pool, track)
         left_out = _write_table(target, unusable)
         counts = _count(source, plan, unusable, left_out, test_photos, audit)
@@ -87,7 +88,8 @@ def _plan_rows(source: Path, target: Path, options: Options, track: Track) -> Pl
         for _ in track(rows, 'rows', _count_lines(source / TRAIN) - 1):
             pass
     if not plan.kept:
-        raise ValueError(f'{source / TRAIN}: no object is left of {plan.rows} at {options.max_side} px')
+        raise ValueError(f'{source / TRAIN}: no object is left of {plan.rows} at {options.max_side} px: '
+                         f'{sum(plan.vanished.values())} too small; {plan.to_audit().summary() or "none dropped"}')
     save_plan(plan_path, plan)
     return plan
 
@@ -100,8 +102,9 @@ def _count_lines(path: Path) -> int:
 def _shrink(source: Path, target: Path, folder: str, sizes: dict[str, tuple[int, int] | None], options: Options,
             pool: WorkerPool, track: Track) -> list[tuple[str, str] | None]:
     """Shrink a folder's photos; returns what is wrong with each, None where nothing is."""
-    jobs = (Job(source / folder / name, target / folder / name, size, options.max_side, options.quality)
-            for name, size in sizes.items())
+    paths = ((photo_path(source / folder, name), size) for name, size in sizes.items())
+    jobs = (Job(path, target / folder / path.relative_to(source / folder), size, options.max_side, options.quality)
+            for path, size in paths)
     return list(track(pool.map(shrink_photo, jobs), f'photos of {folder}', len(sizes)))
 
 
@@ -121,10 +124,7 @@ def _list_test(source: Path) -> list[str]:
     """List the photos of the sample submission; none where there is no such table."""
     if not (source / SAMPLE).is_file():
         return []
-    names = read_image_ids(source / SAMPLE)
-    for name in names:
-        check_id(source / SAMPLE, name)
-    return names
+    return read_image_ids(source / SAMPLE)
 
 
 def _write_table(target: Path, unusable: set[str]) -> int:
@@ -137,13 +137,14 @@ def _write_table(target: Path, unusable: set[str]) -> int:
 
 def _count(source: Path, plan: Plan, unusable: set[str], left_out: int, test_photos: int, audit: Audit) -> dict:
     """Lay out where every row and photo of the source went."""
-    listed = {folder: {entry.name for entry in list_files(source / folder)} for folder in FOLDERS}
+    unnamed = {folder: {entry.name for entry in list_files(source / folder)} - {
+        str(photo_path(source / folder, name).relative_to(source / folder)) for name in names}
+        for folder, names in zip(FOLDERS, (plan.sizes, _list_test(source)), strict=True)}
     return dict(
         rows=plan.rows, rows_dropped_by_audit=plan.dropped, rows_vanished=sum(plan.vanished.values()),
         rows_merged=plan.merged, rows_of_unusable_photos=left_out, rows_written=plan.kept - left_out,
         vanished_by_category=plan.vanished, train_photos=len(plan.sizes) - len(unusable), test_photos=test_photos,
-        train_photos_without_rows=len(listed['train'] - plan.sizes.keys()),
-        test_photos_not_in_sample=len(listed['test'] - set(_list_test(source))),
+        train_photos_without_rows=len(unnamed['train']), test_photos_not_in_sample=len(unnamed['test']),
         files_left_out=sorted(path.name for path in source.iterdir() if not path.match(CACHES)
                               and not path.name.startswith('.') and path.name not in CARRIED),
         audit=dict(audit.counts), audit_report=audit.report())

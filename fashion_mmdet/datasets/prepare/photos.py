@@ -1,5 +1,6 @@
 """Shrinks one photo: decoded in the DCT domain at the nearest larger scale, then averaged by area."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import cv2
 import numpy as np
 
 from fashion_mmdet.datasets.decoding import decode_area
-from fashion_mmdet.datasets.images import find_problem, read_header, read_size
+from fashion_mmdet.datasets.image_formats import identify, read_jpeg_head, read_photo_bytes
+from fashion_mmdet.datasets.images import find_problem, read_size
 from fashion_mmdet.files import atomic_path
 
 
@@ -69,12 +71,13 @@ def shrink_photo(job: Job) -> tuple[str, str] | None:
     new_size = fit_size(size, job.max_side)
     if find_problem(job.target, *new_size) is None:
         return None
-    content = job.source.read_bytes()
     try:
+        content = read_photo_bytes(job.source)
         image = decode_area(content, str(job.source), size, new_size)
-    except (ValueError, cv2.error) as error:  # the latter for sizes that OpenCV refuses
+    except ValueError as error:
         return 'unreadable_file', str(error)
-    if new_size != size or read_header(job.source, job.source).orientation != 1:
+    head = read_jpeg_head(io.BytesIO(content)) if identify(content) == 'JPEG' else None
+    if new_size != size or (head and head.orientation != 1):
         content = encode(image, job.target.name, job.quality)
     with atomic_path(job.target) as temporary:  # no fsync: after a power cut the check above finds what is not whole
         temporary.write_bytes(content)

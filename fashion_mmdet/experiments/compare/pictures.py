@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 from PIL import Image
 
+from fashion_mmdet.datasets.decoding import load_photo
+from fashion_mmdet.datasets.images import photo_path
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.offline import truth_from_record
@@ -55,7 +57,7 @@ def draw_worst(row: Row, count: int) -> tuple[list[Picture], str]:
     if not row.run.truth.is_file():
         return [], f'{row.run.truth} is missing'
     ranked = sorted(row.scores.images, key=lambda image: (row.scores.images[image][0], image))
-    there = [image for image in ranked if (row.run.photos / image).is_file()]
+    there = [image for image in ranked if photo_path(row.run.photos, image).is_file()]
     wanted = there[:count]
     pictures = _draw(row, wanted) if wanted else {}
     lost = len(ranked) - len(there)
@@ -70,7 +72,7 @@ def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
     pictures = {}
     for raw in track(read_dump(row.run.dump), f'pictures of {row.run.name}', total=len(row.scores.images)):
         if raw.image_id in wanted:
-            photo = read_photo(row.run.photos / raw.image_id)
+            photo = read_photo(photo_path(row.run.photos, raw.image_id))
             truth, prediction = truth_from_record(index.find(raw.image_id)), postprocess(raw, options)
             score, score_50 = row.scores.images[raw.image_id]
             sheet = side_by_side(photo, prediction, truth)
@@ -84,11 +86,8 @@ def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
 
 
 def read_photo(path: Path) -> cv2.typing.MatLike:
-    """Read a photo; (H, W, 3) uint8, RGB. ValueError names one that cannot be read."""
-    photo = cv2.imread(str(path))
-    if photo is None:
-        raise ValueError(f'{path}: not a picture that can be read')
-    return cv2.cvtColor(photo, cv2.COLOR_BGR2RGB)
+    """Read a photo; (H, W, 3) uint8, RGB. ValueError or OSError names one that cannot be read."""
+    return cv2.cvtColor(load_photo(path), cv2.COLOR_BGR2RGB)
 
 
 def describe(image_id: str, score: float | None, truth: Truth | None, prediction: Prediction) -> str:

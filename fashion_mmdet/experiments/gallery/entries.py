@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashion_mmdet.classes import CATEGORIES
+from fashion_mmdet.datasets.images import photo_path
 from fashion_mmdet.datasets.index import Index
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump, read_info
@@ -136,7 +137,7 @@ def find_photos(entries: Sequence[Entry], folder: Path) -> tuple[list[Entry], in
     """
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder}: no such folder of photos; --images names it')
-    there = [entry for entry in entries if (folder / entry.image_id).is_file()]
+    there = [entry for entry in entries if photo_path(folder, entry.image_id).is_file()]
     if entries and not there:
         raise FileNotFoundError(f'{folder}: has none of the {len(entries)} photos, such as {entries[0].image_id}')
     return there, len(entries) - len(there)

@@ -16,6 +16,7 @@ from string import Template
 from PIL import Image
 
 from fashion_mmdet.classes import CATEGORIES, short_name
+from fashion_mmdet.datasets.images import photo_path
 from fashion_mmdet.evaluation.overlay import PAPER, draw_pair, save_picture
 from fashion_mmdet.evaluation.verdicts import VERDICTS
 from fashion_mmdet.experiments.compare.pictures import describe, read_photo
@@ -91,7 +92,8 @@ def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, heading: He
 
 def draw_entry(entry: Entry, photos: Path) -> Image.Image:
     """Draw the truth (or the bare photo) left and the prediction right."""
-    left, right = draw_pair(read_photo(photos / entry.image_id), entry.prediction, entry.truth, entry.judgement)
+    photo = read_photo(photo_path(photos, entry.image_id))
+    left, right = draw_pair(photo, entry.prediction, entry.truth, entry.judgement)
     sheet = Image.new('RGB', (left.width + GAP_PX + right.width, left.height), PAPER)
     sheet.paste(left, (0, 0))
     sheet.paste(right, (left.width + GAP_PX, 0))
