@@ -146,11 +146,20 @@ def test_what_a_child_config_may_add_stays_possible(options: list[str]):
     ('train_cfg.val_interval=0', 'train_cfg.val_interval=0: must be a whole number, at least 1'),
     ('train_dataloader.batch_size=0', 'train_dataloader.batch_size=0: must be a whole number, at least 1'),
     ('train_dataloader.num_workers=-1', 'train_dataloader.num_workers=-1: must be a whole number, at least 0'),
+    ('default_hooks.checkpoint.type=[1,2]', r'default_hooks.checkpoint.type: a type is a name, not \[1, 2\]'),
+    ('randomness.seed=1.5', 'randomness.seed=1.5: must be a whole number'),
+    ('load_from=[]', r'load_from=\[\]: must be a path, or None'), ('model=None', 'model=None: must be given'),
+    ('train_dataloader.sampler=None', 'train_dataloader.sampler=None: must be given'),
     ('postprocess=5', 'postprocess=5: must be a dict with keys such as score_thr'),
 ])
 def test_a_value_of_another_kind_is_refused(option: str, complaint: str):
     with pytest.raises(ValueError, match=complaint):
         load_config(QUICKSTART, parse_options([option]))
+
+
+def test_keys_of_a_part_that_another_option_takes_away_are_refused():
+    with pytest.raises(ValueError, match=r'train_cfg\.max_epochs: train_cfg is 5 now'):
+        load_config(QUICKSTART, {'train_cfg.max_epochs': 3, 'train_cfg': 5})
 
 
 def test_no_workers_names_both_keys_and_what_to_set():
