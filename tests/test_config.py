@@ -1,17 +1,16 @@
 """Reading configs: where the data lies, keys and values of `--cfg-options`."""
 
-import argparse
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
-from fashion_mmdet.cli import add_options
 from fashion_mmdet.config import data_root, data_sets, load_config, use_data
 from fashion_mmdet.experiments import diff
 from fashion_mmdet.options import parse_options
 from fashion_mmdet.utils.config_keys import nearest
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_here
 
 QUICKSTART = str(ROOT / 'configs/fashion/quickstart.py')
 R50 = str(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py')
@@ -80,11 +79,33 @@ def test_the_variable_reaches_wrapped_data_sets_and_evaluators_and_no_other_fold
     assert cfg.val_evaluator[0].ann_file == '/new/val.json'
 
 
-def test_options_given_twice_all_count():
-    parser = argparse.ArgumentParser()
-    add_options(parser)
-    assert parser.parse_args(['--options', 'a=1', 'b=2', '--options', 'c=3']).options == ['a=1', 'b=2', 'c=3']
-    assert parser.parse_args([]).options == []
+# Each tool's flag for `key=value` pairs, and the other arguments that it cannot do without.
+TOOLS = {
+    'train': ('--cfg-options', ['c']), 'test': ('--cfg-options', ['c', 'k']),
+    'sweep': ('--cfg-options', ['c', '--space', 's', '--trials', '1']), 'score_dump': ('--options', ['d', 't']),
+    'ensemble': ('--options', ['a', 'b', '--out', 'o']), 'sensitivity': ('--options', ['d']),
+    'score_attributes': ('--options', ['d', 't']), 'tune_thresholds': ('--options', ['d', '--out', 'o']),
+    'train_filter': ('--options', ['d', '--out', 'o']), 'visualize': ('--options', ['d', '--out', 'o', '--truth', 't'])}
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+def test_options_given_twice_all_count(tool: str):
+    flag, needed = TOOLS[tool]
+    parse_args = import_module(f'tools.{tool}').parse_args
+    name = flag.strip('-').replace('-', '_')
+    assert getattr(parse_args([*needed, flag, 'a=1', 'b=2', flag, 'c=3']), name) == ['a=1', 'b=2', 'c=3']
+    assert getattr(parse_args(needed), name) == []
+
+
+@pytest.mark.parametrize('tool', ['tune_thresholds', 'train_filter'])
+@pytest.mark.parametrize(('option', 'complaint'), [
+    ('blur=1', 'postprocess.blur: no such option'), ('mask_thr=None', 'mask_thr=None: must be a finite number')])
+def test_a_change_to_the_options_to_start_from_is_checked(tool: str, option: str, complaint: str, tmp_path: Path):
+    (tmp_path / 'start.py').write_text('postprocess = dict(score_thr=0.4)')
+    done = run_here(import_module(f'tools.{tool}').main, 'none.parquet', '--out', tmp_path / 'out', '--postprocess',
+                    tmp_path / 'start.py', '--options', option)
+    assert (done.returncode, done.stderr.count('\n')) == (2, 1)
+    assert complaint in done.stderr
 
 
 @pytest.mark.parametrize(('option', 'complaint'), [
