@@ -145,11 +145,16 @@ def test_a_key_that_nothing_reads_is_refused_with_its_neighbours(option: str, co
      'train_dataloader.sampler.threshold=0.1'],
     ['train_cfg.val_begin=1000', 'randomness.deterministic=True', 'resume=True', 'work_dir=x', 'load_from=None'],
     ['env_cfg.dist_cfg.timeout=3', 'model.backbone.with_cp=True', 'train_dataloader.dataset.pipeline.blur=None'],
+    ['model.backbone.norm_cfg.type=GN', 'model.backbone.norm_cfg.num_groups=32', 'tta_model.merge.min_votes=2'],
     ['val_dataloader=None', 'val_cfg=None', 'val_evaluator=None'],
     ['train_dataloader.dataset.pipeline=[]', 'optim_wrapper.optimizer.lr=1'],
 ])
 def test_what_a_child_config_may_add_stays_possible(options: list[str]):
     load_config(R50, parse_options(options))
+
+
+def test_deformable_layers_may_change_their_version():
+    load_config(str(ROOT / 'configs/fashion/htc_x101_dcn_ms.py'), {'model.backbone.dcn.type': 'DCNv2'})
 
 
 @pytest.mark.parametrize(('option', 'complaint'), [

@@ -16,7 +16,7 @@ TOP_LEVEL = frozenset({
     'find_unused_parameters', 'sync_bn', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'})
 # Parts by name, where a new name needs a part with a type, and dicts of free keys.
 NAMED_PARTS = frozenset({'default_hooks', 'pipeline'})
-FREE = frozenset({'tta_pipeline', 'dist_cfg', 'custom_keys'})
+FREE = frozenset({'tta_pipeline', 'merge', 'dist_cfg', 'custom_keys'})
 # What None cannot stand for.
 NEEDED = frozenset({'model', 'dataset', 'ann_file', 'pipeline', 'sampler', 'type'})
 
@@ -102,6 +102,8 @@ def _check_key(path: list[str], name: str, node: object, old: object, before: Ma
 
 def _reader(path: list[str], kind: object) -> Callable | None:
     """Find what is called with a part's settings as its arguments; None where they are not, or it is not known."""
+    if kind is not None and path[:1] == ['model'] and path[-1].endswith(('_cfg', 'dcn')):
+        return None  # layers, from whose settings the model takes some for itself
     if kind is not None:
         return find_class(kind) if isinstance(kind, str) else kind
     from mmengine.runner import Runner
