@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from fashion_mmdet.utils.checks import COUNT, NATURAL, check_number
@@ -56,7 +57,7 @@ def load_config(path: str, options: dict | None = None, postprocess: str | None 
         raise ValueError(f'--cfg-options: {error} does not fit {path}') from None
     check_options(before, cfg.to_dict(), options)
     _stretch_schedule(cfg, before.get('train_cfg') or {})
-    _check_loops(cfg)
+    _check_values(cfg)
     _share_postprocess(cfg)
     return cfg
 
@@ -158,8 +159,12 @@ def _stretch_schedule(cfg: 'Config', before: dict) -> None:
             schedule.T_max = loop[length] - begin
 
 
-def _check_loops(cfg: 'Config') -> None:
+def _check_values(cfg: 'Config') -> None:
     """Raise ValueError where mmengine or torch would fail later, or in words that name no key."""
+    check_number('randomness.seed', (cfg.get('randomness') or {}).get('seed'), NATURAL, optional=True)
+    for key in ('load_from', 'work_dir'):
+        if not isinstance(cfg.get(key), (str, NoneType)):
+            raise ValueError(f'{key}={cfg[key]!r}: must be a path, or None')
     loop = cfg.get('train_cfg') or {}
     for key in ('max_epochs', 'max_iters', 'val_interval'):
         if key in loop:

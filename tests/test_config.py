@@ -1,17 +1,16 @@
 """Reading configs: where the data lies, keys and values of `--cfg-options`."""
 
-import argparse
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
-from fashion_mmdet.cli import add_options
 from fashion_mmdet.config import data_root, data_sets, load_config, use_data
 from fashion_mmdet.experiments import diff
 from fashion_mmdet.options import parse_options
 from fashion_mmdet.utils.config_keys import nearest
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_here
 
 QUICKSTART = str(ROOT / 'configs/fashion/quickstart.py')
 R50 = str(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py')
@@ -80,11 +79,33 @@ def test_the_variable_reaches_wrapped_data_sets_and_evaluators_and_no_other_fold
     assert cfg.val_evaluator[0].ann_file == '/new/val.json'
 
 
-def test_options_given_twice_all_count():
-    parser = argparse.ArgumentParser()
-    add_options(parser)
-    assert parser.parse_args(['--options', 'a=1', 'b=2', '--options', 'c=3']).options == ['a=1', 'b=2', 'c=3']
-    assert parser.parse_args([]).options == []
+# Each tool's flag for `key=value` pairs, and the other arguments that it cannot do without.
+TOOLS = {
+    'train': ('--cfg-options', ['c']), 'test': ('--cfg-options', ['c', 'k']),
+    'sweep': ('--cfg-options', ['c', '--space', 's', '--trials', '1']), 'score_dump': ('--options', ['d', 't']),
+    'ensemble': ('--options', ['a', 'b', '--out', 'o']), 'sensitivity': ('--options', ['d']),
+    'score_attributes': ('--options', ['d', 't']), 'tune_thresholds': ('--options', ['d', '--out', 'o']),
+    'train_filter': ('--options', ['d', '--out', 'o']), 'visualize': ('--options', ['d', '--out', 'o', '--truth', 't'])}
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+def test_options_given_twice_all_count(tool: str):
+    flag, needed = TOOLS[tool]
+    parse_args = import_module(f'tools.{tool}').parse_args
+    name = flag.strip('-').replace('-', '_')
+    assert getattr(parse_args([*needed, flag, 'a=1', 'b=2', flag, 'c=3']), name) == ['a=1', 'b=2', 'c=3']
+    assert getattr(parse_args(needed), name) == []
+
+
+@pytest.mark.parametrize('tool', ['tune_thresholds', 'train_filter'])
+@pytest.mark.parametrize(('option', 'complaint'), [
+    ('blur=1', 'postprocess.blur: no such option'), ('mask_thr=None', 'mask_thr=None: must be a finite number')])
+def test_a_change_to_the_options_to_start_from_is_checked(tool: str, option: str, complaint: str, tmp_path: Path):
+    (tmp_path / 'start.py').write_text('postprocess = dict(score_thr=0.4)')
+    done = run_here(import_module(f'tools.{tool}').main, 'none.parquet', '--out', tmp_path / 'out', '--postprocess',
+                    tmp_path / 'start.py', '--options', option)
+    assert (done.returncode, done.stderr.count('\n')) == (2, 1)
+    assert complaint in done.stderr
 
 
 @pytest.mark.parametrize(('option', 'complaint'), [
@@ -124,11 +145,16 @@ def test_a_key_that_nothing_reads_is_refused_with_its_neighbours(option: str, co
      'train_dataloader.sampler.threshold=0.1'],
     ['train_cfg.val_begin=1000', 'randomness.deterministic=True', 'resume=True', 'work_dir=x', 'load_from=None'],
     ['env_cfg.dist_cfg.timeout=3', 'model.backbone.with_cp=True', 'train_dataloader.dataset.pipeline.blur=None'],
+    ['model.backbone.norm_cfg.type=GN', 'model.backbone.norm_cfg.num_groups=32', 'tta_model.merge.min_votes=2'],
     ['val_dataloader=None', 'val_cfg=None', 'val_evaluator=None'],
     ['train_dataloader.dataset.pipeline=[]', 'optim_wrapper.optimizer.lr=1'],
 ])
 def test_what_a_child_config_may_add_stays_possible(options: list[str]):
     load_config(R50, parse_options(options))
+
+
+def test_deformable_layers_may_change_their_version():
+    load_config(str(ROOT / 'configs/fashion/htc_x101_dcn_ms.py'), {'model.backbone.dcn.type': 'DCNv2'})
 
 
 @pytest.mark.parametrize(('option', 'complaint'), [
@@ -146,11 +172,20 @@ def test_what_a_child_config_may_add_stays_possible(options: list[str]):
     ('train_cfg.val_interval=0', 'train_cfg.val_interval=0: must be a whole number, at least 1'),
     ('train_dataloader.batch_size=0', 'train_dataloader.batch_size=0: must be a whole number, at least 1'),
     ('train_dataloader.num_workers=-1', 'train_dataloader.num_workers=-1: must be a whole number, at least 0'),
+    ('default_hooks.checkpoint.type=[1,2]', r'default_hooks.checkpoint.type: a type is a name, not \[1, 2\]'),
+    ('randomness.seed=1.5', 'randomness.seed=1.5: must be a whole number'),
+    ('load_from=[]', r'load_from=\[\]: must be a path, or None'), ('model=None', 'model=None: must be given'),
+    ('train_dataloader.sampler=None', 'train_dataloader.sampler=None: must be given'),
     ('postprocess=5', 'postprocess=5: must be a dict with keys such as score_thr'),
 ])
 def test_a_value_of_another_kind_is_refused(option: str, complaint: str):
     with pytest.raises(ValueError, match=complaint):
         load_config(QUICKSTART, parse_options([option]))
+
+
+def test_keys_of_a_part_that_another_option_takes_away_are_refused():
+    with pytest.raises(ValueError, match=r'train_cfg\.max_epochs: train_cfg is 5 now'):
+        load_config(QUICKSTART, {'train_cfg.max_epochs': 3, 'train_cfg': 5})
 
 
 def test_no_workers_names_both_keys_and_what_to_set():

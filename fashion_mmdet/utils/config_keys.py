@@ -16,7 +16,9 @@ TOP_LEVEL = frozenset({
     'find_unused_parameters', 'sync_bn', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'})
 # Parts by name, where a new name needs a part with a type, and dicts of free keys.
 NAMED_PARTS = frozenset({'default_hooks', 'pipeline'})
-FREE = frozenset({'tta_pipeline', 'dist_cfg', 'custom_keys'})
+FREE = frozenset({'tta_pipeline', 'merge', 'dist_cfg', 'custom_keys'})
+# What None cannot stand for.
+NEEDED = frozenset({'model', 'dataset', 'ann_file', 'pipeline', 'sampler', 'type'})
 
 
 def check_options(before: Mapping, after: Mapping, options: Mapping[str, object]) -> None:
@@ -70,9 +72,13 @@ def _check_key(path: list[str], name: str, node: object, old: object, before: Ma
     """Check one part of the dotted `key`: `name` in `node`, which was `old` and lies at `path`."""
     if is_list(node) or path[:1] == ['postprocess']:
         return
+    if not isinstance(node, Mapping):
+        raise ValueError(f'--cfg-options {key}: {".".join(path)} is {node!r} now, which has no keys')
     kind, known = node.get('type'), isinstance(old, Mapping) and name in old
     if known and old.get('type') == kind:
         return
+    if not (kind is None or isinstance(kind, str) or callable(kind)):
+        raise ValueError(f'--cfg-options {key}: a type is a name, not {kind!r}')
     place = path[-1] if path else ''
     if place in NAMED_PARTS:
         part = node.get(name)
@@ -96,6 +102,8 @@ def _check_key(path: list[str], name: str, node: object, old: object, before: Ma
 
 def _reader(path: list[str], kind: object) -> Callable | None:
     """Find what is called with a part's settings as its arguments; None where they are not, or it is not known."""
+    if kind is not None and path[:1] == ['model'] and path[-1].endswith(('_cfg', 'dcn')):
+        return None  # layers, from whose settings the model takes some for itself
     if kind is not None:
         return find_class(kind) if isinstance(kind, str) else kind
     from mmengine.runner import Runner
@@ -154,6 +162,8 @@ def nearest(key: str, known: set[str], count: int = 3) -> list[str]:
 
 def _check_kind(key: str, old: object, value: object) -> None:
     """Check that a number, truth value or part replaces its like; None and what replaces None may be anything."""
+    if value is None and key.rpartition('.')[2] in NEEDED:
+        raise ValueError(f'--cfg-options {key}=None: must be given')
     if old is None or value is None or key.startswith('postprocess.'):
         return
     a_number = isinstance(value, Real)
