@@ -46,6 +46,11 @@ def test_a_missing_local_file_is_an_error():
         find_weights('nowhere.pth')
 
 
+def test_weights_that_torchvision_does_not_have_are_named(hub: Path):
+    with pytest.raises(ValueError, match='torchvision://resnet5: torchvision has no such weights'):
+        find_weights('torchvision://resnet5')
+
+
 def test_without_coco_weights_heads_goes_on_from_random_ones_and_says_so(hub: Path):
     cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_heads.py'))
     (line,) = prepare_weights(cfg)

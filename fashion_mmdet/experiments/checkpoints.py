@@ -52,9 +52,9 @@ def load_file(path: str | Path, map_location: Any = 'cpu', mmap: bool = False) -
         with torch.serialization.safe_globals(_allowed()), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of formats that torch is about to refuse
             return torch.load(path, map_location=map_location, weights_only=not _trusted, mmap=mmap)
-    except OSError:
-        raise
     except Exception as error:  # damaged pickles raise anything
+        if isinstance(error, OSError) and error.errno:
+            raise
         if isinstance(error, UnpicklingError) and (found := REFUSED.search(str(error))):
             raise UntrustedFileError(
                 f'{path}: holds {found[found.lastindex]}, which no weights need; not loaded (--trust loads it and runs '

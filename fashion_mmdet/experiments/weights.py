@@ -109,8 +109,10 @@ def find_weights(source: str) -> str | None:
     return None
 
 
-def load_safely(source: str, map_location: Any = 'cpu') -> dict[str, Any]:
+def load_from_anywhere(source: str, map_location: Any = 'cpu') -> dict[str, Any]:
     """Load what `find_weights` finds; takes the place of all of mmengine's loaders, which run what a file holds.
+
+    mmengine logs the name of a loader from its eleventh letter on.
 
     Raises:
         OSError: it could not be had.
@@ -124,7 +126,7 @@ def load_safely(source: str, map_location: Any = 'cpu') -> dict[str, Any]:
     return load_file(_local_file(url), map_location)
 
 
-CheckpointLoader.register_scheme(list(CheckpointLoader._schemes), load_safely, force=True)
+CheckpointLoader.register_scheme(list(CheckpointLoader._schemes), load_from_anywhere, force=True)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, 'torch.Tensor']:
@@ -146,7 +148,7 @@ def check_fit(path: str | Path, model: 'torch.nn.Module') -> None:
 def check_shares(source: str, model: 'torch.nn.Module') -> None:
     """Raise ValueError unless some of the weights to start from fit a model; mmengine would go on with none."""
     found, wanted = ({(name.removeprefix('module.'), tensor.shape) for name, tensor in state.items()}
-                     for state in (weights_of(load_safely(source), source), model.state_dict()))
+                     for state in (weights_of(load_from_anywhere(source), source), model.state_dict()))
     if not found & wanted:
         raise ValueError(f'{source}: weights of another model: none of its {len(found)} tensors, such as '
                          f'{min(name for name, _ in found)}, fits')
@@ -154,7 +156,7 @@ def check_shares(source: str, model: 'torch.nn.Module') -> None:
 
 def _check_prefix(init_cfg: ConfigDict) -> None:
     prefix, source = init_cfg.get('prefix') or '', init_cfg.checkpoint
-    if prefix and not any(name.startswith(prefix) for name in weights_of(load_safely(source), source)):
+    if prefix and not any(name.startswith(prefix) for name in weights_of(load_from_anywhere(source), source)):
         raise ValueError(f'{source}: has no weights of {prefix!r}, which init_cfg takes from it')
 
 
@@ -167,7 +169,10 @@ def _local_file(url: str) -> Path:
 def _to_url(source: str) -> str | None:
     if source.startswith('torchvision://'):
         from mmengine.runner.checkpoint import get_torchvision_models
-        return get_torchvision_models()[source.removeprefix('torchvision://')]
+        models, name = get_torchvision_models(), source.removeprefix('torchvision://')
+        if name not in models:
+            raise ValueError(f'{source}: torchvision has no such weights')
+        return models[name]
     return source if source.startswith(('http://', 'https://')) else None
 
 
