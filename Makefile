@@ -1,4 +1,5 @@
-# make demo: from nothing to a scored submission.  make test: the tests.  make crash: kill -9.  make ladder: the deck's experiments on a CPU.
+# make demo: from nothing to a scored submission.  make test: the tests.  make crash: what a kill -9 leaves.
+# make ladder: the deck's experiments on a CPU.
 # All make .venv where it is missing.
 PYTHON ?= python3
 VENV := .venv
