@@ -1,4 +1,5 @@
-# make demo: from nothing to a scored submission.  make test: the tests.  make ladder: the deck's experiments on a CPU.
+# make demo: from nothing to a scored submission.  make test: the tests.  make crash: what a kill -9 leaves.
+# make ladder: the deck's experiments on a CPU.
 # All make .venv where it is missing.
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,7 @@ COMPARE := $(BIN)/python tools/compare_runs.py --targets $(LADDER_RUN)_lossw/sen
 # A rung that is done has its scores; one that was stopped goes on from its newest checkpoint.
 SCORED := $(LADDER:%=%/val.json)
 
-.PHONY: demo test lint clean ladder
+.PHONY: demo test crash lint clean ladder
 .SECONDARY:
 
 # The stamp is newer than requirements.txt and pyproject.toml exactly when the environment fits them.
@@ -61,6 +62,10 @@ work_dirs/maskrcnn_lite0_resampled/val.json: | work_dirs/maskrcnn_lite0_lossw/se
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
+
+# Kill -9 at some 60 random moments; each rerun must come to the same, with nothing left over. Ten minutes.
+crash: $(VENV)/.installed
+	$(BIN)/python tests/crash.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -21,9 +21,11 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +48,7 @@ class Operation:
         results: what it came to, by name.
         kills: how many, where the command line does not say.
         modules: to import once instead of in every run.
-        varying: patterns of files whose names or number differ from run to run: logs.
+        varying: patterns of paths that differ from run to run: logs; `*` goes over folders.
     """
 
     prepare: Callable[[Path], object]
@@ -220,7 +222,9 @@ def sweep_rows(root: Path) -> dict[str, object]:
     import optuna
 
     from fashion_mmdet.experiments.sweep.study import trials_by_root
-    study = optuna.load_study(study_name=None, storage=f'sqlite:///{root}/sweep.db')
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter('ignore', optuna.exceptions.ExperimentalWarning)
+    study = optuna.load_study(study_name='tune_space', storage=f'sqlite:///{root}/sweep.db')
     trials = {f'trial {number}': (trial.state.name, bool(np.isclose(trial.value or 0, 3 * trial.params['lr'])))
               for number, trial in trials_by_root(study).items()}
     return trials | {path.name: path.is_dir() for path in (root / 'runs').glob('trial_*')}
@@ -243,11 +247,10 @@ OPERATIONS = {
     'tune': Operation(dumped, tool('tune_thresholds', 'out/val.parquet', '--truth', 'data/train.csv', '--out',
                                    'tuned/tuned.py', '--repeats', '1', '--size', '64', '--workers', '2'),
                       file_bytes('tuned'), 6, (*TORCH, 'tools.tune_thresholds', 'fashion_mmdet.analysis.tuning.run')),
-    'dump': Operation(trained, dump, dump_rows, 6, TORCH, ('out/*/*', 'out/*/*/*')),
-    'train': Operation(tiny_training, train, checkpoint_values, 5, TORCH,
-                       ('run/2*', 'run/2*/*', 'run/2*/*/*')),
+    'dump': Operation(trained, dump, dump_rows, 6, TORCH, ('out/test/2*',)),
+    'train': Operation(tiny_training, train, checkpoint_values, 5, TORCH, ('run/2*',)),
     'sweep': Operation(small_space, sweep, sweep_rows, 4, ('tools.sweep', 'fashion_mmdet.experiments.sweep.loop'),
-                       ('runs/*/run*', 'runs/*/run*/*', 'runs/*/run*/*/*')),
+                       ('runs/trial_*/run*',)),
 }
 QUICK = ('index', 'headers', 'prepare', 'convert', 'sample')
 
@@ -366,9 +369,8 @@ def judge(operation: Operation, undisturbed: Path, expected: dict, folder: Path,
     found = operation.results(folder)
     lost = [key for key, value in expected.items() if key not in found or found[key] != value]
     doubled = [key for key in found.keys() - expected.keys() if not (folder / key).is_file()]
-    varying = {str(path.relative_to(root)) for root in (undisturbed, folder)
-               for pattern in operation.varying for path in root.glob(pattern)}
-    left = [*sorted((list_files(folder) ^ list_files(undisturbed)) - varying), *sorted(orphans)]
+    other = sorted(list_files(folder) ^ list_files(undisturbed))
+    left = [*(path for path in other if not any(fnmatch(path, pattern) for pattern in operation.varying)), *orphans]
     for kind, keys in (('lost', lost), ('doubled', doubled), ('left over', left)):
         if keys:
             tally.notes.append(f'{folder.name}: {kind} {len(keys)}: {", ".join(map(str, keys[:3]))}')
