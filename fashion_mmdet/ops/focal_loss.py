@@ -5,7 +5,7 @@ Shapes: input (N, C) logits or probabilities, target (N,) int64 class, weight (C
 
 import torch
 from torch import Tensor
-from torchvision.ops import sigmoid_focal_loss
+from torch.nn.functional import softplus
 
 from fashion_mmdet.ops.common import in_kernel_dtype
 
@@ -13,15 +13,21 @@ from fashion_mmdet.ops.common import in_kernel_dtype
 def sigmoid_focal_loss_forward(input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float,
                                alpha: float) -> None:
     """Write the loss of every class's own logit into `output` (N, C); a target beyond the classes is background."""
-    output.copy_(_sigmoid_loss(in_kernel_dtype(input), target, weight, gamma, alpha))
+    sign, factor = _signs_and_factors(input, target, weight, alpha)
+    wrong = in_kernel_dtype(input) * -sign  # the logit of what is not the case
+    output.copy_(factor * wrong.sigmoid()**gamma * softplus(wrong))
 
 
 def sigmoid_focal_loss_backward(input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float,
                                 alpha: float) -> None:
-    """Write the slope of each loss of `sigmoid_focal_loss_forward` by its logit into `grad_input` (N, C)."""
-    loss, pull_back = torch.func.vjp(
-        lambda logits: _sigmoid_loss(logits, target, weight, gamma, alpha), in_kernel_dtype(input))
-    grad_input.copy_(pull_back(torch.ones_like(loss))[0])
+    """Write the slope of each loss of `sigmoid_focal_loss_forward` by its logit into `grad_input` (N, C).
+
+    With r the probability of what is not the case, the loss is r^gamma * -log(1 - r), and dr / dlogit is r * (1 - r).
+    """
+    sign, factor = _signs_and_factors(input, target, weight, alpha)
+    wrong = in_kernel_dtype(input) * -sign
+    r = wrong.sigmoid()
+    grad_input.copy_(-sign * factor * r**gamma * (gamma * (1 - r) * softplus(wrong) + r))
 
 
 def softmax_focal_loss_forward(softmax: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float,
@@ -45,10 +51,11 @@ def softmax_focal_loss_backward(softmax: Tensor, target: Tensor, weight: Tensor,
     grad_input.copy_((p_times_slope * _row_weights(target, weight))[:, None] * (is_target.to(p.dtype) - softmax))
 
 
-def _sigmoid_loss(logits: Tensor, target: Tensor, weight: Tensor, gamma: float, alpha: float) -> Tensor:
-    is_target = target[:, None] == torch.arange(logits.shape[1], device=logits.device)
-    loss = sigmoid_focal_loss(logits, is_target.to(logits.dtype), alpha, gamma)
-    return loss * weight[target][:, None] if len(weight) else loss
+def _signs_and_factors(input: Tensor, target: Tensor, weight: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """Tell for every logit 1 or -1, where the class is the target and where not, and what its loss is multiplied by."""
+    sign = (target[:, None] == torch.arange(input.shape[1], device=input.device)) * 2 - 1
+    factor = torch.where(sign > 0, alpha, 1 - alpha)
+    return sign, factor * weight[target][:, None] if len(weight) else factor
 
 
 def _target_probs(softmax: Tensor, target: Tensor) -> Tensor:
