@@ -1,5 +1,7 @@
 """Deformable convolutions against plain loops, torchvision's own gradients and numerical ones."""
 
+import math
+
 import mmcv.ops
 import numpy as np
 import pytest
@@ -117,6 +119,20 @@ def test_a_sample_just_one_pixel_outside_has_no_slope(shift: float, slopes: list
     assert offset.grad[0, 0].tolist() == slopes
     if not shift:
         assert offset.grad[0, 1].tolist() == slopes  # alike by x
+
+
+@pytest.mark.parametrize('modulated', [True, False], ids=['version 2', 'version 1'])
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, 1e30])
+def test_offsets_of_a_model_that_diverged_are_samples_outside(value: float, modulated: bool):
+    """Version 2 keeps its bias; no gradient passes."""
+    tensors = {key: tensor.requires_grad_() for key, tensor in make(GEOMETRIES['plain'], size=(9, 9)).items()}
+    tensors['offset'] = torch.full_like(tensors['offset'], value).requires_grad_()
+    output = call(tensors, GEOMETRIES['plain'], modulated)
+    output.sum().backward()
+    wanted = tensors['bias'][:, None, None] if modulated else torch.zeros_like(output)
+    assert torch.equal(output, wanted.expand_as(output))
+    assert not tensors['offset'].grad.any()
+    assert not tensors['input'].grad.any()
 
 
 @pytest.mark.parametrize('layer', [DeformConv2dPack, ModulatedDeformConv2dPack])

@@ -101,8 +101,12 @@ def _lies_outside(offset: Tensor, kernel: tuple[int, int], stride_h: int, stride
 
 
 def _complete(input, weight, offset, mask, bias):
-    """Bring all tensors to types with kernels; torchvision wants a mask and a bias even where there is none."""
+    """Bring all tensors to types with kernels; torchvision wants a mask and a bias even where there is none.
+
+    NaN offsets of a model that diverged become samples outside, worth 0 as in mmcv: torchvision would read anywhere.
+    """
     input, weight, offset = (in_kernel_dtype(tensor).contiguous() for tensor in (input, weight, offset))
+    offset = offset.nan_to_num(nan=-1e6)
     mask = input.new_zeros(input.shape[0], 1) if mask is None else in_kernel_dtype(mask).contiguous()
     bias = input.new_zeros(weight.shape[0]) if bias is None else in_kernel_dtype(bias)
     return input, weight, offset, mask, bias

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fashion_mmdet.ops.common import in_kernel_dtype
 
+MAX_COORDINATE = 1e7  # image pixels
 MAX_SAMPLES = 64  # a bin and axis, far beyond what FPN's levels give; larger ones would take much memory here
 
 
@@ -32,8 +33,12 @@ def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, argmax_y: Ten
         sampling_ratio: samples a bin and axis; 0 means as many as the bin is feature pixels long, rounded up.
         pool_mode: 1, average; 0 (maximum) is refused.
         aligned: shift by half a pixel, as Mask R-CNN's RoIAlign does.
+
+    Raises:
+        ValueError: a box of NaN or beyond `MAX_COORDINATE`, for which torchvision's CPU kernel reads anywhere.
     """
     _refuse_max_pooling(pool_mode)
+    _refuse_wild_boxes(rois)
     input = in_kernel_dtype(input)
     output.copy_(torch.ops.torchvision.roi_align(
         input, rois.to(input.dtype), spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned))
@@ -62,6 +67,13 @@ def roi_align_backward(grad_output: Tensor, rois: Tensor, argmax_y: Tensor, argm
 def _refuse_max_pooling(pool_mode: int) -> None:
     if pool_mode != 1:
         raise NotImplementedError('mmcv operator "roi_align" with pool_mode="max" has no stand-in here: use "avg"')
+
+
+def _refuse_wild_boxes(rois: Tensor) -> None:
+    if rois.device.type == 'cpu' and not (sane := rois.abs() < MAX_COORDINATE).all():
+        first = int((~sane).any(1).nonzero()[0])
+        raise ValueError(f'RoIAlign: box {first} of {len(rois)} is {rois[first, 1:].tolist()}: the model has diverged; '
+                         'lower the learning rate, warm up for longer or clip the gradients')
 
 
 def is_worth_it(grad_output: Tensor, rois: Tensor, scale: float, sampling_ratio: int) -> bool:
