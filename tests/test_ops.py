@@ -1,4 +1,4 @@
-"""The stand-in operators against plain loops, and when it steps aside.
+"""RoIAlign against plain loops, and when the stand-in steps aside.
 
 The loops follow the papers' definitions, not torchvision's code, and know nothing of tensors; where mmcv is compiled
 the comparisons run against its own operators.
@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import types
-from fractions import Fraction
 from pathlib import Path
 
 import mmcv.ops
@@ -177,133 +176,28 @@ def test_max_pooling_is_refused():
         mmcv.ops.RoIAlign((2, 2), pool_mode='max')(torch.rand(1, 1, 4, 4), torch.tensor([[0.0, 0, 0, 3, 3]]))
 
 
-def nms_by_loops(boxes: np.ndarray, scores: np.ndarray, iou_threshold: float, offset: int = 0) -> list[int]:
-    """Go through whole-numbered boxes, best first; keep one whose IoU with none kept exceeds the threshold, exactly."""
-    threshold = Fraction(str(iou_threshold))
-    kept = []
-    boxes = boxes.astype(int).tolist()
-    for candidate in sorted(range(len(boxes)), key=lambda index: -scores[index]):
-        overlaps = []
-        for other in kept:
-            a, b = boxes[candidate], boxes[other]
-            width = max(min(a[2], b[2]) - max(a[0], b[0]) + offset, 0)
-            height = max(min(a[3], b[3]) - max(a[1], b[1]) + offset, 0)
-            areas = [(box[2] - box[0] + offset) * (box[3] - box[1] + offset) for box in (a, b)]
-            union = areas[0] + areas[1] - width * height
-            overlaps.append(Fraction(width * height) > threshold * Fraction(union))
-        if not any(overlaps):
-            kept.append(candidate)
-    return kept
+def call_deform_roi_pool() -> None:
+    mmcv.ops.deform_roi_pool(torch.rand(1, 1, 4, 4), torch.zeros(1, 5), None, (2, 2))
 
 
-def random_boxes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Whole-numbered boxes, some without width or height, some equal; scores all different."""
-    generator = np.random.default_rng(seed)
-    corners, sizes = generator.integers(0, 12, (count, 2)), generator.integers(0, 9, (count, 2))
-    return np.hstack([corners, corners + sizes]).astype(np.float32), generator.permutation(count).astype(np.float32)
-
-
-@pytest.mark.parametrize('offset', [0, 1])
-@pytest.mark.parametrize('iou_threshold', [0.0, 0.3, 0.7, 1.0])
-def test_nms_equals_loops(iou_threshold, offset):
-    for seed in range(20):
-        boxes, scores = random_boxes(40, seed)
-        dets, indices = mmcv.ops.nms(torch.tensor(boxes), torch.tensor(scores), iou_threshold, offset)
-        wanted = nms_by_loops(boxes, scores, iou_threshold, offset)
-        assert indices.tolist() == wanted
-        np.testing.assert_array_equal(dets, np.hstack([boxes, scores[:, None]])[wanted])
-
-
-@pytest.mark.parametrize('tenths', range(1, 10))
-def test_nms_keeps_a_box_that_overlaps_by_just_the_threshold(tenths):
-    """A 10x1 box and its left part: IoU tenths / 10, equal to the threshold as mmcv compares it; only more goes."""
-    boxes, scores = torch.tensor([[0.0, 0, 10, 1], [0, 0, tenths, 1]]), torch.tensor([0.9, 0.8])
-    assert mmcv.ops.nms(boxes, scores, tenths / 10)[1].tolist() == [0, 1]
-    assert mmcv.ops.nms(boxes, scores, tenths / 10 - 0.001)[1].tolist() == [0]
-
-
-def test_offset_counts_the_last_pixel():
-    """Corners 0..1 and 1..2: with inclusive edges 2x2 boxes that share a pixel, 1 / 7; without, they only touch."""
-    boxes, scores = torch.tensor([[0.0, 0, 1, 1], [1, 1, 2, 2]]), torch.tensor([0.9, 0.8])
-    assert mmcv.ops.nms(boxes, scores, 0.1, offset=0)[1].tolist() == [0, 1]
-    assert mmcv.ops.nms(boxes, scores, 0.1, offset=1)[1].tolist() == [0]
-
-
-def test_score_threshold_and_max_num_apply_to_nms():
-    """Three boxes apart; scores 0.2 < 0.5 < 0.9. Above 0.3: indices 2, 1; at most one: 2."""
-    boxes, scores = torch.tensor([[0.0, 0, 1, 1], [5, 5, 6, 6], [9, 9, 10, 10]]), torch.tensor([0.2, 0.5, 0.9])
-    assert mmcv.ops.nms(boxes, scores, 0.5, score_threshold=0.3)[1].tolist() == [2, 1]
-    assert mmcv.ops.nms(boxes, scores, 0.5, score_threshold=0.3, max_num=1)[1].tolist() == [2]
-
-
-@pytest.mark.parametrize('split_thr', [10_000, 10])
-def test_batched_nms_equals_loops_over_the_classes(split_thr):
-    """`split_thr` 10 sends 40 boxes through mmcv's class-by-class branch, 10,000 through its shifted boxes."""
-    for seed in range(10):
-        boxes, scores = random_boxes(40, seed)
-        classes = np.random.default_rng(seed).integers(0, 4, 40)
-        wanted = []
-        for label in range(4):
-            members = np.flatnonzero(classes == label)
-            wanted += [int(members[index]) for index in nms_by_loops(boxes[members], scores[members], 0.3)]
-        wanted.sort(key=lambda index: -scores[index])
-        dets, indices = mmcv.ops.batched_nms(
-            torch.tensor(boxes), torch.tensor(scores), torch.tensor(classes),
-            dict(type='nms', iou_threshold=0.3, split_thr=split_thr))
-        assert indices.tolist() == wanted
-        np.testing.assert_array_equal(dets, np.hstack([boxes, scores[:, None]])[wanted])
-
-
-def test_class_agnostic_batched_nms_equals_loops():
-    boxes, scores = random_boxes(40, 7)
-    _, indices = mmcv.ops.batched_nms(
-        torch.tensor(boxes), torch.tensor(scores), torch.arange(40) % 4,
-        dict(type='nms', iou_threshold=0.3, class_agnostic=True))
-    assert indices.tolist() == nms_by_loops(boxes, scores, 0.3)
-
-
-def test_no_boxes_give_no_indices():
-    none, no_scores = torch.zeros(0, 4), torch.zeros(0)
-    dets, indices = mmcv.ops.nms(none, no_scores, 0.5)
-    assert (dets.shape, indices.shape, indices.dtype) == ((0, 5), (0,), torch.int64)
-    config = dict(type='nms', iou_threshold=0.5, class_agnostic=True)
-    dets, indices = mmcv.ops.batched_nms(none, no_scores, torch.zeros(0, dtype=torch.int64), config)
-    assert (dets.shape, indices.shape) == ((0, 5), (0,))
-
-
-@needs_stand_in
-@pytest.mark.parametrize('dtypes', [
-    (torch.float32, torch.bfloat16), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16),
-    (torch.float16, torch.float16), (torch.float64, torch.float32)])
-def test_nms_takes_the_types_that_heads_give_under_mixed_precision(dtypes):
-    """Boxes up to 20 and scores up to 39 in whole numbers: exact in 8 bits, so the answer is float32's."""
-    boxes, scores = random_boxes(40, 11)
-    wanted = nms_by_loops(boxes, scores, 0.3, 1)
-    got = mmcv.ops.nms(torch.tensor(boxes).to(dtypes[0]), torch.tensor(scores).to(dtypes[1]), 0.3, 1)[1]
-    assert got.tolist() == wanted
-
-
-def call_soft_nms() -> None:
-    mmcv.ops.soft_nms(torch.rand(3, 4), torch.rand(3))
-
-
-def call_roi_pool() -> None:
-    mmcv.ops.roi_pool(torch.rand(1, 1, 4, 4), torch.zeros(1, 5), (2, 2))
-
-
-def call_focal_loss() -> None:
-    mmcv.ops.sigmoid_focal_loss(torch.rand(2, 3), torch.zeros(2, dtype=torch.int64))
+def call_bbox_overlaps() -> None:
+    mmcv.ops.bbox_overlaps(torch.rand(2, 4), torch.rand(2, 4))
 
 
 @needs_stand_in
 @pytest.mark.parametrize(('call', 'operator'), [
-    (call_soft_nms, 'softnms'), (call_roi_pool, 'roi_pool_forward'),
-    (call_focal_loss, 'sigmoid_focal_loss_forward')])
+    (call_deform_roi_pool, 'deform_roi_pool_forward'), (call_bbox_overlaps, 'bbox_overlaps')])
 def test_any_other_operator_names_itself_and_the_way_out(call, operator):
     with pytest.raises(NotImplementedError) as caught:
         call()
     assert f'"{operator}"' in str(caught.value)
     assert 'MMCV_WITH_OPS=1 pip install' in str(caught.value)
+
+
+@needs_stand_in
+@pytest.mark.parametrize('operator', ops.MODULES)
+def test_each_operator_stands_in_its_familys_module(operator: str):
+    assert getattr(sys.modules['mmcv._ext'], operator).__module__ == f'fashion_mmdet.ops.{ops.MODULES[operator]}'
 
 
 @needs_stand_in

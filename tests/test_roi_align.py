@@ -1,10 +1,14 @@
 """The sparse backward pass of RoIAlign against torchvision's kernel; tests/test_ops.py has it against loops."""
 
+import math
+
+import mmcv.ops
 import pytest
 import torch
 import torchvision  # noqa: F401  registers torch.ops.torchvision
 
-from fashion_mmdet import ops, roi_align
+from fashion_mmdet import ops
+from fashion_mmdet.ops import roi_align
 
 SHAPE = (2, 17, 29)  # images, height, width of the feature map; the photos are 68 x 116
 SCALE = 0.25
@@ -58,7 +62,7 @@ def test_boxes_that_would_take_much_memory_are_left_to_the_kernel(rois, sampling
 def test_a_gigantic_box_still_gets_its_gradient():
     rois = torch.tensor([[0.0, -4e3, 0, 4e3, 50]])
     grad, result = torch.ones(1, 1, 3, 3), torch.zeros(2, 1, 17, 29)
-    ops.roi_align_backward(grad, rois, None, None, result, 3, 3, SCALE, 0, 1, True)
+    roi_align.roi_align_backward(grad, rois, None, None, result, 3, 3, SCALE, 0, 1, True)
     torch.testing.assert_close(result, kernel(grad, rois, 0, True))
     assert result.abs().sum() > 0
 
@@ -75,3 +79,12 @@ def test_the_sums_do_not_depend_on_the_number_of_threads():
         torch.set_num_threads(threads)
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[1], results[2])
+
+
+@pytest.mark.skipif(ops.has_compiled_ops(), reason='mmcv brings compiled operators')
+@pytest.mark.parametrize('sampling_ratio', [0, 2])
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, 1e30])
+def test_boxes_of_a_model_that_diverged_are_named(value: float, sampling_ratio: int):
+    rois = torch.tensor([[0.0, 3, 3, 20, 20], [0, 3, value, 20, 20]])
+    with pytest.raises(ValueError, match=r'RoIAlign: box 1 of 2 is \[3\.0, .*\]: the model has diverged'):
+        mmcv.ops.roi_align(torch.rand(1, 4, 50, 60), rois, (7, 7), 1.0, sampling_ratio, 'avg', True)

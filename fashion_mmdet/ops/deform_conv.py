@@ -7,7 +7,11 @@ Shapes: input (B, C, H, W), weight (O, C / groups, kH, kW), offset (B, deformabl
 Scratch tensors that mmcv's own kernels use (`ones`, `columns`) stay as they are.
 """
 
-from fashion_mmdet.kernels import in_kernel_dtype, load_torchvision
+import torch
+import torchvision  # noqa: F401  registers torch.ops.torchvision
+from torch import Tensor
+
+from fashion_mmdet.ops.common import in_kernel_dtype
 
 
 def modulated_deform_conv_forward(
@@ -63,24 +67,46 @@ def deform_conv_backward_parameters(input, offset, grad_output, grad_weight, col
 
 
 def _convolve(input, weight, offset, mask, bias, geometry: tuple):
-    load_torchvision()
-    import torch
     input, weight, offset, mask, bias = _complete(input, weight, offset, mask, bias)
     return torch.ops.torchvision.deform_conv2d(input, weight, offset, mask, bias, *geometry)
 
 
 def _differentiate(grad_output, input, weight, offset, mask, geometry: tuple):
     """Compute all gradients: by input, weight, offset, mask and bias."""
-    load_torchvision()
-    import torch
     input, weight, offset, mask, bias = _complete(input, weight, offset, mask, None)
-    return torch.ops.torchvision._deform_conv2d_backward(
+    by_input, by_weight, by_offset, by_mask, by_bias = torch.ops.torchvision._deform_conv2d_backward(
         in_kernel_dtype(grad_output), input, weight, offset, mask, bias, *geometry)
+    outside = _lies_outside(offset, weight.shape[2:], *geometry[:6])
+    return by_input, by_weight, by_offset.masked_fill(outside, 0), by_mask, by_bias
+
+
+def _lies_outside(offset: Tensor, kernel: tuple[int, int], stride_h: int, stride_w: int, pad_h: int, pad_w: int,
+                  dilation_h: int, dilation_w: int) -> Tensor:
+    """Tell which samples lie a whole pixel or more above or left of the input; as shaped as `offset`.
+
+    A sample's value falls to 0 at one pixel beyond the input. Just there mmcv gives the offset no gradient, torchvision
+    the slope of the inner side. Layers begin with offsets of 0, and then a padding of 1 puts samples just there.
+    """
+    batch, _, rows, columns = offset.shape
+    places = offset.reshape(batch, -1, *kernel, 2, rows, columns)
+
+    def starts(length: int, stride: int, pad: int, size: int, dilation: int) -> Tensor:  # (size, length)
+        of_kernel, of_output = (torch.arange(count, device=offset.device) for count in (size, length))
+        return of_kernel[:, None] * dilation + of_output * stride - pad
+
+    y = places[..., 0, :, :] + starts(rows, stride_h, pad_h, kernel[0], dilation_h)[:, None, :, None]
+    x = places[..., 1, :, :] + starts(columns, stride_w, pad_w, kernel[1], dilation_w)[:, None, :]
+    outside = (y <= -1) | (x <= -1)  # (B, deformable groups, kH, kW, oH, oW)
+    return outside.unsqueeze(4).expand_as(places).reshape(offset.shape)
 
 
 def _complete(input, weight, offset, mask, bias):
-    """Bring all tensors to types with kernels; torchvision wants a mask and a bias even where there is none."""
+    """Bring all tensors to types with kernels; torchvision wants a mask and a bias even where there is none.
+
+    NaN offsets of a model that diverged become samples outside, worth 0 as in mmcv: torchvision would read anywhere.
+    """
     input, weight, offset = (in_kernel_dtype(tensor).contiguous() for tensor in (input, weight, offset))
+    offset = offset.nan_to_num(nan=-1e6)
     mask = input.new_zeros(input.shape[0], 1) if mask is None else in_kernel_dtype(mask).contiguous()
     bias = input.new_zeros(weight.shape[0]) if bias is None else in_kernel_dtype(bias)
     return input, weight, offset, mask, bias

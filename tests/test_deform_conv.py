@@ -1,5 +1,7 @@
 """Deformable convolutions against plain loops, torchvision's own gradients and numerical ones."""
 
+import math
+
 import mmcv.ops
 import numpy as np
 import pytest
@@ -98,6 +100,39 @@ def test_the_gradients_are_those_of_the_output(modulated: bool):
         return call({**tensors, **dict(zip(names, values, strict=True))}, geometry, modulated)
 
     assert torch.autograd.gradcheck(of, [tensors[key].requires_grad_() for key in names], eps=1e-7, atol=1e-5)
+
+
+@pytest.mark.parametrize('modulated', [True, False], ids=['version 2', 'version 1'])
+@pytest.mark.parametrize(('shift', 'slopes'), [
+    (0.0, [[0, 0, 0], [0, -5, 0], [0, 0, 0]]), (0.25, [[0, 5, 0], [0, -5, 0], [0, 0, 0]])])
+def test_a_sample_just_one_pixel_outside_has_no_slope(shift: float, slopes: list[list[int]], modulated: bool):
+    """One pixel of 5 with padding 1: nine samples at y, x in -1, 0, 1, all moved down by `shift`.
+
+    A sample at (y, x) is 5 * (1 - |y|) * (1 - |x|). At (0, 0) it loses 5 a pixel downwards. At (-1, 0) it would gain 5,
+    and does just inside (-0.75, 0), but mmcv takes samples at -1 for outside.
+    """
+    shape = (1, 1, 3, 3)
+    offset = torch.cat([torch.full(shape, shift), torch.zeros(shape)], 1).requires_grad_()
+    tensors = dict(input=torch.full((1, 1, 1, 1), 5.0), offset=offset, mask=torch.ones(shape),
+                   weight=torch.ones(1, 1, 1, 1), bias=torch.zeros(1))
+    call(tensors, (1, 1, 1, 1, 1), modulated).sum().backward()
+    assert offset.grad[0, 0].tolist() == slopes
+    if not shift:
+        assert offset.grad[0, 1].tolist() == slopes  # alike by x
+
+
+@pytest.mark.parametrize('modulated', [True, False], ids=['version 2', 'version 1'])
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, 1e30])
+def test_offsets_of_a_model_that_diverged_are_samples_outside(value: float, modulated: bool):
+    """Version 2 keeps its bias; no gradient passes."""
+    tensors = {key: tensor.requires_grad_() for key, tensor in make(GEOMETRIES['plain'], size=(9, 9)).items()}
+    tensors['offset'] = torch.full_like(tensors['offset'], value).requires_grad_()
+    output = call(tensors, GEOMETRIES['plain'], modulated)
+    output.sum().backward()
+    wanted = tensors['bias'][:, None, None] if modulated else torch.zeros_like(output)
+    assert torch.equal(output, wanted.expand_as(output))
+    assert not tensors['offset'].grad.any()
+    assert not tensors['input'].grad.any()
 
 
 @pytest.mark.parametrize('layer', [DeformConv2dPack, ModulatedDeformConv2dPack])
