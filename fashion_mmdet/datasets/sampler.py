@@ -140,8 +140,8 @@ def find_classes(dataset) -> tuple[str, ...]:
     first, *others = (tuple(part.metainfo['classes']) for part in unwrap(dataset))
     for number, other in enumerate(others, 2):
         if other != first:
-            raise ValueError(f'train_dataloader.dataset: the classes of data set {number} are not those of data set 1 in '
-                             'the same order; give all of them the same categories')
+            raise ValueError(f'train_dataloader.dataset: data set {number} has other classes than data set 1, or in '
+                             'another order; give all of them the same categories')
     return first
 
 
