@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from fashion_mmdet import register  # noqa: F401
 from fashion_mmdet.datasets import sampler as module
 from fashion_mmdet.datasets.sampler import ClassBalancedSampler, draw, repeat_factors, target_weights, to_labels
 
@@ -134,3 +135,46 @@ def test_targets_become_the_labels_of_a_data_set_that_keeps_some_categories():
     assert to_labels([7, 3], SimpleNamespace()) == [7, 3]
     with pytest.raises(ValueError, match='leaves out category 4'):
         to_labels([3, 4], dataset)
+
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """The config of a data set of 4 photos: category 6 in each, 23 in the first too; labels 1 and 0."""
+    root = tmp_path_factory.mktemp('wrapped')
+    rows = ['0.jpg,1 4,4,4,23', *(f'{index}.jpg,1 4,4,4,6' for index in range(4))]
+    (root / 'train.csv').write_text('\n'.join(['ImageId,EncodedPixels,Height,Width,ClassId', *rows]) + '\n')
+    return dict(type='mmdet.IMaterialistDataset', data_root=str(root), ann_file='train.csv',
+                check_images=False, categories=[23, 6])
+
+
+@pytest.mark.parametrize('scope', ['mmdet', 'mmengine'])
+def test_factors_count_over_the_whole_of_nested_wrappers(photos: dict, scope: str):
+    """The four photos twice and once more: 23 is in 3 of 12, and sqrt(1 / (3 / 12)) = 2."""
+    from mmdet.registry import DATASETS
+    twice = dict(type='RepeatDataset', times=2, dataset=photos)
+    dataset = DATASETS.build(dict(type=f'{scope}.ConcatDataset', datasets=[
+        dict(type='ConcatDataset', datasets=[twice]), photos]))
+    sampler = ClassBalancedSampler(dataset, threshold=1.0, seed=0)
+    np.testing.assert_allclose(sampler.expected, [2, 1, 1, 1] * 3)
+    targeted = ClassBalancedSampler(dataset, rule='sensitivity', targets=[23], factor=3.0, seed=0)
+    np.testing.assert_allclose(targeted.expected, np.array([3, 1, 1, 1] * 3) * 12 / 18)
+
+
+def test_mmengines_class_balance_sees_through_wrappers_and_the_sampler_through_it(photos: dict):
+    """Two times four photos, 23 in 2 of 8: ceil(sqrt(1 / (2 / 8))) = 2, so the first photos are there twice: 10.
+
+    Of these 10 images 4 hold 23: sqrt(1 / (4 / 10)).
+    """
+    from mmdet.registry import DATASETS
+    dataset = DATASETS.build(dict(type='ClassBalancedDataset', oversample_thr=1.0, dataset=dict(
+        type='ConcatDataset', datasets=[photos, photos])))
+    sampler = ClassBalancedSampler(dataset, threshold=1.0, seed=0)
+    rare = 2.5 ** 0.5
+    np.testing.assert_allclose(sampler.expected, [rare, rare, 1, 1, 1] * 2)
+
+
+def test_data_sets_with_other_classes_under_the_same_labels_are_refused(photos: dict):
+    from mmdet.registry import DATASETS
+    dataset = DATASETS.build(dict(type='ConcatDataset', datasets=[photos, {**photos, 'categories': [6, 23]}]))
+    with pytest.raises(ValueError, match=r'train_dataloader\.dataset: data set 2 has other classes'):
+        ClassBalancedSampler(dataset, seed=0)

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from torch.utils.data import Sampler
 
 from fashion_mmdet.datasets.targets import read_targets
+from fashion_mmdet.datasets.wrappers import unwrap
 from fashion_mmdet.utils.checks import COUNT, NATURAL, POSITIVE, Interval, check_choice, check_number
 
 RULES = ('repeat_factor', 'sensitivity')
@@ -72,7 +73,7 @@ class ClassBalancedSampler(Sampler):
     to the class frequencies.
 
     Args:
-        dataset: with `get_cat_ids(index)`.
+        dataset: with `get_cat_ids(index)`, or mmengine's and mmdet's wrappers of such ones with the same classes.
         rule: 'repeat_factor' (LVIS, by class frequency) or 'sensitivity' (target classes `factor` times as often).
         threshold: of `repeat_factors`.
         targets: category ids, or the path of the file that tools/sensitivity.py saves; for 'sensitivity'.
@@ -82,7 +83,8 @@ class ClassBalancedSampler(Sampler):
         seed: None for one that all processes agree on.
 
     Raises:
-        ValueError: an unknown rule, targets that do not go with it, or a number out of its range.
+        ValueError: an unknown rule, targets that do not go with it, a number out of its range, or data sets with
+            different classes.
     """
 
     def __init__(self, dataset, rule: str = 'repeat_factor', threshold: float = 0.05,
@@ -99,18 +101,18 @@ class ClassBalancedSampler(Sampler):
         self.dataset = dataset
         self.seed = sync_random_seed() if seed is None else seed
         self.epoch = 0
+        classes = find_classes(dataset)
         labels = [list(dataset.get_cat_ids(index)) for index in range(len(dataset))]
         if rule == 'repeat_factor':
             expected = repeat_factors(labels, threshold)
         else:
-            weights = target_weights(labels, to_labels(read_targets(targets), dataset), factor)
+            weights = target_weights(labels, to_labels(read_targets(targets), unwrap(dataset)[0]), factor)
             expected = weights * (len(labels) / weights.sum())
         if num_images is not None:
             expected = expected * (num_images / expected.sum())
         self.expected = expected
         self.num_samples = math.ceil(math.ceil(round(float(expected.sum()), 6)) / self.world_size)
-        print_log(f'{type(self).__name__}, {rule}:\n{describe_shift(labels, expected, dataset.metainfo["classes"])}',
-                  logger='current')
+        print_log(f'{type(self).__name__}, {rule}:\n{describe_shift(labels, expected, classes)}', logger='current')
 
     def __iter__(self) -> Iterator[int]:
         """Yield this process's part of the epoch."""
@@ -125,6 +127,20 @@ class ClassBalancedSampler(Sampler):
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch; mmengine calls this before each, after a resume too."""
         self.epoch = epoch
+
+
+def find_classes(dataset) -> tuple[str, ...]:
+    """Read the classes that all data sets inside wrappers share.
+
+    Raises:
+        ValueError: they do not share them: a label means another class in each.
+    """
+    first, *others = (tuple(part.metainfo['classes']) for part in unwrap(dataset))
+    for number, other in enumerate(others, 2):
+        if other != first:
+            raise ValueError(f'train_dataloader.dataset: data set {number} has other classes than data set 1, or in '
+                             'another order; give all of them the same categories')
+    return first
 
 
 def to_labels(categories: Sequence[int], dataset) -> list[int]:

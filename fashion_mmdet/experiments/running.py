@@ -1,6 +1,7 @@
 """What a run needs before mmengine's Runner takes over."""
 
 import logging
+import os
 from pathlib import Path
 
 from mmengine.config import Config
@@ -42,6 +43,7 @@ def start_processes(cfg: Config, launcher: str) -> None:
     """
     import torch
     cfg.launcher = launcher
+    use_own_cores()
     if launcher == 'none':
         return
     if torch.cuda.is_available():
@@ -55,6 +57,24 @@ def start_processes(cfg: Config, launcher: str) -> None:
     cfg.model_wrapper_cfg = dict(
         type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
         find_unused_parameters=cfg.get('find_unused_parameters', False))
+
+
+def use_own_cores() -> None:
+    """Let torch use no more threads than the process may use cores, and say so where others use these too.
+
+    torch counts the cores of the affinity mask, but not those of a container's quota. Load does not change the number:
+    it changes the last digits of sums, and the same seed is to give the same weights. OMP_NUM_THREADS overrides it.
+    """
+    import joblib
+    import torch
+    if 'OMP_NUM_THREADS' in os.environ:
+        return
+    cores = joblib.cpu_count()
+    torch.set_num_threads(min(torch.get_num_threads(), cores))
+    busy = round(os.getloadavg()[0]) if hasattr(os, 'getloadavg') else 0
+    if busy and torch.get_num_threads() > 1 and not torch.cuda.is_available():
+        print_log(f'load average {busy} on {cores} cores: if others go on using them, OMP_NUM_THREADS='
+                  f'{max(1, cores - busy)} may train faster', logger='current', level=logging.WARNING)
 
 
 def use_mixed_precision(cfg: Config) -> None:
