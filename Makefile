@@ -14,7 +14,7 @@ COMPARE := $(BIN)/python tools/compare_runs.py --targets $(LADDER_RUN)_lossw/sen
 # A rung that is done has its scores; one that was stopped goes on from its newest checkpoint.
 SCORED := $(LADDER:%=%/val.json)
 
-.PHONY: demo test lint clean ladder
+.PHONY: demo test lint clean ladder fuzz
 .SECONDARY:
 
 # The stamp is newer than requirements.txt and pyproject.toml exactly when the environment fits them.
@@ -67,3 +67,8 @@ lint: $(VENV)/.installed
 
 clean:
 	rm -rf $(VENV) $(DEMO_DATA) $(RUN)
+
+# Inputs nobody thought of, at every entrance.
+MINUTES ?= 10
+fuzz: $(VENV)/.installed
+	$(BIN)/python tests/fuzz.py --minutes $(MINUTES)
