@@ -1,5 +1,5 @@
 # make demo: from nothing to a scored submission.  make test: the tests.  make crash: what a kill -9 leaves.
-# make ladder: the deck's experiments on a CPU.
+# make fuzz MINUTES=10: odd inputs at every entrance.  # make ladder: the deck's experiments on a CPU.
 # All make .venv where it is missing.
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +15,7 @@ COMPARE := $(BIN)/python tools/compare_runs.py --targets $(LADDER_RUN)_lossw/sen
 # A rung that is done has its scores; one that was stopped goes on from its newest checkpoint.
 SCORED := $(LADDER:%=%/val.json)
 
-.PHONY: demo test crash lint clean ladder
+.PHONY: demo test crash fuzz lint clean ladder
 .SECONDARY:
 
 # The stamp is newer than requirements.txt and pyproject.toml exactly when the environment fits them.
@@ -72,3 +72,8 @@ lint: $(VENV)/.installed
 
 clean:
 	rm -rf $(VENV) $(DEMO_DATA) $(RUN)
+
+# Inputs nobody thought of, at every entrance.
+MINUTES ?= 10
+fuzz: $(VENV)/.installed
+	$(BIN)/python tests/fuzz.py --minutes $(MINUTES)

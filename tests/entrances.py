@@ -1,0 +1,369 @@
+"""The entrances of the package, each with the inputs that a stranger may bring and what must hold for any of them.
+
+An entrance is a strategy of hypothesis and a check. A check lets ValueError and OSError pass, as the tools do (one line
+for a person); any other exception is a defect, and so is an answer that breaks the entrance's own rule.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import strategies as st
+from pycocotools import mask as coco_mask
+
+from fashion_mmdet import rle
+from fashion_mmdet.datasets.decoding import decode_whole
+from fashion_mmdet.datasets.images import find_problem, read_size
+from fashion_mmdet.datasets.index import Index
+from fashion_mmdet.datasets.index_build import build_index
+from fashion_mmdet.datasets.records import read_records
+from fashion_mmdet.evaluation.dump import DumpWriter, read_dump, read_info
+from fashion_mmdet.evaluation.matching import count_image
+from fashion_mmdet.evaluation.merge import Merge
+from fashion_mmdet.evaluation.postprocess import OVERLAPS, Postprocess, postprocess
+from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth
+from fashion_mmdet.evaluation.submission import find_problems, read_predictions
+from fashion_mmdet.options import parse_options, read_assignment
+
+TOLD = (ValueError, OSError)  # what a tool turns into one line
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """Where foreign input comes in: a name, the inputs to try, and what must hold for each."""
+
+    name: str
+    inputs: st.SearchStrategy
+    check: Callable[[object], None]
+
+
+@contextlib.contextmanager
+def written(content: bytes, name: str) -> Iterator[Path]:
+    """Give a file of that content for the time of a check."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        yield path
+
+
+def damaged(contents: st.SearchStrategy) -> st.SearchStrategy:
+    """Cut, overwrite, repeat or leave alone some bytes of each content."""
+    def damage(content: bytes, cuts: list[tuple[str, float, bytes]]) -> bytes:
+        for kind, place, piece in cuts:
+            at = int(place * len(content))
+            if kind == 'cut':
+                content = content[:at]
+            elif kind == 'overwrite':
+                content = content[:at] + piece + content[at + len(piece):]
+            else:
+                content = content[:at] + piece + content[at:]
+        return content
+    cut = st.tuples(st.sampled_from(['cut', 'overwrite', 'overwrite', 'insert']), st.floats(0, 1),
+                    st.binary(min_size=1, max_size=8))
+    return st.builds(damage, contents, st.lists(cut, max_size=3))
+
+
+# Tables: rows that are nearly right, so that they come past the first check.
+numbers = st.one_of(st.integers(-2, 40), st.sampled_from([0, 2**31, 2**63, 10**12, 999_999_999])).map(str)
+texts = st.text(max_size=6)
+runs = st.one_of(
+    st.lists(st.integers(1, 9), max_size=12).map(lambda steps: ' '.join(
+        f'{start} {length}' for start, length in zip(np.cumsum([1, *steps])[::2], steps[1::2], strict=False))),
+    st.lists(numbers, max_size=8).map(' '.join), texts)
+class_ids = st.one_of(
+    st.integers(0, 50).map(str), st.lists(st.integers(0, 99), min_size=1, max_size=4).map(lambda ids: '_'.join(map(str, ids))),
+    st.sampled_from(['6.0', ' 6', '-1', '', '06', '6_', '\u0665']), texts)
+image_ids = st.one_of(st.sampled_from(['a.jpg', 'b.jpg', 'a', 'A.JPG', '../x.jpg', '/etc/passwd', '']), texts)
+heights = st.one_of(st.just('7'), st.just('7'), numbers, texts)
+
+
+def tables(header: tuple[str, ...], *columns: st.SearchStrategy) -> st.SearchStrategy:
+    """Write CSV files with that header, some of them damaged."""
+    def write(rows: list[tuple[str, ...]]) -> bytes:
+        file = io.StringIO()
+        csv.writer(file).writerows([header, *rows])
+        return file.getvalue().encode('utf-8', 'surrogatepass')
+    whole = st.lists(st.tuples(*columns), max_size=6).map(write)
+    return st.one_of(whole, damaged(whole))
+
+
+def check_train_csv(content: bytes) -> None:
+    """Rows that are kept lie within their image; the index holds what the records hold."""
+    with written(content, 'train.csv') as path:
+        try:
+            records, _ = read_records(path)
+        except TOLD:
+            return
+        for record in records:
+            assert record.instances
+            for instance in record.instances:
+                assert instance.mask['size'] == [record.height, record.width]
+                assert 0 <= instance.category < 46
+                if record.height * record.width < 10**6:
+                    assert coco_mask.area(instance.mask) > 0
+
+
+def check_index(content: bytes) -> None:
+    """The index of a CSV holds what the records hold, or both refuse."""
+    with written(content, 'train.csv') as path:
+        try:
+            records, audit = read_records(path)
+        except TOLD:
+            records = None
+        try:
+            build_index(path, path.with_suffix('.arrow'), jobs=1)
+            index = Index.open(path.with_suffix('.arrow'), path)
+        except TOLD:
+            assert records is None
+            return
+        assert records is not None
+        kept = [index.record(position) for position in range(len(index))]
+        assert [record for record in kept if record.instances] == records
+        assert index.audit.counts == audit.counts
+
+
+def check_submission(content: bytes) -> None:
+    """What is found valid can be read, and its masks keep apart within a ClassId."""
+    with written(content, 'submission.csv') as path:
+        try:
+            problems = list(find_problems(path, size=(7, 7)))
+        except TOLD:
+            return
+        assert all('\n' not in problem or '"' in problem for problem in problems)
+        if problems:
+            return
+        for prediction in read_predictions(path, size=(7, 7)).values():
+            masks = coco_mask.decode(prediction.masks) if prediction.masks else np.zeros((7, 7, 0))
+            for key in set(zip(prediction.categories.tolist(), prediction.attributes, strict=True)):
+                same = [number for number, other in enumerate(zip(
+                    prediction.categories.tolist(), prediction.attributes, strict=True)) if other == key]
+                assert masks[..., same].sum(axis=-1).max(initial=0) <= 1
+
+
+bitmaps = st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32 - 1), st.floats(0, 1)).map(
+    lambda drawn: np.random.default_rng(drawn[2]).random(drawn[:2]) < drawn[3])
+
+
+def check_bitmap(mask: np.ndarray) -> None:
+    """Every form of a mask gives the mask back; pycocotools reads ours and we read its."""
+    height, width = mask.shape
+    found = rle.mask_to_runs(mask)
+    np.testing.assert_array_equal(rle.runs_to_mask(rle.kaggle_to_runs(rle.runs_to_kaggle(found)), height, width), mask)
+    ours = rle.runs_to_coco(found, height, width)
+    np.testing.assert_array_equal(coco_mask.decode(ours), mask)
+    theirs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+    np.testing.assert_array_equal(rle.runs_to_mask(rle.coco_to_runs(theirs), height, width), mask)
+    for new_size in ((1, 1), (5, 9), (2 * height, 3 * width)):
+        rows, columns = (rle.nearest_source(old, new) for old, new in zip(mask.shape, new_size, strict=True))
+        np.testing.assert_array_equal(
+            rle.runs_to_mask(rle.resize(found, mask.shape, new_size), *new_size), mask[np.ix_(rows, columns)])
+
+
+coco_counts = st.one_of(st.binary(max_size=12), st.text(max_size=12), st.lists(st.integers(-5, 2**62), max_size=6),
+                        st.text('0123456789:;<=>?@ABCDEFPQRSTUVWXYZ[]^_`abcdefghijklmno', max_size=24))
+
+
+def check_coco(drawn: tuple) -> None:
+    """COCO RLE is read as pycocotools would read it, or refused."""
+    counts, height, width = drawn
+    with contextlib.suppress(*TOLD):
+        starts, ends = rle.coco_to_runs({'size': [height, width], 'counts': counts})
+        assert (starts < ends).all()
+        assert starts.min(initial=0) >= 0
+        assert ends.max(initial=0) <= height * width
+    with contextlib.suppress(*TOLD):
+        rle.stack_coco([{'size': [height, width], 'counts': counts}], height, width)
+
+
+odd_floats = st.one_of(st.floats(width=32), st.floats(-50, 50, width=32), st.floats(0, 1, width=32))
+
+
+@st.composite
+def raw_predictions(draw: st.DrawFn) -> dict:
+    """Draw the fields of a raw prediction; some hold what no sound model says."""
+    count, side = draw(st.integers(0, 4)), draw(st.sampled_from([1, 2, 7, 28]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    height, width = draw(st.one_of(st.tuples(st.integers(1, 40), st.integers(1, 40)),
+                                   st.tuples(st.integers(-1, 10**6), st.integers(-1, 40))))
+    corners = rng.uniform(-10, 50, (count, 2, 2)).astype(np.float32)
+    boxes = np.concatenate([corners.min(1), corners.max(1)], axis=1)
+    scores, probs = rng.random(count, np.float32), rng.random((count, side, side)).astype(np.float16)
+    categories = rng.integers(0, 46, count)
+    for _ in range(draw(st.integers(0, 2))):
+        if count:
+            field = draw(st.sampled_from([boxes, scores, probs]))
+            field.ravel()[draw(st.integers(0, field.size - 1))] = draw(odd_floats)
+    if count and draw(st.booleans()) and draw(st.booleans()):
+        categories[0] = draw(st.integers(-2, 200))
+    return dict(image_id=draw(image_ids), height=height, width=width, categories=categories, scores=scores, boxes=boxes,
+                mask_probs=probs)
+
+
+postprocess_options = st.fixed_dictionaries(dict(
+    score_thr=st.floats(0, 1), nms_iou=st.none() | st.floats(0, 1), cross_class_iou=st.none() | st.floats(0, 1),
+    mask_thr=st.floats(0, 1), overlap=st.sampled_from(OVERLAPS), min_area=st.integers(0, 50),
+    max_per_image=st.none() | st.integers(0, 3)))
+
+
+def check_postprocess(drawn: tuple) -> None:
+    """Masks lie in the image, by descending score, above the area; none overlaps where that is promised."""
+    fields, options = drawn
+    try:
+        raw = RawPrediction(**fields)
+        chosen = Postprocess(**options)
+        prediction = postprocess(raw, chosen, (32, 24))
+    except TOLD:
+        return
+    assert (np.diff(prediction.scores) <= 0).all()
+    masks = coco_mask.decode(prediction.masks) if prediction.masks else np.zeros((32, 24, 0), np.uint8)
+    assert masks.shape[:2] == (32, 24)
+    assert (masks.sum((0, 1)) >= max(chosen.min_area, 1)).all()
+    if chosen.overlap == 'all':
+        assert masks.sum(axis=2).max(initial=0) <= 1
+
+
+def _dump_bytes() -> bytes:
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'd.parquet'
+        writer = DumpWriter(path, config='a = 1', checkpoint='x.pth')
+        for number in range(3):
+            writer.write(RawPrediction(f'{number}.jpg', 20, 30, np.arange(2), np.array([0.9, 0.5], np.float32),
+                                       np.array([[1, 2, 9, 9]] * 2, np.float32), rng.random((2, 7, 7)).astype(np.float16)))
+        writer.close()
+        return path.read_bytes()
+
+
+def _altered_dump(drawn: tuple) -> bytes:
+    """Put a value into a column of a sound dump, drop or retype a column, or alter its metadata."""
+    column, value, kind, meta = drawn
+    table = pq.read_table(io.BytesIO(_DUMP))
+    place = table.schema.get_field_index(column)
+    if kind == 'drop':
+        table = table.remove_column(place)
+    elif kind == 'value':
+        values = table.column(place).to_pylist()
+        values[1] = value
+        with contextlib.suppress(pa.ArrowException, OverflowError):
+            table = table.set_column(place, column, pa.array(values, table.schema.field(place).type))
+    elif kind == 'text':
+        table = table.set_column(place, column, pa.array(['x'] * len(table)))
+    else:
+        table = table.replace_schema_metadata({b'fashion_mmdet': json.dumps(meta).encode()})
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    return file.getvalue()
+
+
+_DUMP = _dump_bytes()
+json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | texts,
+                           lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+                               st.sampled_from(['config', 'checkpoint', 'images', 'a']), inner, max_size=4), max_leaves=8)
+dumps = st.one_of(damaged(st.just(_DUMP)), st.tuples(
+    st.sampled_from(pq.read_schema(io.BytesIO(_DUMP)).names),
+    st.one_of(st.none(), st.integers(-2**15, 2**31), odd_floats, texts, st.binary(max_size=100)),
+    st.sampled_from(['value', 'value', 'drop', 'text', 'meta']), json_values).map(_altered_dump))
+
+
+def check_dump(content: bytes) -> None:
+    """A dump is read into predictions that postprocessing takes, or refused."""
+    with written(content, 'd.parquet') as path:
+        try:
+            info = read_info(path)
+            raws = list(read_dump(path))
+        except TOLD as error:
+            assert 'd.parquet' in str(error)
+            return
+        assert len(raws) == len(info.images)
+        for raw in raws:
+            postprocess(raw, Postprocess(), (16, 16))
+
+
+option_keys = st.sampled_from(['score_thr', 'nms_iou', 'mask_thr', 'overlap', 'min_area', 'drop_categories', 'x', '',
+                               'max_per_image', 'attribute_thr', 'attribute_policy', 'filter', 'cross_class_iou',
+                               'weights', 'iou_thr'])
+option_texts = st.one_of(st.text(max_size=12), st.sampled_from(
+    ['None', 'nan', 'inf', '-1', '0.5', '0,5', '[1,2]', "{'default': 0.5, '3': 0.1}", '1.5', '[1, [2]]', 'true', "'x'",
+     '(0.1, 0.2)', '1e999', '[' * 50, '10**100', '{3: nan}', '__import__("os")']))
+
+
+def check_options(pairs: list[tuple[str, str]]) -> None:
+    """Options are read, and taken by the postprocessing and the merging only where they make sense."""
+    with contextlib.suppress(*TOLD):
+        options = parse_options([f'{key}={text}' for key, text in pairs])
+        for taker in (Postprocess, Merge):
+            with contextlib.suppress(*TOLD):
+                made = taker.from_config(options)
+                if taker is Postprocess:
+                    postprocess(_RAW, made, (16, 16))
+
+
+_RAW = RawPrediction('a.jpg', 20, 30, np.arange(2), np.array([0.9, 0.5], np.float32),
+                     np.array([[1, 2, 9, 9], [3, 3, 12, 12]], np.float32), np.full((2, 7, 7), 0.7, np.float16))
+
+
+def check_assignment(text: str) -> None:
+    """A value of a config's text is read without running the text."""
+    with contextlib.suppress(*TOLD):
+        read_assignment(text, 'a')
+
+
+config_texts = st.one_of(texts, st.text('a=dict(1,)[]{}:\'"b \n', max_size=30), st.integers(1, 3000).map(
+    lambda depth: 'a = ' + '[' * depth + ']' * depth))
+
+
+def _photos() -> list[bytes]:
+    photo = cv2.resize(np.random.default_rng(0).integers(0, 255, (4, 5, 3), np.uint8), (40, 32))
+    return [cv2.imencode(suffix, photo)[1].tobytes() for suffix in ('.jpg', '.png', '.bmp', '.webp', '.tiff', '.jpg')]
+
+
+def check_photo(content: bytes) -> None:
+    """What the audit lets pass decodes, at the size that the audit read."""
+    with written(content, 'a.jpg') as path:
+        if find_problem(path) is None:
+            assert decode_whole(content, str(path)).shape[:2] == read_size(path)
+
+
+def _masks_of(drawn: tuple) -> tuple[Truth, Prediction]:
+    seed, true, predicted = drawn
+    rng = np.random.default_rng(seed)
+
+    def masks(count: int) -> list[dict]:
+        return [rle.runs_to_coco(rle.mask_to_runs(rng.random((6, 5)) < rng.random()), 6, 5) for _ in range(count)]
+    return (Truth('a', (6, 5), rng.integers(0, 3, true), masks(true), [()] * true),
+            Prediction('a', (6, 5), rng.integers(0, 3, predicted), np.sort(rng.random(predicted))[::-1], masks(predicted)))
+
+
+def check_counts(drawn: tuple) -> None:
+    """The compiled matching counts what the plain loops count."""
+    import plain_evaluation
+    truth, prediction = _masks_of(drawn)
+    ours, plain = count_image(truth, prediction), plain_evaluation.count_image(truth, prediction)
+    order, other = np.argsort(ours.categories), np.argsort(plain.categories)
+    np.testing.assert_array_equal(ours.categories[order], plain.categories[other])
+    np.testing.assert_array_equal(ours.counts[order], plain.counts[other])
+
+
+train_csv = tables(('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId'), image_ids, runs, heights, heights, class_ids)
+ENTRANCES = (
+    Entrance('train.csv', train_csv, check_train_csv),
+    Entrance('index', train_csv, check_index),
+    Entrance('submission', tables(('ImageId', 'EncodedPixels', 'ClassId'), image_ids, runs, class_ids), check_submission),
+    Entrance('bitmap', bitmaps, check_bitmap),
+    Entrance('COCO RLE', st.tuples(coco_counts, st.integers(0, 9), st.integers(0, 9)), check_coco),
+    Entrance('postprocess', st.tuples(raw_predictions(), postprocess_options), check_postprocess),
+    Entrance('dump', dumps, check_dump),
+    Entrance('options', st.lists(st.tuples(option_keys, option_texts), max_size=3), check_options),
+    Entrance('config text', config_texts, check_assignment),
+    Entrance('photo', damaged(st.sampled_from(_photos())), check_photo),
+    Entrance('matching', st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 5), st.integers(0, 5)), check_counts),
+)
