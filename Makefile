@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DATA := data/sample
 DEMO_OPTIONS ?=
+MINUTES ?= 10
 RUN := work_dirs/quickstart
 LADDER_DATA ?= data/ccp
 RUNGS := baseline heads all aug ident lossw resampled full smooth
@@ -67,13 +68,11 @@ test: $(VENV)/.installed
 crash: $(VENV)/.installed
 	$(BIN)/python tests/crash.py
 
+fuzz: $(VENV)/.installed
+	$(BIN)/python tests/fuzz.py --minutes $(MINUTES)
+
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 
 clean:
 	rm -rf $(VENV) $(DEMO_DATA) $(RUN)
-
-# Inputs nobody thought of, at every entrance.
-MINUTES ?= 10
-fuzz: $(VENV)/.installed
-	$(BIN)/python tests/fuzz.py --minutes $(MINUTES)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fashion_mmdet.rle_batch import checked_edges, coco_to_edges, edges_to_coco
+from fashion_mmdet.rle_batch import checked_edges, edges_to_coco
 from fashion_mmdet.run_geometry import Runs, crop, flip, merge_runs, nearest_source, resize
 
 __all__ = [
@@ -88,8 +88,12 @@ def runs_to_coco(runs: Runs, height: int, width: int) -> dict:
 
 
 def coco_to_runs(rle: dict) -> Runs:
-    """Turn COCO RLE (compressed, str or bytes, or a list of counts) into runs."""
-    edges, _ = coco_to_edges([rle])
+    """Turn COCO RLE (compressed, str or bytes, or a list of counts) into runs.
+
+    Raises:
+        ValueError: counts that do not add up to the size.
+    """
+    edges, _ = checked_edges([rle], *rle['size'])
     return edges[0::2].copy(), edges[1::2].copy()
 
 

@@ -27,7 +27,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--minutes', type=float, default=10, help='in all (default %(default)s)')
     parser.add_argument('--seed', type=int, default=int(time.time()), help='default: the time')
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/fuzz'), help='failures go here (default %(default)s)')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/fuzz'), help='for failures (default %(default)s)')
     return parser.parse_args(argv)
 
 
