@@ -147,7 +147,7 @@ def test_a_list_of_images_may_begin_with_a_byte_order_mark(tmp_path: Path, capsy
     truth = write(tmp_path / 't.csv', 'ImageId,EncodedPixels,Height,Width,ClassId\na.jpg,1 4,4,4,6\nb.jpg,5 8,4,4,0\n')
     path = write(tmp_path / 's.csv', f'{HEADER}a.jpg,1 4,6\n')
     (tmp_path / 'list.txt').write_text('a.jpg\n\n', encoding='utf-8-sig')
-    assert tool.main([str(path), '--truth', str(truth), '--size', '4', '--images', str(tmp_path / 'list.txt'),
+    assert tool.main([str(path), str(truth), '--size', '4', '--images', str(tmp_path / 'list.txt'),
                       '--json']) == 0
     assert json.loads(capsys.readouterr().out)['score'] == 1
 
