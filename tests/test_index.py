@@ -81,6 +81,15 @@ def test_it_reads_other_layouts_as_reading_row_by_row_does(tmp_path, monkeypatch
         'image_without_rows': [f'{csv}: ../c']}
 
 
+def test_new_names_of_attributes_build_it_anew(tmp_path):
+    """2020's column of attributes goes by label_descriptions.json: with it, 7 is the attribute that 2019 counts as 0."""
+    csv = tmp_path / 'train.csv'
+    csv.write_text('ImageId,EncodedPixels,Height,Width,ClassId,AttributesIds\na,1 2,5,4,10,7\n')
+    assert open_index(csv).instances(0)[0].attributes == (7,)
+    (tmp_path / 'label_descriptions.json').write_text('{"attributes": [{"id": 7, "name": "above-the-hip (length)"}]}')
+    assert open_index(csv).instances(0)[0].attributes == (0,)
+
+
 @pytest.mark.parametrize('jobs', [1, 2])
 @pytest.mark.parametrize('seed', range(2))
 def test_it_holds_what_reading_row_by_row_gives(tmp_path, monkeypatch, jobs, seed):

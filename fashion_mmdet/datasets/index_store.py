@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from fashion_mmdet.datasets.index import Index, read_batch
 from fashion_mmdet.datasets.index_build import build_index
+from fashion_mmdet.datasets.records import LABELS
 from fashion_mmdet.files import sha256
 
 HASH_BYTES = 16 << 20  # hashed within 20 ms or so: a smaller CSV need not be known by its time of change
@@ -65,6 +66,9 @@ def fits(path: Path, csv: str | os.PathLike) -> bool:
     try:
         _, info = read_batch(path)
     except (FileNotFoundError, ValueError):  # none, cut off, or of another format: it is built anew
+        return False
+    labels = Path(csv).with_name(LABELS)  # it numbers the attributes of 2020's layout
+    if labels.is_file() and labels.stat().st_ctime_ns >= path.stat().st_ctime_ns:
         return False
     stat = os.stat(csv)
     if info.csv_bytes != stat.st_size:
