@@ -82,7 +82,7 @@ def test_it_reads_other_layouts_as_reading_row_by_row_does(tmp_path, monkeypatch
 
 
 def test_new_names_of_attributes_build_it_anew(tmp_path):
-    """2020's column of attributes goes by label_descriptions.json: with it, 7 is the attribute that 2019 counts as 0."""
+    """2020's column of attributes goes by label_descriptions.json: 7 is then the attribute that 2019 counts as 0."""
     csv = tmp_path / 'train.csv'
     csv.write_text('ImageId,EncodedPixels,Height,Width,ClassId,AttributesIds\na,1 2,5,4,10,7\n')
     assert open_index(csv).instances(0)[0].attributes == (7,)
