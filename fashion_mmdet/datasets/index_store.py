@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 
 from fashion_mmdet.datasets.index import Index, read_batch
 from fashion_mmdet.datasets.index_build import build_index
-from fashion_mmdet.datasets.records import LABELS
+from fashion_mmdet.datasets.layouts import LABELS
 from fashion_mmdet.files import sha256
 
 HASH_BYTES = 16 << 20  # hashed within 20 ms or so: a smaller CSV need not be known by its time of change

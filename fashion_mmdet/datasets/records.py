@@ -1,8 +1,6 @@
 """From the competition's train.csv to records: an image with its objects, checked row by row."""
 
-import json
 import os
-import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,14 +12,12 @@ import numpy as np
 import pandas as pd
 
 from fashion_mmdet import rle
-from fashion_mmdet.classes import ATTRIBUTES, NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES, parse_class_id
+from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES, parse_class_id
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.images import is_safe_id
+from fashion_mmdet.datasets.layouts import ATTRIBUTES_COLUMN, LABELS, join_class_id, read_attribute_ids
 
 COLUMNS = ('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId')
-ATTRIBUTES_COLUMN = 'AttributesIds'  # 2020's layout, `3,20,34`; 2019's has them in ClassId, `10_3_20_34`
-LABELS = 'label_descriptions.json'
-FOREIGN_ATTRIBUTE = 1000  # added to the id of an attribute that 2019 does not have
 SUBMISSION_COLUMNS = ('ImageId', 'EncodedPixels', 'ClassId')
 
 
@@ -60,7 +56,7 @@ class RowText(NamedTuple):
     Attributes:
         number: of its line, from 0 at line 2.
         image_id, pixels: as in the CSV.
-        class_id: as 2019's layout has it, see `_join_class_id`.
+        class_id: as 2019's layout has it, see `layouts.join_class_id`.
         size: height and width in pixels.
         first_size: those of the image's first row.
         is_duplicate: a row above is the same.
@@ -189,12 +185,12 @@ def screen_rows(path: str | os.PathLike) -> Iterator[RowText]:
     for chunk in read_table(path, COLUMNS):
         attributes = chunk[ATTRIBUTES_COLUMN] if ATTRIBUTES_COLUMN in chunk else repeat('', len(chunk))
         if attribute_ids is None:
-            attribute_ids = _read_attribute_ids(Path(path).with_name(LABELS)) if ATTRIBUTES_COLUMN in chunk else {}
+            attribute_ids = read_attribute_ids(Path(path).with_name(LABELS)) if ATTRIBUTES_COLUMN in chunk else {}
         for number, image_id, pixels, height, width, category, more in zip(
                 chunk.index, *(chunk[column] for column in COLUMNS), attributes, strict=True):
             where = f'{path}:{number + 2}'  # the header is line 1
             size = _read_length(where, 'Height', height), _read_length(where, 'Width', width)
-            first_size, class_id = sizes.setdefault(image_id, size), _join_class_id(category, more, attribute_ids)
+            first_size, class_id = sizes.setdefault(image_id, size), join_class_id(category, more, attribute_ids)
             is_duplicate = False
             if size == first_size:  # a row that is dropped for its size makes no other row a duplicate
                 key = hash((image_id, pixels, class_id))
@@ -215,32 +211,6 @@ def audit_images(path: str | os.PathLike, image_ids: Iterable[str], annotated: C
     for image_id in image_ids:
         if image_id not in annotated:
             audit.add('image_without_rows', f'{path}: {image_id}')
-
-
-def _read_attribute_ids(path: Path) -> dict[str, str]:
-    """Read which of 2019's attribute ids each attribute of a label_descriptions.json has, by its name.
-
-    2020 (Fashionpedia) has 294 attributes, those of 2019 among them, and counts them anew. Without the file the ids are
-    2019's.
-
-    Raises:
-        ValueError: not such a file.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        names = {int(one['id']): one['name'] for one in json.loads(path.read_bytes()).get('attributes', [])}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f'{path}: no list of attributes with id and name: {type(error).__name__}: {error}') from None
-    ours = {name: str(attribute) for attribute, name in enumerate(ATTRIBUTES)}
-    return {str(one): ours.get(name, str(FOREIGN_ATTRIBUTE + one)) for one, name in names.items()}
-
-
-def _join_class_id(class_id: str, attributes: str, attribute_ids: dict[str, str]) -> str:
-    """Write category and attributes as 2019's layout does: `10_3_20` for `10` and `3,20`; ` 6` and `6.0` become `6`."""
-    class_id = re.sub(r'\A(\d+)\.0\Z', r'\1', class_id.strip())
-    words = [word.strip() for word in attributes.split(',')] if attributes.strip() else []
-    return '_'.join([class_id, *(attribute_ids.get(word, word) for word in words)])
 
 
 def _read_length(where: str, name: str, text: str) -> int:
