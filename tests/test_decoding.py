@@ -134,6 +134,13 @@ def test_the_end_of_a_thumbnail_is_not_the_photos():
     assert audited(data[:-100]) == loaded(data[:-100]) == 'refused'
 
 
+@pytest.mark.parametrize('start', [
+    'ffdaffff', 'ffda0000', 'ffda0002', 'ffe00000', 'ffc00004', 'ffff', 'ffd8', '00', ''])
+def test_a_jpeg_whose_segments_make_no_sense_is_refused(start):
+    data = b'\xff\xd8\xff\xe0\x00\x02' + bytes.fromhex(start) + bytes(100)
+    assert audited(data) == loaded(data) == 'refused'
+
+
 @pytest.mark.parametrize('kind', ['TGA', 'ICO', 'DDS', 'PCX', 'SGI', 'EPS', 'QOI', 'GIF', 'PPM', 'JPEG2000', 'AVIF'])
 def test_other_formats_neither_pass_nor_load(kind):
     """Pillow opens them all, OpenCV some."""

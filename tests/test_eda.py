@@ -316,7 +316,7 @@ def test_bad_photos_are_left_out_of_the_examples_and_reported(sample_root: Path,
     assert page.count('](example_') == 10
     assert unsaved[-10:] == [f'example_{number}.png' for number in range(1, 11)]
     assert f'missing_file: {missing}\n' in page
-    assert f'truncated_file: {cut}: cut off' in page
+    assert f'truncated_file: {cut}: cannot be decoded: the JPEG is cut off' in page
     assert 'missing_file: 1 (image dropped)' in page.split('## Audit')[1]
     assert 'found 2 problems of 2 kinds' in page
 

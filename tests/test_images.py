@@ -164,6 +164,12 @@ def test_a_file_whose_name_differs_by_case_alone_is_told_apart_from_a_missing_on
     assert find_problem(tmp_path / 'sho.jpg')[0] == 'name_in_other_case'
 
 
+def test_a_name_too_long_for_a_file_is_unreadable(tmp_path):
+    for image_id in ('x' * 300, 'x' * 300 + '.jpg'):
+        kind, where = find_problem(photo_path(tmp_path, image_id))
+        assert (kind, where.endswith(': File name too long')) == ('unreadable_file', True)
+
+
 def test_an_image_id_without_a_suffix_names_a_jpeg_unless_there_is_such_a_file(tmp_path):
     for name in ('a.jpg', 'b', 'b.jpg', 'c.v2.jpg'):
         (tmp_path / name).touch()

@@ -1,5 +1,6 @@
 """The data set as mmdet sees it: splits, subsets, categories, masks."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -212,6 +213,59 @@ def test_the_log_goes_to_the_runs_logger(root, tmp_path):
     for handler in logger.handlers:
         handler.flush()
     assert "3 images for split 'test'" in (tmp_path / 'run.log').read_text()
+
+
+def test_when_nothing_is_left_one_line_says_how_many_were_dropped_and_why(root):
+    """The photos lie in another folder; of 68 rows one is bad."""
+    add_rows(root, f'01.jpg,1 1,{HEIGHT},{WIDTH},46')
+    message = (f"{root}/train.csv: no image is left for split 'val': dropped: missing_file 4 (image dropped), such as "
+               f'{root}/photos/')
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
+        IMaterialistDataset(data_root=str(root), ann_file='train.csv', data_prefix=dict(img_path='photos'), split='val')
+    assert 'unknown_category 1 (row dropped), such as' in str(error.value)
+    assert 'does FASHION_DATA name the right folder?' in str(error.value)
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('split', ['all', 'train'])
+def test_a_table_without_a_usable_row_says_so_before_the_split(root, split):
+    (root / 'train.csv').write_text('ImageId,EncodedPixels,Height,Width,ClassId\n00.jpg,1 1,12,9,dress\n')
+    with pytest.raises(ValueError, match=r'no image is left .* unknown_category 1 .* image_without_rows 1'):
+        dataset(root, split)
+
+
+def test_categories_that_no_image_has_leave_nothing_to_train_on(root):
+    with pytest.raises(ValueError, match=r'no image is left .* none of 40 has an object of the categories \[45\]'):
+        dataset(root, categories=[45], filter_cfg=dict(filter_empty_gt=True))
+
+
+def test_the_layout_of_2020_is_read(root):
+    """ImageIds without .jpg, attributes in a column of their own."""
+    lines = (root / 'train.csv').read_text().replace('.jpg,', ',').replace('6_33_20', '6,"33,20"').splitlines()
+    lines = [lines[0] + ',AttributesIds', *(line if line.endswith('"') else line + ',' for line in lines[1:])]
+    (root / 'train.csv').write_text('\n'.join(lines) + '\n')
+    data = dataset(root)
+    info = data.get_data_info(0)
+    assert (len(data), info['img_id'], info['img_path']) == (IMAGES, '00', str(root / 'train' / '00.jpg'))
+    assert [one['attributes'] for one in info['instances']] == [(20, 33), (), ()]
+    assert not data.audit.counts
+    (root / 'sample_submission.csv').write_text('ImageId,EncodedPixels,ClassId,AttributesIds\nt1,1 1,0,1\nt9,1 1,0,1\n')
+    data = dataset(root, 'test')
+    assert [data.get_data_info(index)['img_path'] for index in range(len(data))] == [str(root / 'test' / 't1.jpg')]
+    assert data.audit.examples == {'missing_file': [str(root / 'test' / 't9.jpg')]}
+
+
+def test_image_ids_do_not_leave_the_folder(root):
+    """A photo lies beside the folder; an absolute name would be found as well."""
+    write_photo(root / 'stolen.jpg')
+    ids_outside = ['../stolen.jpg', str(root / 'stolen.jpg')]
+    add_rows(root, *(f'{image_id},1 1,{HEIGHT},{WIDTH},6' for image_id in ids_outside))
+    (root / 'sample_submission.csv').write_text('ImageId,EncodedPixels,ClassId\n' + ''.join(
+        f'{image_id},1 1,0\n' for image_id in [*ids_outside, 't1.jpg']))
+    for split, expected in (('all', [f'{index:02}.jpg' for index in range(IMAGES)]), ('test', ['t1.jpg'])):
+        data = dataset(root, split)
+        assert ids(data) == expected
+        assert data.audit.counts['unsafe_image_id'] == 2
 
 
 def test_files_can_go_unchecked(root):

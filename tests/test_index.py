@@ -63,6 +63,33 @@ def assert_same(index: Index, csv: Path) -> None:
 
 
 @pytest.mark.parametrize('jobs', [1, 2])
+def test_it_reads_other_layouts_as_reading_row_by_row_does(tmp_path, monkeypatch, jobs):
+    """2020's columns, blank lines, classes as a spreadsheet writes them, ids that leave the folder; in batches of 2."""
+    monkeypatch.setattr(index_build, 'BATCH_ROWS', 2)
+    csv = tmp_path / 'train.csv'
+    csv.write_text('\n'.join([
+        'ImageId,EncodedPixels,Height,Width,ClassId,AttributesIds', 'a,1 2,5,4,10,"3,34"', '', ',,,,,', 'a,3 2,5,4, 6,',
+        'b,1 2,5,4,6.0,', '', '../c,1 2,5,4,6,', 'b,5 2,5,4,99,']) + '\n')
+    build_index(csv, tmp_path / 'index', jobs)
+    index = Index.open(tmp_path / 'index', csv)
+    assert_same(index, csv)
+    assert [(one.category, one.attributes) for position in range(2) for one in index.instances(position)] == [
+        (10, (3, 34)), (6, ()), (6, ())]
+    assert index.audit.examples == {
+        'unsafe_image_id': [f"{csv}:8: '../c'"], 'unknown_category': [f"{csv}:9: ClassId '99'"],
+        'image_without_rows': [f'{csv}: ../c']}
+
+
+def test_new_names_of_attributes_build_it_anew(tmp_path):
+    """2020's column of attributes goes by label_descriptions.json: 7 is then the attribute that 2019 counts as 0."""
+    csv = tmp_path / 'train.csv'
+    csv.write_text('ImageId,EncodedPixels,Height,Width,ClassId,AttributesIds\na,1 2,5,4,10,7\n')
+    assert open_index(csv).instances(0)[0].attributes == (7,)
+    (tmp_path / 'label_descriptions.json').write_text('{"attributes": [{"id": 7, "name": "above-the-hip (length)"}]}')
+    assert open_index(csv).instances(0)[0].attributes == (0,)
+
+
+@pytest.mark.parametrize('jobs', [1, 2])
 @pytest.mark.parametrize('seed', range(2))
 def test_it_holds_what_reading_row_by_row_gives(tmp_path, monkeypatch, jobs, seed):
     """600 rows in batches of 17, so that duplicates, conflicts and examples reach over batches and processes."""

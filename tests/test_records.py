@@ -1,5 +1,6 @@
 """From train.csv to records: every kind of problem, and what becomes of the row."""
 
+import json
 import re
 import subprocess
 import sys
@@ -24,6 +25,9 @@ CASES = {
     'unknown_category': (
         ['a.jpg,4 1,5,4,46', 'a.jpg,4 1,5,4,x', 'a.jpg,4 1,5,4,'], 3,
         [":3: ClassId '46'", ":4: ClassId 'x'", ":5: ClassId ''"], [(3, 2)]),
+    'unsafe_image_id': (
+        ['../a.jpg,4 1,5,4,7', '/a.jpg,4 1,5,4,7', ',4 1,5,4,7'], 3,
+        [":3: '../a.jpg'", ":4: '/a.jpg'", ":5: ''"], [(3, 2)]),
     'unknown_attribute': (
         ['a.jpg,4 1,5,4,10_92_3', 'a.jpg,5 1,5,4,10_91'], 1, [":3: attribute 92 in ClassId '10_92_3'"],
         [(3, 2), (10, 1), (10, 1)]),
@@ -67,9 +71,57 @@ def test_the_audit_finds_exactly_the_problem_and_applies_its_rule(tmp_path, kind
     """
     rows, count, examples, objects = CASES[kind]
     records, audit = read(tmp_path, GOOD, *rows)
+    lost = audit.counts.pop('image_without_rows', 0)
+    assert lost == len({line.split(',')[0] for line in rows} - {'a.jpg'})
     assert dict(audit.counts) == {kind: count}
-    assert audit.examples == {kind: [f'{tmp_path}/train.csv{example}' for example in examples]}
+    assert audit.examples[kind] == [f'{tmp_path}/train.csv{example}' for example in examples]
     assert [kept(record) for record in records] == [objects]
+
+
+@pytest.mark.parametrize(('class_id', 'expected'), [
+    (' 6', (6, ())), ('6 ', (6, ())), ('6.0', (6, ())), (' 6.0', (6, ())), ('10_3', (10, (3,)))])
+def test_a_class_id_as_pandas_or_a_spreadsheet_writes_it_is_read(tmp_path, class_id, expected):
+    """pandas writes a column of numbers with a gap as 6.0."""
+    records, audit = read(tmp_path, f'a.jpg,1 2,5,4,{class_id}')
+    assert not audit.counts
+    assert (records[0].instances[0].category, records[0].instances[0].attributes) == expected
+
+
+@pytest.mark.parametrize('class_id', ['6.5', '6.', '-6', '6.0_3', '6_3.0', '6 7', '6e0', '²'])
+def test_other_class_ids_are_unknown_categories(tmp_path, class_id):
+    _, audit = read(tmp_path, GOOD, f'a.jpg,3 2,5,4,{class_id}')
+    assert dict(audit.counts) == {'unknown_category': 1}
+
+
+def test_the_same_row_with_its_class_written_in_another_way_is_a_duplicate(tmp_path):
+    _, audit = read(tmp_path, GOOD, 'a.jpg,1 2,5,4,3.0')
+    assert dict(audit.counts) == {'duplicate_row': 1}
+
+
+def test_attributes_in_a_column_of_their_own_are_read(tmp_path):
+    """2020's layout: 103 is no attribute of 2019's 92, a belt (19) has none, and the last row is no number."""
+    path = write(tmp_path, 'a,1 2,5,4,10,', 'a,3 2,5,4,10,"34,3"', 'a,5 2,5,4,10,"3, 103"', 'a,7 2,5,4,19,3',
+                 'a,9 2,5,4,10,x', header=f'{HEADER},AttributesIds')
+    records, audit = read_records(path)
+    assert [instance.attributes for instance in records[0].instances] == [(), (3, 34), (3,), ()]
+    assert {kind: where[0].removeprefix(str(path)) for kind, where in audit.examples.items()} == {
+        'unknown_attribute': ":4: attribute 103 in ClassId '10_3_103'", 'attribute_on_part': ":5: ClassId '19_3'",
+        'unknown_category': ":6: ClassId '10_x'"}
+
+
+def test_attributes_of_2020_are_known_by_their_names(tmp_path):
+    """2020 counts anew: its 146 is 2019's 0, above-the-hip, and its 3 something that 2019 does not have."""
+    labels = [dict(id=146, name='above-the-hip (length)'), dict(id=3, name='blouse'), dict(id=7, name='midi')]
+    (tmp_path / 'label_descriptions.json').write_text(json.dumps(dict(attributes=labels)))
+    path = write(tmp_path, 'a,1 2,5,4,10,"146,3"', 'a,3 2,5,4,10,7', header=f'{HEADER},AttributesIds')
+    records, audit = read_records(path)
+    assert [instance.attributes for instance in records[0].instances] == [(0,), (7,)]
+    assert audit.examples == {'unknown_attribute': [f"{path}:2: attribute 1003 in ClassId '10_0_1003'"]}
+    records, audit = read_records(write(tmp_path, 'a,1 2,5,4,10_3'))  # in 2019's layout ids are ids
+    assert (records[0].instances[0].attributes, audit.report()) == ((3,), '')
+    (tmp_path / 'label_descriptions.json').write_text('{"attributes": [{}]}')
+    with pytest.raises(ValueError, match=r'label_descriptions\.json: no list of attributes with id and name'):
+        read_records(write(tmp_path, 'a,1 2,5,4,10,3', header=f'{HEADER},AttributesIds'))
 
 
 def test_every_kind_of_problem_has_a_case():
@@ -224,6 +276,24 @@ def test_chunks_count_their_rows_on(tmp_path):
     assert [chunk['EncodedPixels'].tolist() for chunk in chunks] == [['1 1', '2 1'], ['3 1']]
 
 
+@pytest.mark.parametrize('blank', ['', ',,,,'])
+def test_blank_lines_count_as_lines_and_as_no_rows(tmp_path, blank):
+    """The bad ClassId stands in line 6 of the file; a spreadsheet leaves lines of commas."""
+    path = write(tmp_path, GOOD, blank, blank, blank, 'b.jpg,1 2,5,4,99', blank)
+    records, audit = read_records(path)
+    assert len(records) == 1
+    assert audit.examples['unknown_category'] == [f"{path}:6: ClassId '99'"]
+    assert [len(chunk) for chunk in read_table(path, COLUMNS, chunk_rows=2)] == [1, 1]
+    with pytest.raises(ValueError, match=re.escape(f'{path}:5: Height')):
+        read_records(write(tmp_path, GOOD, blank, blank, 'b.jpg,1 2,x,4,9'))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
+    path = tmp_path / 'train.csv'
+    path.write_text(f'{HEADER}\n{GOOD}\n', encoding='utf-8-sig')
+    assert len(read_records(path)[0]) == 1
+
+
 def test_line_numbers_and_duplicates_reach_over_chunks(tmp_path):
     """20,000 rows are a chunk: rows 20,001 and 20,002 stand in lines 20,002 and 20,003."""
     rows = [f'{number}.jpg,1 2,5,4,3' for number in range(20_000)]
@@ -271,6 +341,15 @@ def test_the_report_has_the_commonest_problem_first_with_its_rule_and_examples()
     audit.add('empty_mask', 'f:3')
     assert audit.report() == (
         'empty_mask: 2 (row dropped)\n    f:2\n    f:3\nmissing_file: 1 (image dropped)\n    x.jpg')
+
+
+def test_the_summary_is_one_line_with_the_count_the_rule_and_an_example_of_each_kind():
+    audit = Audit()
+    for where in ('f:2', 'f:3'):
+        audit.add('empty_mask', where)
+    audit.add('missing_file', 'x.jpg')
+    assert audit.summary() == (
+        'empty_mask 2 (row dropped), such as f:2; missing_file 1 (image dropped), such as x.jpg')
 
 
 def test_the_audit_knows_no_other_kinds():

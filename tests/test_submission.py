@@ -142,6 +142,16 @@ def test_score_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture):
     assert score_submission(path, truth, (4, 4), average='image_class')[0].score == pytest.approx(0.5)
 
 
+def test_a_list_of_images_may_begin_with_a_byte_order_mark(tmp_path: Path, capsys):
+    """As Windows' editors write it; a is found exactly, b is not listed."""
+    truth = write(tmp_path / 't.csv', 'ImageId,EncodedPixels,Height,Width,ClassId\na.jpg,1 4,4,4,6\nb.jpg,5 8,4,4,0\n')
+    path = write(tmp_path / 's.csv', f'{HEADER}a.jpg,1 4,6\n')
+    (tmp_path / 'list.txt').write_text('a.jpg\n\n', encoding='utf-8-sig')
+    assert tool.main([str(path), str(truth), '--size', '4', '--images', str(tmp_path / 'list.txt'),
+                      '--json']) == 0
+    assert json.loads(capsys.readouterr().out)['score'] == 1
+
+
 def test_images_restricts_and_a_listed_image_without_rows_scores_nothing(tmp_path: Path):
     """b found exactly, c without any prediction: (1 + 0) / 2."""
     truth = write(tmp_path / 't.csv', 'ImageId,EncodedPixels,Height,Width,ClassId\n'

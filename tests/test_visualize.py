@@ -6,6 +6,7 @@ Widths 5, 3.8 and none give the images a, b, c scores of 1, 0.6 and 0.
 import re
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image
 from fashion_mmdet.evaluation.overlay import VERDICT_LOOKS
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.verdicts import HIT, MISSED, SPURIOUS
-from fashion_mmdet.experiments.gallery.entries import PREDICTED, collect_entries, rank, read_categories
+from fashion_mmdet.experiments.gallery.entries import PREDICTED, collect_entries, find_photos, rank, read_categories
 from fashion_mmdet.experiments.gallery.page import draw_entry
 from tests.test_compare import EVIL, make_truth, write_dump
 from tools import visualize as tool
@@ -86,6 +87,15 @@ def test_a_photo_that_is_missing_is_left_out_and_said(root: Path):
     text, names = run(root, '--truth', str(root / 'train.csv'))
     assert names == ['b.jpg', 'a.jpg']
     assert '1 photo is missing' in text
+
+
+def test_a_dump_does_not_reach_photos_outside_the_folder(tmp_path: Path):
+    (tmp_path / 'train').mkdir()
+    Image.new('RGB', (4, 4)).save(tmp_path / 'stolen.jpg')
+    entry = SimpleNamespace(image_id='../stolen.jpg')
+    for look in (lambda: find_photos([entry], tmp_path / 'train'), lambda: draw_entry(entry, tmp_path / 'train')):
+        with pytest.raises(ValueError, match=r"ImageId '\.\./stolen\.jpg' does not name a photo inside"):
+            look()
 
 
 def test_the_picture_marks_what_was_missed_left_and_what_was_hit_right(root: Path):

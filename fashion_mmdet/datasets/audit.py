@@ -10,7 +10,7 @@ RULES = {
     'duplicate_row': 'row dropped',
     'unsafe_image_id': 'row dropped: its ImageId leads out of the folder of the photos',
     'unknown_category': 'row dropped',
-    'unknown_attribute': 'attribute dropped',
+    'unknown_attribute': 'attribute dropped: not one of the 92 (1000 + N: attribute N of label_descriptions.json)',
     'attribute_on_part': 'attributes dropped (only categories 0 to 12 have any)',
     'runs_malformed': 'row dropped',
     'runs_outside_image': 'row dropped',

@@ -20,7 +20,7 @@ SOF_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start of frame; betwe
 APP1, SOS = 0xE1, 0xDA
 NOT_DECODED = {*range(0xE1, 0xEE), 0xEF, 0xFE}  # APP1 to APP15 but for Adobe's APP14, and comments
 NEXT_MARKER = re.compile(rb'\xff[^\x00\xff\xd0-\xd7]')  # in a scan's data: no stuffed byte, fill byte or restart marker
-STANDALONE = {0x01, *range(0xD0, 0xDA)}  # markers without a length: TEM, RSTn, SOI, EOI
+STANDALONE = {0x01, *range(0xD0, 0xDA), 0xFF}  # no length follows: TEM, RSTn, SOI, EOI; fill byte
 
 
 class JpegHead(NamedTuple):
@@ -106,11 +106,12 @@ def read_jpeg_head(file: BinaryIO) -> JpegHead | None:
     at, exif, frame, tables, marker = 2, b'', b'', [b'\xff\xd8'], None
     while marker != SOS:
         start = file.read(4)
-        if len(start) < 4 or start[0] != 0xFF or start[1] in STANDALONE or start[1] == 0xFF:
+        length = int.from_bytes(start[2:], 'big') - 2
+        if len(start) < 4 or start[0] != 0xFF or start[1] in STANDALONE or length < 0:
             return None
-        marker, length = start[1], int.from_bytes(start[2:], 'big') - 2
+        marker = start[1]
         at += 4 + length
-        if length < 0 or (marker in NOT_DECODED and (marker != APP1 or exif)):
+        if marker in NOT_DECODED and (marker != APP1 or exif):
             file.seek(at)
             continue
         content = file.read(length)

@@ -1,5 +1,6 @@
 """Where a photo lies, and whether its file is what the CSV says. No torch."""
 
+import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +26,7 @@ def photo_path(folder: Path, image_id: str) -> Path:
     if not is_safe_id(image_id):
         raise ValueError(f'ImageId {image_id[:80]!r} does not name a photo inside {folder}')
     path = folder / image_id
-    if path.suffix.lower() in SUFFIXES or path.exists():
+    if path.suffix.lower() in SUFFIXES or os.path.exists(path):  # False also where a name is too long
         return path
     return folder / f'{image_id}.jpg'
 

@@ -116,7 +116,7 @@ class IMaterialistDataset(BaseDetDataset):
             images = images.take(np.sort(chosen))
         self._log(len(images))
         if not len(images):
-            self._refuse_empty()
+            self._refuse_empty(len(self.data_list))
         return images
 
     def get_data_info(self, idx: int) -> dict:
@@ -139,7 +139,7 @@ class IMaterialistDataset(BaseDetDataset):
         self.audit.extend(index.audit)
         positions = np.arange(len(index))
         if not len(index):
-            self._refuse_empty()
+            self._refuse_empty(0)
         # The split goes by the CSV alone: a file that is missing here must not deal the other photos anew.
         if self.split != 'all':
             train, val = stratified_split(index.labels(), self.val_fraction, self.seed)
@@ -171,11 +171,12 @@ class IMaterialistDataset(BaseDetDataset):
     def _folder(self) -> Path:
         return Path(self.data_prefix['img_path'])
 
-    def _refuse_empty(self) -> None:
-        """Say why no image is left, in one line."""
-        reasons = self.audit.summary() or 'none has an object of the categories chosen'
-        raise ValueError(f'{self.ann_file}: no image is left for split {self.split!r}. Dropped: {reasons}. The photos '
-                         f'are looked for in {self._folder}: does FASHION_DATA name the right folder? Else mend these')
+    def _refuse_empty(self, listed: int) -> None:
+        """Say in one line why no image is left; `listed` have passed the audit."""
+        reasons = (f'none of {listed} has an object of the categories {list(self.category_ids)}' if listed else
+                   f'dropped: {self.audit.summary()}. The photos are looked for in {self._folder}: does FASHION_DATA '
+                   'name the right folder? Else mend the files or rows')
+        raise ValueError(f'{self.ann_file}: no image is left for split {self.split!r}: {reasons}')
 
     def _log(self, count: int) -> None:
         print_log(f'{self.ann_file}: {count} images for split {self.split!r}', logger='current')

@@ -34,7 +34,7 @@ class IndexInfo:
     """What an index says of itself.
 
     Attributes:
-        csv_hash: of the CSV's content (`files.fast_hash`).
+        csv_hash: of the CSV's content (`layouts.content_key`).
         counts: of the audit, by kind, in the order in which the kinds came up.
         examples: of the audit, by kind, without the CSV's path in front.
     """
@@ -109,7 +109,7 @@ class Index:
 
     Attributes:
         heights, widths: (N,) int32, pixels, as the CSV has them.
-        first_rows: (N,) int64, the row of the CSV, from 0, in which an image first appears.
+        first_rows: (N,) int64, the line of the CSV, from 0 at line 2, in which an image first appears.
         offsets: (N + 1,) int64; image i has the objects `offsets[i]` to `offsets[i + 1]`.
         categories: (M,) int16, ids.
         boxes: (M, 4) int32, x1 y1 x2 y2 in pixels, the right and lower edges exclusive.

@@ -20,8 +20,9 @@ import pyarrow as pa
 from fashion_mmdet import rle
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.index import OBJECT, SCHEMA, IndexInfo, describe_audit
+from fashion_mmdet.datasets.layouts import content_key
 from fashion_mmdet.datasets.records import RowText, audit_images, check_row, screen_rows, to_instance
-from fashion_mmdet.files import fast_hash, write_sealed
+from fashion_mmdet.files import write_sealed
 from fashion_mmdet.progress import progress_bar
 from fashion_mmdet.utils.parallel import WorkerPool
 
@@ -89,12 +90,12 @@ def build_index(csv: str | os.PathLike, target: Path, jobs: int | None = None) -
     """
     if not Path(csv).is_file():
         raise FileNotFoundError(f'{csv}: no such file')
-    content, csv_bytes = fast_hash(csv), os.path.getsize(csv)
+    content, csv_bytes = content_key(csv), os.path.getsize(csv)
     jobs = jobs or (None if csv_bytes >= POOL_BYTES else 1)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=target.parent) as spill, tempfile.TemporaryFile(dir=target.parent) as grouped:
         columns, audit = _parse(csv, csv_bytes, spill, jobs)
-        if fast_hash(csv) != content:
+        if content_key(csv) != content:
             raise ValueError(f'{csv}: changed while it was read; start again')
         info = IndexInfo(csv_hash=content, **describe_audit(audit, csv))
         batch = _to_batch(columns, spill, grouped).replace_schema_metadata(info.to_metadata())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fashion_mmdet.datasets.index import Index
 from fashion_mmdet.datasets.index_build import build_index
-from fashion_mmdet.files import fast_hash
+from fashion_mmdet.datasets.layouts import content_key
 from fashion_mmdet.utils.caches import writable_place
 from fashion_mmdet.utils.locks import locked
 
@@ -28,7 +28,7 @@ def open_index(csv: str | os.PathLike) -> Index:
         raise FileNotFoundError(f'{csv}: no such file')
     beside = Path(f'{csv}.index.arrow')
     target = writable_place(beside)
-    content = fast_hash(csv)
+    content = content_key(csv)
     for path in dict.fromkeys((beside, target)):
         if (index := open_fitting(path, csv, content)) is not None:
             return index
@@ -44,7 +44,7 @@ def open_index(csv: str | os.PathLike) -> Index:
 
 
 def open_fitting(path: Path, csv: str | os.PathLike, content: str, level: int = logging.DEBUG) -> Index | None:
-    """Open an index if it is there, whole, and of the CSV's content as `files.fast_hash` gives it.
+    """Open an index if it is there, whole, and of the CSV's content as `layouts.content_key` gives it.
 
     One that is there and not whole is logged at `level`.
     """

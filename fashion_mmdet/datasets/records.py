@@ -1,7 +1,6 @@
 """From the competition's train.csv to records: an image with its objects, checked row by row."""
 
 import os
-import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,10 +15,9 @@ from fashion_mmdet import rle
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES, parse_class_id
 from fashion_mmdet.datasets.audit import Audit, is_size_possible
 from fashion_mmdet.datasets.images import is_safe_id
-from fashion_mmdet.files import fast_hash
+from fashion_mmdet.datasets.layouts import ATTRIBUTES_COLUMN, LABELS, content_key, join_class_id, read_attribute_ids
 
 COLUMNS = ('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId')
-ATTRIBUTES_COLUMN = 'AttributesIds'  # 2020's layout, `3,20,34`; 2019's has them in ClassId, `10_3_20_34`
 SUBMISSION_COLUMNS = ('ImageId', 'EncodedPixels', 'ClassId')
 
 
@@ -58,7 +56,7 @@ class RowText(NamedTuple):
     Attributes:
         number: of its line, from 0 at line 2.
         image_id, pixels: as in the CSV.
-        class_id: as 2019's layout has it, see `_join_class_id`.
+        class_id: as 2019's layout has it, see `layouts.join_class_id`.
         size: height and width in pixels.
         first_size: those of the image's first row.
         is_duplicate: a row above is the same.
@@ -139,7 +137,7 @@ def read_records(path: str | os.PathLike) -> tuple[list[Record], Audit]:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'{path}: no such file')
-    return _read_records(os.fspath(path), fast_hash(path))
+    return _read_records(os.fspath(path), content_key(path))
 
 
 @lru_cache(maxsize=4)
@@ -182,13 +180,16 @@ def screen_rows(path: str | os.PathLike) -> Iterator[RowText]:
     """
     sizes: dict[str, tuple[int, int]] = {}
     seen: set[int] = set()
+    attribute_ids: dict[str, str] | None = None
     for chunk in read_table(path, COLUMNS):
         attributes = chunk[ATTRIBUTES_COLUMN] if ATTRIBUTES_COLUMN in chunk else repeat('', len(chunk))
+        if attribute_ids is None:
+            attribute_ids = read_attribute_ids(Path(path).with_name(LABELS)) if ATTRIBUTES_COLUMN in chunk else {}
         for number, image_id, pixels, height, width, category, more in zip(
                 chunk.index, *(chunk[column] for column in COLUMNS), attributes, strict=True):
             where = f'{path}:{number + 2}'  # the header is line 1
             size = _read_length(where, 'Height', height), _read_length(where, 'Width', width)
-            first_size, class_id = sizes.setdefault(image_id, size), _join_class_id(category, more)
+            first_size, class_id = sizes.setdefault(image_id, size), join_class_id(category, more, attribute_ids)
             is_duplicate = False
             if size == first_size:  # a row that is dropped for its size makes no other row a duplicate
                 key = hash((image_id, pixels, class_id))
@@ -209,12 +210,6 @@ def audit_images(path: str | os.PathLike, image_ids: Iterable[str], annotated: C
     for image_id in image_ids:
         if image_id not in annotated:
             audit.add('image_without_rows', f'{path}: {image_id}')
-
-
-def _join_class_id(class_id: str, attributes: str) -> str:
-    """Write category and attributes as 2019's layout does: `10_3_20` for `10` and `3,20`; ` 6` and `6.0` become `6`."""
-    class_id = re.sub(r'\A(\d+)\.0\Z', r'\1', class_id.strip())
-    return '_'.join([class_id, *(word.strip() for word in attributes.split(','))]) if attributes.strip() else class_id
 
 
 def _read_length(where: str, name: str, text: str) -> int:
