@@ -21,7 +21,7 @@ class StopAtInvalidLoss(Hook):
 
     Raises:
         ValueError: a loss or weight that is NaN or infinite; with float16's loss scaling, whose overflows are skipped,
-            16 such losses in a row.
+            more than 16 such losses in a row.
     """
 
     def __init__(self) -> None:
