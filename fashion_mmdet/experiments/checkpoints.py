@@ -28,12 +28,13 @@ def trust_files(trust: bool) -> None:
     _trusted = trust
 
 
-def load_file(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
+def load_file(path: str | Path, map_location: Any = 'cpu', mmap: bool = False) -> dict[str, Any]:
     """Read a checkpoint as mmengine lays it out, or bare weights.
 
     Args:
         path: `.safetensors`, else anything that `torch.save` wrote.
         map_location: as torch's; safetensors always come to the CPU.
+        mmap: leave a .pth's tensors on disk until they are used, for who wants something else of it.
 
     Returns:
         What the file holds; of safetensors `state_dict`, and `meta` with `cfg` and `dataset_meta` where it has them.
@@ -50,7 +51,7 @@ def load_file(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
             return _load_safetensors(path)
         with torch.serialization.safe_globals(_allowed()), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of formats that torch is about to refuse
-            return torch.load(path, map_location=map_location, weights_only=not _trusted)
+            return torch.load(path, map_location=map_location, weights_only=not _trusted, mmap=mmap)
     except Exception as error:  # damaged pickles raise anything
         if isinstance(error, OSError) and error.errno:
             raise
