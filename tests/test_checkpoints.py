@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from fashion_mmdet.experiments.checkpoints import UntrustedFileError, load_file,
 from fashion_mmdet.experiments.export import describe, export_weights
 from fashion_mmdet.experiments.running import resume_latest
 from fashion_mmdet.experiments.weights import check_fit, check_shares, prepare_weights, read_checkpoint
-from tests.conftest import run_here
+from tests.conftest import ROOT, run_here
 from tools import export_weights as export_tool
 from tools import test as test_tool
 from tools import train as train_tool
@@ -136,6 +137,20 @@ def test_what_a_training_writes_needs_no_trust(tiny_run: Path):
     assert isinstance(loss, HistoryBuffer)
     assert loss.mean(3) == wanted.mean(3)
     assert safe['counted'] == whole['counted']
+
+
+def test_a_part_of_a_checkpoint_is_read_without_its_tensors(tiny_run: Path):
+    assert load_file(tiny_run / 'epoch_2.pth', mmap=True)['meta']['epoch'] == 2
+
+
+def test_nothing_else_reads_pickles():
+    """The benchmark unpickles what it has pickled; the backbone's weights are a package's, and loaded as weights."""
+    known = {'fashion_mmdet/experiments/checkpoints.py', 'fashion_mmdet/benchmarks/workers.py',
+             'fashion_mmdet/models/timm_backbone.py'}
+    readers = re.compile(r'torch\.load\(|pickle\.loads?\(|allow_pickle=True|joblib|weights_only=False|read_pickle')
+    found = {path.relative_to(ROOT).as_posix() for folder in ('fashion_mmdet', 'tools')
+             for path in (ROOT / folder).rglob('*.py') if readers.search(path.read_text())}
+    assert found == known
 
 
 def test_exported_weights_test_like_the_checkpoint_s(
