@@ -54,16 +54,20 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         raise
     finally:
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
 
 
-def _create_locked(target: Path) -> tuple[int, Path]:
-    """Create a temporary file and lock it; returns the open handle, which holds the lock, and the path."""
+def _create_locked(target: Path) -> tuple[int | None, Path]:
+    """Create a temporary file and lock it; returns the open handle, which holds the lock if there is one, and the path.
+    """
     while True:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f'.{target.name}.', suffix=TEMPORARY_SUFFIX)
-        if fcntl is not None:
-            with contextlib.suppress(OSError):  # a file system without locks: nobody can take the file for abandoned
-                fcntl.flock(handle, fcntl.LOCK_EX)
+        if fcntl is None:  # Windows renames no open file
+            os.close(handle)
+            return None, Path(name)
+        with contextlib.suppress(OSError):  # a file system without locks: nobody can take the file for abandoned
+            fcntl.flock(handle, fcntl.LOCK_EX)
         if os.path.exists(name):
             return handle, Path(name)
         os.close(handle)  # removed between its creation and the lock

@@ -69,7 +69,7 @@ def paste_apart(boxes: str) -> str:
 
 def test_a_box_without_an_end_gives_no_pixel_and_ends():
     """A loop in machine code could not even be interrupted."""
-    assert paste_apart('[[0, 0, inf, 10], [0, 0, 20, inf], [-inf, 0, 20, 10], [-inf, -inf, inf, inf], '
+    assert paste_apart('[[5, 0, inf, 10], [0, 0, 20, inf], [-inf, 0, 20, 10], [-inf, -inf, inf, inf], '
                        '[nan, 0, 20, 10], [0, 0, 20, nan], [inf, 0, inf, 10]]') == '[0, 0, 0, 0, 0, 0, 0]'
 
 

@@ -122,15 +122,22 @@ def read_cache(path: Path, key: dict[str, Any]) -> RunScores | None:
     try:
         kept = read_object(path)
         wanted = key if key['truth'] is not None else {**key, 'truth': kept['key']['truth']}
-        if kept['key'] != wanted or kept['hash'] != _hash_scores(kept['scores']):
+        if kept['key'] != wanted:
             return None
+        if kept['hash'] != _hash_scores(kept['scores']):
+            raise ValueError('damaged')
         scores = dict(kept['scores'])
         check_fields(scores, FIELDS, str(path), FIELDS)
         scores['images'] = {image: tuple(values) for image, values in scores['images'].items()}
         scores['classes'] = {int(category): tuple(counts) for category, counts in scores['classes'].items()}
-        return RunScores(**scores) if scores['classes'].keys() <= set(range(len(CATEGORIES))) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # absent, or not what this module wrote: counting again makes it good
+        if not scores['classes'].keys() <= set(range(len(CATEGORIES))):
+            raise ValueError('classes: no such category')
+        return RunScores(**scores)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        logging.getLogger(__name__).warning('%s: not what was kept, counted anew: %s', path, error)
+        return None
 
 
 def _hash_scores(scores: dict) -> str:
