@@ -60,7 +60,7 @@ $(patsubst %,work_dirs/maskrcnn_lite0_%/val.json,$(filter-out baseline heads,$(R
 work_dirs/maskrcnn_lite0_resampled/val.json: | work_dirs/maskrcnn_lite0_lossw/sensitivity.json
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
