@@ -62,7 +62,7 @@ $(patsubst %,work_dirs/maskrcnn_lite0_%/val.json,$(filter-out baseline heads,$(R
 work_dirs/maskrcnn_lite0_resampled/val.json: | work_dirs/maskrcnn_lite0_lossw/sensitivity.json
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # Kill -9 at some 60 random moments; each rerun must come to the same, with nothing left over. Ten minutes.
 crash: $(VENV)/.installed

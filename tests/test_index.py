@@ -300,7 +300,7 @@ def test_it_pickles_small_and_opens_the_same_file(tmp_path):
     csv = write(tmp_path, *random_rows(300, 5))
     index = open_index(csv)
     text = pickle.dumps(index)
-    assert len(text) < 4000 < index.path.stat().st_size
+    assert len(text.replace(bytes(tmp_path), b'')) < 4000 < index.path.stat().st_size
     assert_same(pickle.loads(text), csv)
     assert copy.deepcopy(index) is index
 

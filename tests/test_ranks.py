@@ -4,6 +4,8 @@ import io
 import json
 import multiprocessing
 import os
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -11,7 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from fashion_mmdet.evaluation import metrics
 from fashion_mmdet.evaluation.dump import read_dump
+from fashion_mmdet.evaluation.matching import ImageCounts, count_images
+from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from tools import test as tool
 from tools import train
 
@@ -27,20 +32,31 @@ def run_rank(rank: int, ranks: int, port: int, argv: list[str], log: Path) -> No
         tool.main([*argv, '--launcher', 'pytorch'])
 
 
+def find_every_second(truths: list[Truth], predictions: list[Prediction], match: str) -> list[ImageCounts]:
+    """Count as if every second true object had been found, and nothing else: the tiny run finds none."""
+    found = [Prediction(truth.image_id, truth.size, truth.categories[::2], np.ones(len(truth.masks[::2]), np.float32),
+                        truth.masks[::2]) for truth in truths]
+    return count_images(truths, found, match)
+
+
 @pytest.fixture(scope='module')
-def one_process(tiny_config: Path, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of seven photos' scores and dump from one process."""
+def one_process(tiny_config: Path, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of seven photos' scores and dump from one process; ranks forked meanwhile score alike."""
     folder = tmp_path_factory.mktemp('ranks')
-    with redirect_stdout(io.StringIO()):
-        tool.main([str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(folder), *SEVEN])
-    return folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, 'count_images', find_every_second)
+        with redirect_stdout(io.StringIO()):
+            tool.main([str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(folder), *SEVEN])
+        yield folder
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('ranks', [2, 3, 4])
 def test_any_number_of_ranks_gives_the_score_of_one_process(
-        tiny_config: Path, tiny_run: Path, one_process: Path, tmp_path: Path, ranks: int):
+        sample_root: Path, tiny_config: Path, tiny_run: Path, one_process: Path, tmp_path: Path, ranks: int):
     """Seven photos divide by none of 2, 3, 4: some ranks test a photo a second time, which must not count.
+
+    With every second of n objects found, a photo scores ceil(n / 2) / n.
 
     The ranks are forked from this process, which has everything imported; they meet at a store that this one keeps.
     """
@@ -54,9 +70,13 @@ def test_any_number_of_ranks_gives_the_score_of_one_process(
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * ranks, (tmp_path / '0.txt').read_text()[-3000:]
-    assert json.loads((tmp_path / 'val.json').read_text()) == json.loads((one_process / 'val.json').read_text())
+    scores = json.loads((tmp_path / 'val.json').read_text())
+    assert scores == json.loads((one_process / 'val.json').read_text())
     alone, together = (list(read_dump(folder / 'val.parquet')) for folder in (one_process, tmp_path))
-    assert len(alone) == 7
+    objects = Counter(line.split(',')[0] for line in (sample_root / 'train.csv').read_text().splitlines())
+    counts = [objects[raw.image_id] for raw in together]
+    assert len(counts) == 7
+    assert scores['fashion/score'] == pytest.approx(sum((n + 1) // 2 / n for n in counts) / 7)
     assert [raw.image_id for raw in alone] == [raw.image_id for raw in together]
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one.scores, other.scores)

@@ -1,6 +1,7 @@
 """Training steps a second on a CPU, alone and beside a process that keeps a core busy, by how threads wait."""
 
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -25,7 +26,8 @@ CONTENDERS = {
     'as libgomp does': dict(GOMP_SPINCOUNT='300000'),
     'passive waiting': dict(OMP_WAIT_POLICY='passive'),
     'one thread': dict(OMP_NUM_THREADS='1'),
-    'a process a core, gloo': dict(OMP_NUM_THREADS='1', PROCESSES=str(joblib.cpu_count())),
+    # As many as share a batch evenly: 2 on 2 cores, 4 on 4.
+    'a process a core, gloo': dict(OMP_NUM_THREADS='1', PROCESSES=str(math.gcd(joblib.cpu_count(), BATCH))),
 }
 LOADS = {'alone': None, 'beside a busy process': 0, 'beside one of low priority': 19}  # its nice value
 VARIABLES = ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT', 'OMP_NUM_THREADS')
