@@ -135,6 +135,24 @@ def test_offsets_of_a_model_that_diverged_are_samples_outside(value: float, modu
     assert not tensors['input'].grad.any()
 
 
+def test_offsets_of_a_larger_map_are_read_from_the_first_number_on():
+    """DyHead's way with mmcv: of each image's offsets and masks the first count, in the output's rows and columns."""
+    geometry, tensors = GEOMETRIES['plain'], make(GEOMETRIES['plain'])
+    large = {key: torch.cat([tensors[key].flatten(1)] * 4, 1).reshape(2, -1, 12, 16)[:, :tensors[key].shape[1]]
+             for key in ('offset', 'mask')}
+    places = {key: tensors[key][0].numel() for key in large}
+    leaves = {key: tensor.clone().requires_grad_() for key, tensor in {**tensors, **large}.items()}
+    whole = {key: tensor.requires_grad_() for key, tensor in tensors.items()}
+    output, wanted = call(leaves, geometry, True), call(whole, geometry, True)
+    assert torch.equal(output, wanted)
+    output.sum().backward()
+    wanted.sum().backward()
+    for key, count in places.items():
+        found = leaves[key].grad.flatten(1)
+        assert torch.equal(found[:, :count], whole[key].grad.flatten(1))
+        assert not found[:, count:].any()
+
+
 @pytest.mark.parametrize('layer', [DeformConv2dPack, ModulatedDeformConv2dPack])
 def test_a_layer_that_has_learned_no_offsets_is_a_convolution(layer: type):
     """Offsets start at 0; the mask of version 2 at sigmoid(0) = 0.5."""

@@ -7,6 +7,8 @@ Shapes: input (B, C, H, W), weight (O, C / groups, kH, kW), offset (B, deformabl
 Scratch tensors that mmcv's own kernels use (`ones`, `columns`) stay as they are.
 """
 
+import math
+
 import torch
 import torchvision  # noqa: F401  registers torch.ops.torchvision
 from torch import Tensor
@@ -20,7 +22,7 @@ def modulated_deform_conv_forward(
         with_bias: bool) -> None:
     """Convolve at learned offsets under a learned mask (DCNv2); writes into `output`."""
     geometry = (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, group, deformable_group, True)
-    output.copy_(_convolve(input, weight, offset, mask, bias if with_bias else None, geometry))
+    output.copy_(_convolve(output, input, weight, offset, mask, bias if with_bias else None, geometry))
 
 
 def modulated_deform_conv_backward(
@@ -33,7 +35,7 @@ def modulated_deform_conv_backward(
     targets = (grad_input, grad_weight, grad_offset, grad_mask, grad_bias if with_bias else None)
     for target, gradient in zip(targets, found, strict=True):
         if target is not None:
-            target.copy_(gradient)
+            _store(gradient, target)
 
 
 def deform_conv_forward(input, weight, offset, output, columns, ones, kW: int, kH: int, dW: int, dH: int,
@@ -41,7 +43,7 @@ def deform_conv_forward(input, weight, offset, output, columns, ones, kW: int, k
                         deformable_group: int, im2col_step: int) -> None:
     """Convolve at learned offsets (DCN, version 1); writes into `output`."""
     geometry = (dH, dW, padH, padW, dilationH, dilationW, group, deformable_group, False)
-    output.copy_(_convolve(input, weight, offset, None, None, geometry))
+    output.copy_(_convolve(output, input, weight, offset, None, None, geometry))
 
 
 def deform_conv_backward_input(input, offset, grad_output, grad_input, grad_offset, weight, columns, kW: int,
@@ -51,7 +53,7 @@ def deform_conv_backward_input(input, offset, grad_output, grad_input, grad_offs
     geometry = (dH, dW, padH, padW, dilationH, dilationW, group, deformable_group, False)
     by_input, _, by_offset, _, _ = _differentiate(grad_output, input, weight, offset, None, geometry)
     grad_input.copy_(by_input)
-    grad_offset.copy_(by_offset)
+    _store(by_offset, grad_offset)
 
 
 def deform_conv_backward_parameters(input, offset, grad_output, grad_weight, columns, ones, kW: int, kH: int,
@@ -66,14 +68,14 @@ def deform_conv_backward_parameters(input, offset, grad_output, grad_weight, col
     grad_weight.add_(by_weight.to(grad_weight.dtype), alpha=scale)
 
 
-def _convolve(input, weight, offset, mask, bias, geometry: tuple):
-    input, weight, offset, mask, bias = _complete(input, weight, offset, mask, bias)
+def _convolve(output, input, weight, offset, mask, bias, geometry: tuple):
+    input, weight, offset, mask, bias = _complete(output, input, weight, offset, mask, bias)
     return torch.ops.torchvision.deform_conv2d(input, weight, offset, mask, bias, *geometry)
 
 
 def _differentiate(grad_output, input, weight, offset, mask, geometry: tuple):
     """Compute all gradients: by input, weight, offset, mask and bias."""
-    input, weight, offset, mask, bias = _complete(input, weight, offset, mask, None)
+    input, weight, offset, mask, bias = _complete(grad_output, input, weight, offset, mask, None)
     by_input, by_weight, by_offset, by_mask, by_bias = torch.ops.torchvision._deform_conv2d_backward(
         in_kernel_dtype(grad_output), input, weight, offset, mask, bias, *geometry)
     outside = _lies_outside(offset, weight.shape[2:], *geometry[:6])
@@ -100,13 +102,30 @@ def _lies_outside(offset: Tensor, kernel: tuple[int, int], stride_h: int, stride
     return outside.unsqueeze(4).expand_as(places).reshape(offset.shape)
 
 
-def _complete(input, weight, offset, mask, bias):
+def _complete(output, input, weight, offset, mask, bias):
     """Bring all tensors to types with kernels; torchvision wants a mask and a bias even where there is none.
 
     NaN offsets of a model that diverged become samples outside, worth 0 as in mmcv: torchvision would read anywhere.
     """
     input, weight, offset = (in_kernel_dtype(tensor).contiguous() for tensor in (input, weight, offset))
-    offset = offset.nan_to_num(nan=-1e6)
-    mask = input.new_zeros(input.shape[0], 1) if mask is None else in_kernel_dtype(mask).contiguous()
+    offset = _fit(offset, output).nan_to_num(nan=-1e6)
+    mask = input.new_zeros(input.shape[0], 1) if mask is None else _fit(in_kernel_dtype(mask), output).contiguous()
     bias = input.new_zeros(weight.shape[0]) if bias is None else in_kernel_dtype(bias)
     return input, weight, offset, mask, bias
+
+
+def _fit(values: Tensor, output: Tensor) -> Tensor:
+    """Read offsets or masks as mmcv does: each image's numbers from the first one on, whatever their rows and columns.
+
+    mmdet's DyHead relies on it: it gives the offsets of one level to the next, which has a quarter of the pixels.
+    """
+    shape = (values.shape[1], *output.shape[2:])
+    return values.flatten(1)[:, :math.prod(shape)].reshape(-1, *shape)
+
+
+def _store(gradient: Tensor, target: Tensor) -> None:
+    """Write a gradient to where `_fit` read; the rest of `target` stays 0."""
+    if gradient.shape == target.shape:
+        target.copy_(gradient)
+    else:
+        target.flatten(1)[:, :gradient[0].numel()] = gradient.flatten(1).to(target.dtype)

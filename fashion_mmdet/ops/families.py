@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SECONDS = 120
 UNWANTED = ('init_cfg', 'pretrained', 'batch_augments', 'teacher_ckpt')
-FEW = dict(num=64, nms_pre=200, max_per_img=50)  # sampled RoIs, candidates and detections; the model stays the same
+FEW = dict(num=64, nms_pre=200, max_per_img=50, num_queries=100)  # RoIs, candidates, detections, DETR's queries
 CONFIGS = Path(__file__).with_suffix('.txt').read_text().split()  # one or two of each folder of mmdet's configs
 
 
@@ -71,7 +71,7 @@ def try_model(config: str, seconds: float = SECONDS, changes: dict | None = None
             for step in _steps(small):
                 outcome.done.append(step)
     except Exception as error:  # any: what stops a model is what the table says
-        outcome.why_not = f'{type(error).__name__}: {error}'.replace('\n', ' ')[:160]
+        outcome.why_not = f'{type(error).__name__}: {error}'.replace('\n', ' ')[:110]
     outcome.seconds = time.process_time() - begin
     return outcome
 
