@@ -137,7 +137,7 @@ def test_a_checkpoint_of_another_model_is_one_line(
         tiny_config: Path, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit) as exit_:
         tool.main([str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(tmp_path), '--cfg-options',
-                   'model.roi_head.bbox_head.fc_out_channels=100'])
+                   'model.roi_head.bbox_head.fc_out_channels=100'], ids=lambda value: value.__module__ if callable(value) else ' '.join(map(str, value)))
     assert exit_.value.code == 2
     assert 'weights of another model' in capsys.readouterr().err
 
