@@ -137,7 +137,7 @@ def test_a_checkpoint_of_another_model_is_one_line(
         tiny_config: Path, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit) as exit_:
         tool.main([str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(tmp_path), '--cfg-options',
-                   'model.roi_head.bbox_head.fc_out_channels=100'], ids=lambda value: value.__module__ if callable(value) else ' '.join(map(str, value)))
+                   'model.roi_head.bbox_head.fc_out_channels=100'])
     assert exit_.value.code == 2
     assert 'weights of another model' in capsys.readouterr().err
 
@@ -187,7 +187,7 @@ def test_photos_of_one_stem_get_a_picture_each_and_are_counted(sample_root: Path
     (train_filter.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/x', '--out-of-fold',
                          '{folder}/d.parquet']),
     (sensitivity.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/t.csv']),
-], ids=str)
+], ids=lambda value: value.__module__ if callable(value) else ' '.join(value))
 def test_no_output_overwrites_an_input_or_another_output(
         tiny_config: Path, tmp_path: Path, main: Callable, arguments: list[str]):
     for name in ('c.pth', 'd.parquet', 't.csv'):
