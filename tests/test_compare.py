@@ -524,7 +524,8 @@ def test_targets_are_ids_or_a_file(tmp_path: Path, root: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(('argv', 'complaint'), [
     (['missing'], 'missing: no such folder'), (['data'], 'data: no run; a run has'), ([], 'work_dirs: no runs in it'),
     (['record'], 'run.json: broken JSON'), (['list'], 'run.json: a JSON object is wanted'),
-    (['log'], 'scalars.json:1: broken JSON'), (['good', '--targets', '46'], 'targets=[46]: must be a list of whole numbers'),
+    (['log'], 'scalars.json:1: broken JSON'),
+    (['good', '--targets', '46'], 'targets=[46]: must be a list of whole numbers'),
     (['good', '--targets', 'x.json'], 'x.json: no target classes'),
     (['good', '--columns', 'score,time'], '--columns time: one of score, difference, deck')])
 def test_errors_are_one_line_and_status_2(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture,
