@@ -10,14 +10,12 @@ one added step and not a change of all that follow:
     custom_keys['backbone.norm'].lr_mult  a key that is not one plain word
 """
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashion_mmdet.config import use_data
 from fashion_mmdet.options import read_assignments
 
 if TYPE_CHECKING:
@@ -58,7 +56,7 @@ def find_config(path: str | Path) -> Path:
 
 
 def load_config(path: str | Path) -> 'Config':
-    """Load a config with its bases and the data folder of FASHION_DATA, without importing its custom modules.
+    """Load a config with its bases, without importing its custom modules.
 
     Raises:
         ValueError: naming the file, whatever running it raised.
@@ -67,12 +65,10 @@ def load_config(path: str | Path) -> 'Config':
 
     path = find_config(path)
     try:
-        cfg = Config.fromfile(path, import_custom_modules=False)
+        return Config.fromfile(path, import_custom_modules=False)
     except Exception as error:  # a config is a program: it raises what it likes
         reason = ' '.join(str(error).replace('<unknown>, ', '').split())
         raise ValueError(f'{path}: cannot be loaded ({type(error).__name__}: {reason})') from error
-    use_data(cfg, os.environ.get('FASHION_DATA'))
-    return cfg
 
 
 def read_dumped(path: str | Path) -> 'Config':
