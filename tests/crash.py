@@ -96,11 +96,12 @@ def build_index() -> None:
 
 
 def read_headers() -> None:
-    """Read every photo's header; what is read is kept at the end."""
-    from fashion_mmdet.datasets.headers import HeaderCache
-    with HeaderCache(Path('data/train')) as headers:
+    """Read every photo's header; what is read is kept at the end, also of photos that have just been copied."""
+    from fashion_mmdet.datasets import headers
+    headers.SETTLED_NS = 0
+    with headers.HeaderCache(Path('data/train')) as cache:
         for path in sorted(Path('data/train').iterdir()):
-            headers.read_size(path)
+            cache.read_size(path)
 
 
 def tool(name: str, *arguments: str) -> Callable[[], object]:
@@ -189,6 +190,13 @@ def index_rows(root: Path) -> dict[str, object]:
     return {f'image {number}': index.record(number) for number in range(len(index))} | {'bytes': path.read_bytes()}
 
 
+def header_rows(root: Path) -> dict[str, object]:
+    """Read the height and width of every photo that is kept, with its size in bytes; times differ by the copy."""
+    from fashion_mmdet.datasets.headers import HeaderCache
+    with HeaderCache(root / 'data/train') as cache:
+        return {name: (kept[0], *kept[-2:]) for name, kept in cache._known.items()}
+
+
 def checkpoint_values(root: Path) -> dict[str, object]:
     """Read the weights and the optimizer's state of every checkpoint, and the scores by epoch."""
     import torch
@@ -234,7 +242,7 @@ TORCH = ('tests.conftest', 'fashion_mmdet.register', 'tools.train', 'tools.test'
 OPERATIONS = {
     'index': Operation(lambda folder: small_sample(folder, copies=40, photos=False), build_index, index_rows, 10,
                        ('fashion_mmdet.datasets.index_store',)),
-    'headers': Operation(lambda folder: small_sample(folder, copies=8), read_headers, file_bytes('data'), 8,
+    'headers': Operation(lambda folder: small_sample(folder, copies=8), read_headers, header_rows, 8,
                          ('fashion_mmdet.datasets.headers',)),
     'prepare': Operation(lambda folder: small_sample(folder, copies=4),
                          tool('prepare_data', 'data', 'small', '--max-side', '40', '--workers', '2'),
@@ -340,16 +348,20 @@ def torment(name: str, operation: Operation, base: Path, kills: int, seed: int) 
     work_s = time.monotonic() - start
     expected = operation.results(undisturbed)
     assert expected, f'{name}: no results'
-    while tally.kills < kills:
+    for _ in range(10 * kills):
+        if tally.kills == kills:
+            break
         folder = copy_of(inputs, f'kill_{tally.kills}')
         was_killed, orphans = kill_once(operation, folder, rng.random() * work_s)
         if not was_killed:  # it was faster than the undisturbed one
             shutil.rmtree(folder)
-            work_s *= 0.9
+            work_s *= 0.8
             continue
         tally.kills += 1
         status = finish(fork(operation.run, folder))
         judge(operation, undisturbed, expected, folder, status, orphans, tally)
+    if tally.kills < kills:
+        tally.notes.append(f'only {tally.kills} of {kills} kills met the work, which takes {work_s:.2f} s')
     return tally
 
 
