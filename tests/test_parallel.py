@@ -177,7 +177,6 @@ def test_ctrl_c_reaches_the_parent_alone(sleepers: tuple[subprocess.Popen, set[i
     """A terminal sends it to the whole group. The calls at hand go on; killed here, since they would for 300 s."""
     process, workers = sleepers
     os.killpg(process.pid, signal.SIGINT)
-    os.killpg(process.pid, signal.SIGINT)
     assert all(map(is_running, workers))
     for worker in workers:
         os.kill(worker, signal.SIGKILL)

@@ -105,15 +105,14 @@ def test_a_dump_is_checked_as_a_model_is(tmp_path: Path, field, value):
     writer.write(GOOD)
     writer.write(make_raw(image_id='y.jpg', **{field: put(getattr(GOOD, field), value)}))
     writer.close()
-    images = read_dump(tmp_path / 'a.parquet')
-    assert next(images).image_id == 'x.jpg'
-    with pytest.raises(ValueError, match=f'^{tmp_path}/a.parquet: y.jpg: {re.escape(WRONG_VALUES[field, value])}$'):
-        next(images)
+    column = dict(scores='score', boxes='y2', mask_probs='mask', categories='category')[field]
+    with pytest.raises(ValueError, match=rf'^{tmp_path}/a\.parquet: column {column}, row 3: '):
+        next(read_dump(tmp_path / 'a.parquet'))
 
 
 def test_an_image_without_detections_needs_a_size_too(tmp_path: Path):
     writer = DumpWriter(tmp_path / 'a.parquet')
     writer.write(empty_prediction('x.jpg', 0, 20))
     writer.close()
-    with pytest.raises(ValueError, match=r'a\.parquet: x\.jpg: a photo of 0x20 pixels cannot be$'):
+    with pytest.raises(ValueError, match=r"a\.parquet: metadata: images: \['x\.jpg', 0, 20\] is not"):
         list(read_dump(tmp_path / 'a.parquet'))

@@ -153,7 +153,7 @@ def test_factors_count_over_the_whole_of_nested_wrappers(photos: dict, scope: st
     from mmdet.registry import DATASETS
     twice = dict(type='RepeatDataset', times=2, dataset=photos)
     dataset = DATASETS.build(dict(type=f'{scope}.ConcatDataset', datasets=[
-        dict(type='ConcatDataset', datasets=[twice]), photos]))
+        dict(type=f'{scope}.ConcatDataset', datasets=[twice]), photos]))
     sampler = ClassBalancedSampler(dataset, threshold=1.0, seed=0)
     np.testing.assert_allclose(sampler.expected, [2, 1, 1, 1] * 3)
     targeted = ClassBalancedSampler(dataset, rule='sensitivity', targets=[23], factor=3.0, seed=0)

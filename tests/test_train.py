@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 import torch
+from mmengine.runner import ValLoop
 
 import fashion_mmdet.files
 from tests.conftest import ROOT
@@ -66,6 +68,22 @@ def test_after_kill_9_in_mid_epoch_resume_goes_on_as_if_nothing_had_happened(
     assert train.main([str(tiny_config), '--work-dir', str(tmp_path), '--resume']) == 0
 
     assert batches(tmp_path) == batches(tiny_run)[3:]
+
+
+def test_a_validation_that_a_kill_prevented_is_made_up_for_once(
+        tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Killed between the checkpoint of epoch 2 of 2 and its validation: one resume scores it, the next need not."""
+    command = [str(tiny_config), '--work-dir', str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(ValLoop, 'run', MagicMock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train.main(command)
+    assert (tmp_path / 'epoch_2.pth').exists()
+    for _ in range(2):
+        assert train.main([*command, '--resume']) == 0
+        assert [path.name for path in tmp_path.glob('best_*')] == ['best_fashion_score_epoch_2.pth']
+        logs = tmp_path.glob('*/vis_data/scalars.json')
+        assert sum('fashion/score' in line for log in logs for line in log.read_text().splitlines()) == 1
 
 
 def test_resume_without_a_checkpoint_starts_anew(tiny_config: Path, tmp_path: Path):

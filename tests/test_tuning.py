@@ -448,7 +448,7 @@ postprocess = dict(
 """
     assert read_assignment(text, 'postprocess') == dict(drop=(3,), thr={3: -0.4, 'x': None})
     assert read_assignment(text, 'b') is None
-    with pytest.raises(ValueError, match='malformed'):
+    with pytest.raises(ValueError, match='not plain data'):
         read_assignment(text, 'a')
 
 

@@ -108,7 +108,7 @@ def test_a_resumed_run_freezes_what_it_froze_when_it_began(
         random_start: bool, frozen: int, norm_eval: bool, tmp_path: Path):
     cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_heads.py'))
     cfg.work_dir = str(tmp_path)
-    torch.save(dict(state_dict=dict(weight=torch.ones(1))), tmp_path / 'epoch_1.pth')
+    torch.save(dict(meta=dict(epoch=1, iter=1), state_dict=dict(weight=torch.ones(1))), tmp_path / 'epoch_1.pth')
     (tmp_path / 'run.json').write_text(json.dumps(dict(random_start=random_start)))
     assert resume_latest(cfg) == str(tmp_path / 'epoch_1.pth')
     assert (cfg.model.backbone.frozen_stages, cfg.model.backbone.norm_eval) == (frozen, norm_eval)

@@ -50,6 +50,14 @@ class SafeCheckpointHook(CheckpointHook):
         elif self.save_best is not None:
             self.best_ckpt_path_dict = {key: info.get(f'best_ckpt_{key}') for key in self.key_indicators}
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Leave out what a schedule computes by: a bound method, which only a trusted file may hold."""
+        schedulers = checkpoint.get('param_schedulers') or []
+        for states in schedulers.values() if isinstance(schedulers, dict) else [schedulers]:
+            for state in states:
+                for name in [name for name, value in state.items() if callable(value)]:
+                    del state[name]
+
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         with self._remove_late():
             super()._save_checkpoint_with_step(runner, step, meta)

@@ -6,6 +6,7 @@ settings, the iteration count of another batch size), and does not restore rando
 
 import itertools
 import random
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +17,10 @@ from mmengine.logging import print_log
 from mmengine.optim import _ParamScheduler
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from fashion_mmdet.experiments.lock import on_main
+from fashion_mmdet.experiments.runs import find_logs
+from fashion_mmdet.experiments.runs_log import read_log
 
 PROGRESS = {'last_step', '_global_step', '_last_value', 'best', 'num_bad_epochs', 'cooldown_counter'}
 
@@ -33,6 +38,11 @@ class RepeatableHook(Hook):
     """
 
     priority = 'LOWEST'  # after the hooks that draw random numbers or save a checkpoint
+
+    def before_train(self, runner: Runner) -> None:
+        """Make up for the validation of the checkpoint resumed from, where the run was killed before it ended."""
+        if runner._resume and runner.val_loop is not None and on_main(lambda: lacks_validation(runner)):
+            runner.val_loop.run()
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed the first batch and the workers; mmengine's own function seeds them alike in every epoch."""
@@ -60,6 +70,18 @@ class RepeatableHook(Hook):
         schedulers = runner.param_schedulers or []
         if 'optimizer' in checkpoint and isinstance(schedulers, list):
             _follow_config(runner, schedulers, checkpoint)
+
+
+def lacks_validation(runner: Runner) -> bool:
+    """Tell whether a run stands where its config validates and its logs have no score from there."""
+    loop = runner.train_loop
+    done, end = ((loop.epoch, loop.max_epochs) if isinstance(loop, EpochBasedTrainLoop)
+                 else (loop.iter, loop.max_iters))
+    if not done or done < loop.val_begin or (done % loop.val_interval and done < end):
+        return False
+    # Where training counts no epochs, a score stands at the last logged loss before it.
+    last = (done - 1) // loop.val_interval * loop.val_interval
+    return not any(last < line['step'] <= done for line in read_log(find_logs(Path(runner.work_dir))).val)
 
 
 def derive_seed(runner: Runner, *key: int) -> int:
@@ -114,7 +136,8 @@ def _keep_rates(schedulers: list[_ParamScheduler], checkpoint: dict) -> None:
     """Take progress and rates from the checkpoint, the settings of what goes by the scores from the config."""
     for scheduler, saved in itertools.zip_longest(schedulers, checkpoint.get('param_schedulers', []), fillvalue={}):
         now = scheduler.state_dict() if scheduler else {}
-        changed = sorted(name for name in (now.keys() | saved.keys()) - PROGRESS if now.get(name) != saved.get(name))
+        changed = sorted(name for name in (now.keys() | saved.keys()) - PROGRESS
+                         if now.get(name) != saved.get(name) and not callable(now.get(name)))
         if changed and not getattr(scheduler, 'need_val_args', False):
             raise ValueError(
                 f'param_scheduler: {changed[0]} is {now.get(changed[0])} and was {saved.get(changed[0])} in the '

@@ -61,7 +61,7 @@ class Run:
     @property
     def logs(self) -> list[Path]:
         """The log of every time the run was started, in order of time."""
-        return sorted(self.folder.glob(LOGS), key=lambda path: path.parent.parent.name)
+        return find_logs(self.folder)
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -109,6 +109,11 @@ class Run:
     def unfinished(self) -> bool:
         """Whether the record says that the training did not come to its end; without a record nobody knows."""
         return 'finished' in self.record and self.record['finished'] is None
+
+
+def find_logs(folder: Path) -> list[Path]:
+    """List the logs in a run's folder, one for every time it was started, in order of time."""
+    return sorted(folder.glob(LOGS), key=lambda path: path.parent.parent.name)
 
 
 def is_run(folder: Path) -> bool:
