@@ -74,7 +74,7 @@ TINY_PIPELINE = """[
 @pytest.fixture(scope='session')
 def sample_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A generated data set of 12 train and 4 test photos, 96x64; FASHION_DATA names it for the whole session."""
-    from fashion_mmdet.datasets.sample import make_sample
+    from fashion_mmdet.synthetic import make_sample
     root = tmp_path_factory.mktemp('data') / 'sample'
     make_sample(root, images=12, test_images=4, height=96, width=64, seed=3, workers=1)
     os.environ['FASHION_DATA'] = str(root)

@@ -75,7 +75,7 @@ class Tally:
 
 def small_sample(folder: Path, images: int = 30, copies: int = 1, photos: bool = True) -> None:
     """Draw a data set; each further copy repeats its rows and, if wanted, photos under other names."""
-    from fashion_mmdet.datasets.sample import make_sample
+    from fashion_mmdet.synthetic import make_sample
     make_sample(folder / 'data', images=images, test_images=4, height=96, width=64, seed=3, workers=1)
     header, *lines = (folder / 'data/train.csv').read_text().splitlines(keepends=True)
     names = sorted((folder / 'data/train').glob('*.jpg'))
@@ -164,7 +164,7 @@ def sweep() -> object:
 
 def small_space(folder: Path) -> None:
     """A config with one value to search, and the stand-in, half a second an epoch."""
-    import test_sweep
+    from tests.experiments import test_sweep
     (folder / 'tune.py').write_text(test_sweep.CONFIG)
     (folder / 'space.py').write_text(test_sweep.SPACE)
     (folder / 'stub.py').write_text(test_sweep.STUB.format(root=str(ROOT)).replace(
@@ -246,12 +246,12 @@ OPERATIONS = {
                          ('fashion_mmdet.datasets.headers',)),
     'prepare': Operation(lambda folder: small_sample(folder, copies=4),
                          tool('prepare_data', 'data', 'small', '--max-side', '40', '--workers', '2'),
-                         file_bytes('small'), 10, ('tools.prepare_data', 'fashion_mmdet.datasets.prepare')),
+                         file_bytes('small'), 10, ('tools.prepare_data', 'fashion_mmdet.converters.downscale')),
     'convert': Operation(small_ccp, tool('convert_ccp', 'ccp', 'data'), file_bytes('data'), 8,
-                         ('tools.convert_ccp', 'fashion_mmdet.datasets.ccp')),
+                         ('tools.convert_ccp', 'fashion_mmdet.converters.ccp')),
     'sample': Operation(lambda folder: None, tool('make_sample', 'data', '--images', '60', '--test-images', '8',
                                                   '--height', '96', '--width', '64', '--workers', '2'),
-                        file_bytes('data'), 8, ('tools.make_sample', 'fashion_mmdet.datasets.sample')),
+                        file_bytes('data'), 8, ('tools.make_sample', 'fashion_mmdet.synthetic')),
     'tune': Operation(dumped, tool('tune_thresholds', 'out/val.parquet', '--truth', 'data/train.csv', '--out',
                                    'tuned/tuned.py', '--repeats', '1', '--size', '64', '--workers', '2'),
                       file_bytes('tuned'), 6, (*TORCH, 'tools.tune_thresholds', 'fashion_mmdet.analysis.tuning.run')),

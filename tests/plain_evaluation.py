@@ -6,7 +6,6 @@ import math
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from fashion_mmdet import rle
 from fashion_mmdet.classes import CATEGORIES, format_class_id
 from fashion_mmdet.datasets.records import SUBMISSION_COLUMNS
 from fashion_mmdet.evaluation.matching import IOU_THRESHOLDS, ImageCounts, mask_ious
@@ -14,6 +13,7 @@ from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth
 from fashion_mmdet.evaluation.scoring import ClassScore, Scores
 from fashion_mmdet.evaluation.submission import EMPTY_CLASS_ID
+from fashion_mmdet.masks import rle
 
 
 def match_greedily(ious: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

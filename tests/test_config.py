@@ -7,8 +7,8 @@ import pytest
 from mmengine.config import Config
 
 from fashion_mmdet.config import data_root, data_sets, load_config, use_data
-from fashion_mmdet.options import parse_options
 from fashion_mmdet.utils.config_keys import nearest
+from fashion_mmdet.utils.options import parse_options
 from tests.conftest import ROOT, run_here
 
 QUICKSTART = str(ROOT / 'configs/fashion/quickstart.py')

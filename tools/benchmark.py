@@ -12,7 +12,7 @@ import importlib
 import sys
 
 from fashion_mmdet.benchmarks import NAMES
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.cli import one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

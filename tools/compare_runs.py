@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.cli import one_line_errors
 
 TEXT_FORMATS = ('table', 'markdown', 'json')
 
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.experiments.compare import report
         from fashion_mmdet.experiments.compare.comparison import compare, read_target_ids
         from fashion_mmdet.experiments.runs import find_runs, read_runs
-        from fashion_mmdet.files import check_outputs, write_text
+        from fashion_mmdet.utils.files import check_outputs, write_text
         targets = read_target_ids(args.targets) if args.targets else None
         runs = read_runs(args.runs or find_runs('work_dirs'))
         check_outputs([args.out], [args.targets, *(file for run in runs for file in run.files)])

@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.cli import one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -35,7 +35,7 @@ def print_mapping() -> None:
     from rich.table import Table
 
     from fashion_mmdet.classes import CATEGORIES
-    from fashion_mmdet.datasets.ccp import LABELS
+    from fashion_mmdet.converters.ccp import LABELS
 
     table = Table('CCP label', 'id', 'category', 'why')
     for name, (category, reason) in LABELS.items():
@@ -64,7 +64,7 @@ def convert(source: Path, target: Path) -> None:
     """Convert the whole folder, with a progress bar."""
     from rich.progress import track
 
-    from fashion_mmdet.datasets import ccp
+    from fashion_mmdet.converters import ccp
 
     annotated, unannotated = ccp.list_photos(source)
     total = len(annotated) + len(unannotated)

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.cli import one_line_errors
 
 if TYPE_CHECKING:
     from mmengine import Config

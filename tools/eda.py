@@ -10,8 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors
 from fashion_mmdet.config import data_root
+from fashion_mmdet.utils.cli import one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -8,7 +8,7 @@ Same seed, same files. test_truth.csv holds the truth of test/, so that a submis
 import argparse
 import sys
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.cli import one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -28,7 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Draw the sample; 0 when it is written, 130 when interrupted."""
     args = parse_args(argv)
-    from fashion_mmdet.datasets.sample import make_sample
+    from fashion_mmdet.synthetic import make_sample
 
     try:
         with one_line_errors('make_sample'):

@@ -13,7 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.cli import one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -60,9 +60,9 @@ def print_counts(counts: dict) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Copy, or check; 0 when the copy is right, 2 when not, 130 when interrupted."""
     args = parse_args(argv)
-    from fashion_mmdet.datasets.prepare import Options, check_copy, prepare
-    from fashion_mmdet.progress import track
+    from fashion_mmdet.converters.downscale import Options, check_copy, prepare
     from fashion_mmdet.utils.parallel import WorkerPool
+    from fashion_mmdet.utils.progress import track
 
     try:
         with one_line_errors('prepare_data'):

@@ -13,7 +13,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.cli import one_line_errors
 
 MOST_PROBLEMS = 20
 

@@ -12,9 +12,9 @@ import json
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import add_options, one_line_errors
 from fashion_mmdet.config import data_root
-from fashion_mmdet.options import parse_options
+from fashion_mmdet.utils.cli import add_options, one_line_errors
+from fashion_mmdet.utils.options import parse_options
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.analysis.sensitivity import format_tallies, pick_targets, tally
         from fashion_mmdet.classes import CATEGORIES
         from fashion_mmdet.evaluation.postprocess import Postprocess
-        from fashion_mmdet.files import check_outputs, write_text
+        from fashion_mmdet.utils.files import check_outputs, write_text
         truth = args.truth or Path(data_root()) / 'train.csv'
         if not Path(truth).is_file():
             raise FileNotFoundError(f'{truth}: no such file; name the CSV by --truth or its folder by FASHION_DATA')

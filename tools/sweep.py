@@ -15,9 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from fashion_mmdet.cli import add_options, one_line_errors
 from fashion_mmdet.config import load_config
-from fashion_mmdet.options import parse_options
+from fashion_mmdet.utils.cli import add_options, one_line_errors
+from fashion_mmdet.utils.options import parse_options
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from fashion_mmdet.experiments.sweep.space import read_space
     from fashion_mmdet.experiments.sweep.study import open_study
     from fashion_mmdet.experiments.sweep.trial import TRAIN
-    from fashion_mmdet.files import check_outputs
+    from fashion_mmdet.utils.files import check_outputs
     deadline = time.monotonic() + 60 * args.timeout_min
     options = parse_options(args.cfg_options)
     cfg = load_config(args.config, options)

@@ -14,9 +14,9 @@ import json
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import add_options, one_line_errors
 from fashion_mmdet.config import load_config
-from fashion_mmdet.options import parse_options
+from fashion_mmdet.utils.cli import add_options, one_line_errors
+from fashion_mmdet.utils.options import parse_options
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.experiments.agreement import check_classes
         from fashion_mmdet.experiments.checkpoints import trust_files
         from fashion_mmdet.experiments.weights import check_fit
-        from fashion_mmdet.files import sibling, write_text
+        from fashion_mmdet.utils.files import sibling, write_text
         trust_files(args.trust)
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
         dump = args.dump or str(Path(cfg.work_dir) / f'{args.split}{"_tta" * args.tta}.parquet')

@@ -16,9 +16,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from fashion_mmdet.cli import add_options, one_line_errors
 from fashion_mmdet.config import data_root, read_postprocess
-from fashion_mmdet.options import parse_options
+from fashion_mmdet.utils.cli import add_options, one_line_errors
+from fashion_mmdet.utils.options import parse_options
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -59,8 +59,8 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.analysis.tuning.run import options_of_dump, read_inputs
         from fashion_mmdet.evaluation.confidence import store
         from fashion_mmdet.evaluation.postprocess import Postprocess
-        from fashion_mmdet.files import sibling
-        from fashion_mmdet.progress import progress_bar
+        from fashion_mmdet.utils.files import sibling
+        from fashion_mmdet.utils.progress import progress_bar
         truth = args.truth or Path(data_root()) / 'train.csv'
         picture = sibling(args.out, '.png', [args.out_of_fold], [args.dump, truth, args.postprocess])
         metric = Metric(args.average, args.match, (args.size, args.size) if args.size > 0 else None)

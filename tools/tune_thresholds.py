@@ -15,9 +15,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import add_options, one_line_errors
 from fashion_mmdet.config import data_root, read_postprocess
-from fashion_mmdet.options import parse_options
+from fashion_mmdet.utils.cli import add_options, one_line_errors
+from fashion_mmdet.utils.options import parse_options
 from fashion_mmdet.utils.parallel import count_cores
 
 
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.analysis.tuning.engine import Engine
         from fashion_mmdet.evaluation.dump import read_info
         from fashion_mmdet.evaluation.postprocess import Postprocess
-        from fashion_mmdet.files import sibling, write_text
+        from fashion_mmdet.utils.files import sibling, write_text
         truth = args.truth or Path(data_root()) / 'train.csv'
         out, picture = Path(args.out), sibling(args.out, '.png', inputs=[args.dump, truth, args.postprocess])
         size = (args.size, args.size) if args.size > 0 else None

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion_mmdet import rle
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.images import find_problem, photo_path
 from fashion_mmdet.datasets.records import Record, Row
+from fashion_mmdet.masks import rle
 
 BLOCK_BYTES = 1 << 24
 

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from fashion_mmdet import rle
 from fashion_mmdet.analysis.eda_plots import FAINT, WIDTH_IN, rgb
 from fashion_mmdet.classes import PALETTE, short_name
 from fashion_mmdet.datasets.decoding import load_photo
 from fashion_mmdet.datasets.images import find_problem
 from fashion_mmdet.datasets.records import Record, Row
 from fashion_mmdet.evaluation.submission import SIZE
+from fashion_mmdet.masks import rle
 
 MAX_PANELS = 18  # the photo and the largest objects; a page of more is no longer read
 FADE = 0.8  # share of white in what is not the object

@@ -26,7 +26,7 @@ from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.images import photo_path
 from fashion_mmdet.datasets.records import Record, Row, read_rows
 from fashion_mmdet.evaluation.submission import SIZE
-from fashion_mmdet.files import write_text
+from fashion_mmdet.utils.files import write_text
 
 LABELS = (2, 10)  # objects an image that most images have
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from fashion_mmdet.classes import ATTRIBUTES, NUM_MAIN_CATEGORIES, PALETTE, short_name
-from fashion_mmdet.files import atomic_path
+from fashion_mmdet.utils.files import atomic_path
 
 WIDTH_IN = 9.6
 DPI = 100

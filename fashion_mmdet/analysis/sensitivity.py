@@ -14,7 +14,7 @@ from fashion_mmdet.evaluation.matching import mask_ious, match_greedily
 from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
-from fashion_mmdet.progress import track
+from fashion_mmdet.utils.progress import track
 
 IOU = np.array([0.5])
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
-from fashion_mmdet.rle import runs_to_kaggle
+from fashion_mmdet.masks.rle import runs_to_kaggle
 
 ROWS, IMAGES = 331_213, 45_625
 HEIGHT, WIDTH = 3000, 2000  # the commonest photo; all have it here

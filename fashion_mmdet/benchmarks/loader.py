@@ -67,7 +67,7 @@ def prepare_pipeline(path: str, size: tuple[int, int], steps: list[dict]) -> Cal
     from mmengine.registry import init_default_scope
 
     import fashion_mmdet.register  # noqa: F401  also puts mmcv's operators in place
-    from fashion_mmdet.rle import bounding_box, coco_to_runs
+    from fashion_mmdet.masks.rle import bounding_box, coco_to_runs
     init_default_scope('mmdet')
     pipeline = Compose([TRANSFORMS.build(step) for step in steps])
     instances = [dict(bbox=list(bounding_box(coco_to_runs(mask), size[0])), bbox_label=0, ignore_flag=0, mask=mask)

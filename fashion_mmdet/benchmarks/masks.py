@@ -11,7 +11,7 @@ from rich.progress import Progress
 from fashion_mmdet.benchmarks.loader import SCALE, SIZE
 from fashion_mmdet.benchmarks.photos import make_masks
 from fashion_mmdet.benchmarks.timing import HEADER, Contender, Table, measure, to_rows
-from fashion_mmdet.rle import resize, stack_coco
+from fashion_mmdet.masks.rle import resize, stack_coco
 
 
 def run(rounds: int, progress: Progress | None = None, size: tuple[int, int] = SIZE,

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from fashion_mmdet.rle import mask_to_runs, runs_to_coco
+from fashion_mmdet.masks.rle import mask_to_runs, runs_to_coco
 
 QUALITY = 90
 MASKS = 7  # the competition's mean

@@ -111,7 +111,7 @@ def prepare_ours(size_px: int, images: int, frozen_stages: int = 1) -> Step:
     from fashion_mmdet.config import load_config
     cfg = load_config(str(CONFIG))
     cfg.model.backbone.frozen_stages = frozen_stages
-    from fashion_mmdet.datasets.run_masks import RunMasks
+    from fashion_mmdet.datasets.rle_masks import RunMasks
     return _prepare_mmdet(cfg, size_px, images, RunMasks.from_bitmaps)
 
 

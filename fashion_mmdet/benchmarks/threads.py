@@ -15,7 +15,7 @@ import joblib
 from rich.progress import Progress
 
 from fashion_mmdet.benchmarks.timing import Table
-from fashion_mmdet.datasets.sample import make_sample
+from fashion_mmdet.synthetic import make_sample
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs' / 'fashion' / 'maskrcnn_lite0_cpu.py'

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from fashion_mmdet.datasets.images import read_size
-from fashion_mmdet.files import read_sealed, write_sealed
 from fashion_mmdet.utils.caches import writable_place
+from fashion_mmdet.utils.files import read_sealed, write_sealed
 
 SCHEMA = pa.schema([('name', pa.large_string()), ('bytes', pa.int64()), ('mtime_ns', pa.int64()),
                     ('ctime_ns', pa.int64()), ('height', pa.int32()), ('width', pa.int32())])

@@ -18,8 +18,8 @@ from fashion_mmdet.datasets.index import Index, empty_batch
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.datasets.records import read_image_ids
 from fashion_mmdet.datasets.split import stratified_split
-from fashion_mmdet.progress import track
 from fashion_mmdet.utils.checks import COUNT, NATURAL, check_choice, check_flag, check_ids, check_number
+from fashion_mmdet.utils.progress import track
 
 SPLITS = ('train', 'val', 'all', 'test')
 

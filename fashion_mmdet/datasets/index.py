@@ -1,6 +1,6 @@
 """The index of a train.csv: parsed once, memory-mapped by every process that reads it. No torch.
 
-A sealed file (`fashion_mmdet.files`) that holds an Arrow IPC file with one record batch, a row an image, its objects in
+A sealed file (`utils.files`) that holds an Arrow IPC file with one record batch, a row an image, its objects in
 a list column; the audit and the CSV's hash are in the schema's metadata. Uncompressed, so that an image's masks are a
 slice of the file and processes share its pages.
 """
@@ -17,7 +17,7 @@ import pyarrow as pa
 from fashion_mmdet.classes import NUM_CATEGORIES
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.records import Instance, Record
-from fashion_mmdet.files import read_sealed
+from fashion_mmdet.utils.files import read_sealed
 
 FORMAT = 2
 META_KEY = b'fashion_mmdet.index'

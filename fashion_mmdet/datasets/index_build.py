@@ -17,14 +17,14 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from fashion_mmdet import rle
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.index import OBJECT, SCHEMA, IndexInfo, describe_audit
 from fashion_mmdet.datasets.layouts import content_key
 from fashion_mmdet.datasets.records import RowText, audit_images, check_row, screen_rows, to_instance
-from fashion_mmdet.files import write_sealed
-from fashion_mmdet.progress import progress_bar
+from fashion_mmdet.masks import rle
+from fashion_mmdet.utils.files import write_sealed
 from fashion_mmdet.utils.parallel import WorkerPool
+from fashion_mmdet.utils.progress import progress_bar
 
 POOL_BYTES = 8 << 20  # a smaller CSV is parsed within a second: processes would not pay
 BATCH_ROWS = 250  # some 0.7 MB of text

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from fashion_mmdet.classes import ATTRIBUTES
-from fashion_mmdet.files import fast_hash
+from fashion_mmdet.utils.files import fast_hash
 
 ATTRIBUTES_COLUMN = 'AttributesIds'  # 2020: `3,20,34`; 2019 has them in ClassId, `10_3_20_34`
 LABELS = 'label_descriptions.json'

@@ -15,7 +15,7 @@ from mmdet.structures.bbox import HorizontalBoxes
 from fashion_mmdet.datasets.decoding import decode_area, decode_whole
 from fashion_mmdet.datasets.image_formats import read_photo_bytes
 from fashion_mmdet.datasets.images import read_size
-from fashion_mmdet.datasets.run_masks import MASK_INTERPOLATIONS, RunMasks
+from fashion_mmdet.datasets.rle_masks import MASK_INTERPOLATIONS, RunMasks
 from fashion_mmdet.utils.checks import COUNT, check_choice, check_flag, check_numbers, check_range, is_list
 
 INTERPOLATIONS = ('area', 'bilinear')

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from fashion_mmdet import rle
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES, parse_class_id
 from fashion_mmdet.datasets.audit import Audit, is_size_possible
 from fashion_mmdet.datasets.images import is_safe_id
 from fashion_mmdet.datasets.layouts import ATTRIBUTES_COLUMN, LABELS, content_key, join_class_id, read_attribute_ids
+from fashion_mmdet.masks import rle
 
 COLUMNS = ('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId')
 SUBMISSION_COLUMNS = ('ImageId', 'EncodedPixels', 'ClassId')

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from fashion_mmdet.evaluation.dump_check import OPTIONAL, check_columns, check_images, check_values, split_bytes
 from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
-from fashion_mmdet.files import atomic_path
+from fashion_mmdet.utils.files import atomic_path
 from fashion_mmdet.utils.json_files import TEXT, parse_object
 
 SCHEMA = pa.schema([

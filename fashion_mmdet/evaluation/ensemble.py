@@ -7,8 +7,8 @@ from dataclasses import asdict
 from fashion_mmdet.evaluation.dump import DumpInfo, DumpWriter, read_dump, read_info
 from fashion_mmdet.evaluation.merge import Merge, merge
 from fashion_mmdet.evaluation.predictions import RawPrediction
-from fashion_mmdet.files import check_outputs
-from fashion_mmdet.progress import track
+from fashion_mmdet.utils.files import check_outputs
+from fashion_mmdet.utils.progress import track
 
 
 def merge_dumps(paths: Sequence[str | os.PathLike], out: str | os.PathLike, options: Merge) -> tuple[int, int]:

@@ -6,8 +6,8 @@ image's by descending score.
 
 import numpy as np
 
-from fashion_mmdet.compiled import compiled
-from fashion_mmdet.rle_loops import intersect, measure_areas
+from fashion_mmdet.masks.rle_kernels import intersect, measure_areas
+from fashion_mmdet.utils.jit import compiled
 
 
 @compiled
@@ -106,7 +106,7 @@ def count_groups(edges: np.ndarray, edge_bounds: np.ndarray, groups: np.ndarray,
     """Match every group and count.
 
     Args:
-        edges, edge_bounds: the objects' runs as in `fashion_mmdet.rle_loops`; those of unpaired groups are not read.
+        edges, edge_bounds: the objects' runs as in `masks.rle_kernels`; those of unpaired groups are not read.
         groups, group_bounds: of `find_groups`.
         bounds: see the module's head.
         thresholds: (T,) float64 ascending.

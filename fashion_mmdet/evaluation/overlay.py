@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fashion_mmdet import rle
 from fashion_mmdet.classes import PALETTE, short_name
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.evaluation.verdicts import HIT, MISSED, SPURIOUS, Judgement
-from fashion_mmdet.files import atomic_path
+from fashion_mmdet.masks import rle
+from fashion_mmdet.utils.files import atomic_path
 
 PANEL_HEIGHT_PX = 720
 FILL_ALPHA = 0.45

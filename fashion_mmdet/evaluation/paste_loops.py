@@ -8,7 +8,7 @@ numbers a row of the box.
 
 import numpy as np
 
-from fashion_mmdet.compiled import compiled
+from fashion_mmdet.utils.jit import compiled
 
 CLEAR = 1e-5  # float32 rounds a value of at most 1 by far less
 
@@ -96,7 +96,7 @@ def paste_masks(probs: np.ndarray, boxes: np.ndarray, height: int, width: int,
         threshold: a pixel is in from this probability on.
 
     Returns:
-        edges, bounds: see `fashion_mmdet.rle_loops`.
+        edges, bounds: see `fashion_mmdet.masks.rle_kernels`.
     """
     edges, bounds, filled = np.empty(1024, np.int64), np.zeros(boxes.shape[0] + 1, np.int64), 0
     profile = np.zeros(probs.shape[1] + 2, np.float32)

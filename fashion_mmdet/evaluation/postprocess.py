@@ -10,7 +10,6 @@ from types import ModuleType, NoneType
 
 import numpy as np
 
-from fashion_mmdet import rle, rle_loops
 from fashion_mmdet.classes import NUM_CATEGORIES
 from fashion_mmdet.evaluation.attribute_choice import (
     attribute_thresholds,
@@ -20,7 +19,8 @@ from fashion_mmdet.evaluation.attribute_choice import (
 )
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
-from fashion_mmdet.rle_batch import edges_to_coco
+from fashion_mmdet.masks import rle, rle_kernels
+from fashion_mmdet.masks.rle_batch import edges_to_coco
 from fashion_mmdet.utils.checks import NATURAL, SHARE, check_choice, check_ids, check_number
 
 OVERLAPS = ('class', 'all', 'none')
@@ -125,17 +125,17 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     everyone = np.zeros(len(chosen), np.int64)
     kept = np.diff(bounds) > 0
     if options.nms_iou is not None:
-        kept = rle_loops.suppress_duplicates(edges, bounds, categories, kept, float(options.nms_iou))
+        kept = rle_kernels.suppress_duplicates(edges, bounds, categories, kept, float(options.nms_iou))
     if options.cross_class_iou is not None:
-        kept = rle_loops.suppress_duplicates(edges, bounds, everyone, kept, float(options.cross_class_iou))
+        kept = rle_kernels.suppress_duplicates(edges, bounds, everyone, kept, float(options.cross_class_iou))
     if options.overlap != 'none':
         groups = categories if options.overlap == 'class' else everyone
-        edges, bounds = rle_loops.settle_overlap(edges, bounds, np.where(kept, groups, -1), everyone)
-    final = np.flatnonzero(kept & (rle_loops.measure_areas(edges, bounds) >= max(options.min_area, 1)))
+        edges, bounds = rle_kernels.settle_overlap(edges, bounds, np.where(kept, groups, -1), everyone)
+    final = np.flatnonzero(kept & (rle_kernels.measure_areas(edges, bounds) >= max(options.min_area, 1)))
     probs = raw.attribute_probs[chosen][final] if raw.attribute_probs is not None else None
     return Prediction(
         image_id=raw.image_id, size=(height, width), categories=categories[final], scores=raw.scores[chosen][final],
-        masks=edges_to_coco(*rle_loops.pick(edges, bounds, final), height, width), attribute_probs=probs,
+        masks=edges_to_coco(*rle_kernels.pick(edges, bounds, final), height, width), attribute_probs=probs,
         attributes=choose_attributes(categories[final], probs, attribute_thresholds(options.attribute_thr),
                                      categories_with_attributes(options.attribute_policy)))
 

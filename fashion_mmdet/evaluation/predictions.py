@@ -6,7 +6,7 @@ import numpy as np
 
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES
 from fashion_mmdet.datasets.audit import is_size_possible
-from fashion_mmdet.rle import resize_coco
+from fashion_mmdet.masks.rle import resize_coco
 
 HALF_ONE = np.float16(1).view(np.uint16)  # as bits; those of larger numbers, of negative ones and of NaN are larger
 ROUNDING = 1e-6  # a softmax in float32 may end so far above 1

@@ -17,7 +17,7 @@ from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, resize_truth, truth_from_sample
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE, write_submission
-from fashion_mmdet.files import picture_name
+from fashion_mmdet.utils.files import picture_name
 
 
 def predictions_of(dump: str | os.PathLike, options: Postprocess, size: tuple[int, int] | None,

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fashion_mmdet import rle, rle_loops
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, format_class_id, parse_class_id
 from fashion_mmdet.datasets.records import SUBMISSION_COLUMNS, read_image_ids, read_table
 from fashion_mmdet.evaluation.predictions import Prediction
-from fashion_mmdet.files import atomic_path
-from fashion_mmdet.rle_batch import coco_to_edges
+from fashion_mmdet.masks import rle, rle_kernels
+from fashion_mmdet.masks.rle_batch import coco_to_edges
+from fashion_mmdet.utils.files import atomic_path
 
 SIZE = (512, 512)  # height and width of the masks that the competition scores
 EMPTY_CLASS_ID = '23'  # what the 2019 winner wrote for an image without objects
@@ -75,8 +75,8 @@ def _write_masks(predictions: Sequence[Prediction], settle_overlap: bool) -> Ite
     if settle_overlap:
         counts = np.array([len(prediction.masks) for prediction in predictions])
         groups = np.concatenate([prediction.categories for prediction in predictions]).astype(np.int64)
-        edges, bounds = rle_loops.settle_overlap(edges, bounds, groups, np.repeat(np.cumsum(counts) - counts, counts))
-    codes, offsets = rle_loops.write_kaggle(edges, bounds)
+        edges, bounds = rle_kernels.settle_overlap(edges, bounds, groups, np.repeat(np.cumsum(counts) - counts, counts))
+    codes, offsets = rle_kernels.write_kaggle(edges, bounds)
     text, places = codes.tobytes(), offsets.tolist()
     for start, stop in itertools.pairwise(places):
         yield text[start:stop]

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashion_mmdet.options import read_assignments
+from fashion_mmdet.utils.options import read_assignments
 
 if TYPE_CHECKING:
     from mmengine import Config

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save
 
 from fashion_mmdet.experiments.checkpoints import SAFETENSORS, load_file, weights_of
-from fashion_mmdet.files import check_outputs, write_bytes
+from fashion_mmdet.utils.files import check_outputs, write_bytes
 
 FACTS = ('epoch', 'iter', 'seed', 'time', 'experiment_name', 'mmengine_version')
 

@@ -13,7 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from fashion_mmdet.experiments.record import RECORD, read_record
-from fashion_mmdet.files import sha256, write_text
+from fashion_mmdet.utils.files import sha256, write_text
 
 PACKAGES = ('onedl-mmdetection', 'onedl-mmcv', 'onedl-mmengine', 'torch', 'torchvision', 'timm', 'pycocotools', 'numpy',
             'pandas', 'opencv-python-headless')

@@ -16,7 +16,7 @@ from fashion_mmdet.experiments.lock import on_main
 from fashion_mmdet.experiments.record import read_record
 from fashion_mmdet.experiments.tta import use_tta
 from fashion_mmdet.experiments.weights import drop_pretrained, read_checkpoint, thaw
-from fashion_mmdet.files import write_bytes, write_text
+from fashion_mmdet.utils.files import write_bytes, write_text
 
 
 class AtomicLocalBackend(LocalBackend):

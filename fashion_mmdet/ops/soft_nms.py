@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fashion_mmdet.compiled import compiled
+from fashion_mmdet.utils.jit import compiled
 
 NAIVE, LINEAR, GAUSSIAN = range(3)
 

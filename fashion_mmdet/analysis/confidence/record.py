@@ -12,7 +12,7 @@ from fashion_mmdet.analysis.confidence.run import Trained
 from fashion_mmdet.analysis.confidence.validation import ROWS, Material, Settings
 from fashion_mmdet.evaluation.dump import DumpWriter, read_info
 from fashion_mmdet.evaluation.predictions import RawPrediction
-from fashion_mmdet.files import sha256
+from fashion_mmdet.utils.files import sha256
 
 
 def describe(trained: Trained, material: Material, settings: Settings, dump: str | os.PathLike,

@@ -14,7 +14,7 @@ from skops import io as skops_io
 from fashion_mmdet.evaluation.confidence.features import FEATURE_NAMES, FEATURE_VERSION
 from fashion_mmdet.evaluation.confidence.model import ConfidenceFilter
 from fashion_mmdet.evaluation.predictions import RawPrediction
-from fashion_mmdet.files import write_bytes
+from fashion_mmdet.utils.files import write_bytes
 from fashion_mmdet.utils.json_files import parse_object
 
 # What the models hold beside what skops trusts anyway. A `partial` is as harmless as the function it holds, which

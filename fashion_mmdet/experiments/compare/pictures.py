@@ -18,7 +18,7 @@ from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.experiments.compare.comparison import Row
 from fashion_mmdet.experiments.compare.notes import short_name
-from fashion_mmdet.progress import track
+from fashion_mmdet.utils.progress import track
 
 WIDTH_PX = 800
 JPEG_QUALITY = 68  # some 60 KB a picture

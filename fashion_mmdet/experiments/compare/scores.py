@@ -22,9 +22,9 @@ from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE
 from fashion_mmdet.experiments.runs import Run
-from fashion_mmdet.files import fast_hash, sha256, write_text
-from fashion_mmdet.progress import track
+from fashion_mmdet.utils.files import fast_hash, sha256, write_text
 from fashion_mmdet.utils.json_files import COUNT, NUMBER, OBJECT, TEXT, check_fields, list_of, object_of, read_object
+from fashion_mmdet.utils.progress import track
 
 VERSION = 2  # of the kept file; a new one after any change of what it holds or how it is counted
 CACHE = 'val.scores.json'

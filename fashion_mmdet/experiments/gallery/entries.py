@@ -18,7 +18,7 @@ from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Trut
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE
 from fashion_mmdet.evaluation.verdicts import HIT, Judgement, judge, keep_categories
-from fashion_mmdet.progress import track
+from fashion_mmdet.utils.progress import track
 
 PREDICTED = 'predicted'  # what an object is where no truth says more
 

@@ -21,8 +21,8 @@ from fashion_mmdet.evaluation.overlay import PAPER, draw_pair, save_picture
 from fashion_mmdet.evaluation.verdicts import VERDICTS
 from fashion_mmdet.experiments.compare.pictures import describe, read_photo
 from fashion_mmdet.experiments.gallery.entries import PREDICTED, Entry
-from fashion_mmdet.files import picture_name, write_text
-from fashion_mmdet.progress import track
+from fashion_mmdet.utils.files import picture_name, write_text
+from fashion_mmdet.utils.progress import track
 
 PICTURES = 'pictures'
 GAP_PX = 8

@@ -9,8 +9,8 @@ import optuna
 from mmengine.config import Config
 
 from fashion_mmdet.config import load_config
-from fashion_mmdet.files import write_text
-from fashion_mmdet.options import parse_options
+from fashion_mmdet.utils.files import write_text
+from fashion_mmdet.utils.options import parse_options
 
 Space = dict[str, dict[str, Any]]
 DISTRIBUTIONS = {

@@ -1,0 +1,278 @@
+"""Clothing Co-Parsing (CCP) as competition data: pixel label maps become instances of the 46 categories.
+
+CCP (Yang, Luo and Lin, CVPR 2014; github.com/bearpaw/clothing-co-parsing) gives every pixel of a street photo one of 58
+labels or background. What lies in two places (a pair of shoes) has one label, so instances are made here: connected
+components where a photo shows pairs, one instance per category and photo elsewhere, as the competition annotates.
+"""
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image
+from scipy.io import loadmat
+
+from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES
+from fashion_mmdet.masks.rle import mask_to_runs, runs_to_kaggle
+from fashion_mmdet.utils.files import atomic_path, write_text
+from fashion_mmdet.utils.parallel import WorkerPool
+
+# CCP label -> category id, or None for a label left out; and why, where the name alone does not say.
+LABELS: dict[str, tuple[int | None, str]] = {
+    'null': (None, 'background'),
+    'accessories': (None, 'a mixture (jewellery, hair clips, phones): no one category'),
+    'bag': (24, ''),
+    'belt': (19, ''),
+    'blazer': (4, 'the competition has no blazer; a lapelled jacket'),
+    'blouse': (0, ''),
+    'bodysuit': (11, 'most of the photos show a one-piece with legs: playsuits and jumpsuits'),
+    'boots': (23, ''),
+    'bra': (None, 'underwear: no category'),
+    'bracelet': (None, 'jewellery: no category'),
+    'cape': (12, ''),
+    'cardigan': (3, ''),
+    'clogs': (23, ''),
+    'coat': (9, ''),
+    'dress': (10, ''),
+    'earrings': (None, 'jewellery: no category'),
+    'flats': (23, ''),
+    'glasses': (13, ''),
+    'gloves': (17, ''),
+    'hair': (None, 'body: no category'),
+    'hat': (14, ''),
+    'heels': (23, ''),
+    'hoodie': (1, 'a hooded sweatshirt'),
+    'intimate': (None, 'underwear: no category'),
+    'jacket': (4, ''),
+    'jeans': (6, ''),
+    'jumper': (2, 'British for sweater, and so the photos show'),
+    'leggings': (6, 'opaque and worn as trousers; Fashionpedia lists leggings as a kind of pants'),
+    'loafers': (23, ''),
+    'necklace': (None, 'jewellery: no category'),
+    'panties': (None, 'underwear: no category'),
+    'pants': (6, ''),
+    'pumps': (23, ''),
+    'purse': (24, ''),
+    'ring': (None, 'jewellery: no category'),
+    'romper': (11, 'a jumpsuit with short legs'),
+    'sandals': (23, ''),
+    'scarf': (25, ''),
+    'shirt': (0, ''),
+    'shoes': (23, ''),
+    'shorts': (7, ''),
+    'skin': (None, 'body: no category'),
+    'skirt': (8, ''),
+    'sneakers': (23, ''),
+    'socks': (22, ''),
+    'stockings': (21, ''),
+    'suit': (4, 'the label covers the jacket only; the trousers have their own'),
+    'sunglasses': (13, ''),
+    'sweater': (2, ''),
+    'sweatshirt': (1, ''),
+    'swimwear': (None, 'swimwear: no category'),
+    't-shirt': (1, ''),
+    'tie': (16, ''),
+    'tights': (21, ''),
+    'top': (1, ''),
+    'vest': (5, ''),
+    'wallet': (24, ''),
+    'watch': (18, ''),
+    'wedges': (23, ''),
+}
+
+MULTI_INSTANCE = frozenset({17, 22, 23, 24})  # glove, sock, shoe, bag: one instance per connected component
+MIN_AREA_PX = 50  # smaller components are annotation specks
+
+
+class Row(NamedTuple):
+    """One line of train.csv."""
+
+    image_id: str
+    encoded_pixels: str
+    height: int
+    width: int
+    class_id: str
+
+
+def category_lookup(names: list[str], source: str = 'label list') -> np.ndarray:
+    """Turn label names into a table from label number to category id, -1 for left out.
+
+    Args:
+        names: in the order of the label numbers.
+        source: the file to name in an error.
+
+    Returns:
+        (256,) int16; -2 for numbers that the list does not name.
+
+    Raises:
+        ValueError: a name that `LABELS` does not hold.
+    """
+    unknown = [name for name in names if name not in LABELS]
+    if unknown:
+        raise ValueError(f'{source}: labels without a category mapping: {", ".join(unknown)}')
+    table = np.full(256, -2, np.int16)
+    for number, name in enumerate(names):
+        category = LABELS[name][0]
+        table[number] = -1 if category is None else category
+    return table
+
+
+def split_instances(mask: np.ndarray, multi: bool) -> list[np.ndarray]:
+    """Cut a category's mask into its instances, leaving out 8-connected components under `MIN_AREA_PX`.
+
+    Args:
+        mask: (H, W) bool.
+        multi: one instance per component instead of one in all.
+
+    Returns:
+        (H, W) bool masks, by the first pixel in column-major order (left to right); none where nothing is left.
+    """
+    count, components, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    kept = [index for index in range(1, count) if stats[index, cv2.CC_STAT_AREA] >= MIN_AREA_PX]
+    if not kept:
+        return []
+    if not multi:
+        return [np.isin(components, kept)]
+    masks = [components == index for index in kept]
+    return sorted(masks, key=lambda one: int(np.argmax(one.ravel(order='F'))))
+
+
+def instances(categories: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield category id and (H, W) bool mask of every instance, by category, then position.
+
+    Args:
+        categories: (H, W) integers, category ids, negative for none.
+    """
+    for category in np.unique(categories[categories >= 0]).tolist():
+        for mask in split_instances(categories == category, category in MULTI_INSTANCE):
+            yield category, mask
+
+
+def _load_mat(path: Path, key: str) -> np.ndarray:
+    """Read one variable of a .mat file; ValueError naming the file for whatever is wrong with it."""
+    if not path.is_file():
+        raise ValueError(f'{path}: no such file')
+    try:
+        return loadmat(path, variable_names=[key])[key]
+    except KeyError:
+        raise ValueError(f'{path}: holds no {key!r}') from None
+    except Exception as error:  # scipy raises a dozen kinds on damaged files, zlib's and struct's among them
+        raise ValueError(f'{path}: unreadable ({" ".join(str(error).split()) or type(error).__name__})') from error
+
+
+def read_label_names(source: Path) -> list[str]:
+    """Read the label names of a CCP folder; position = label number."""
+    return [str(np.ravel(name)[0]) for name in _load_mat(source / 'label_list.mat', 'label_list').ravel()]
+
+
+def read_label_map(source: Path, stem: str) -> np.ndarray:
+    """Read a photo's label numbers, checked against the photo's size.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        ValueError: an unreadable file, another type than uint8, or a shape other than the photo's.
+    """
+    path, photo = source / 'annotations' / 'pixel-level' / f'{stem}.mat', source / 'photos' / f'{stem}.jpg'
+    labels = _load_mat(path, 'groundtruth')
+    if labels.dtype != np.uint8:
+        raise ValueError(f'{path}: groundtruth is {labels.dtype}, not uint8')
+    try:
+        with Image.open(photo) as image:
+            width, height = image.size
+    except OSError as error:
+        raise ValueError(f'{photo}: unreadable ({type(error).__name__})') from error
+    if labels.shape != (height, width):
+        shape = ' x '.join(map(str, labels.shape))
+        raise ValueError(f'{path}: label map of {shape} (H x W), but {photo.name} is {height} x {width}')
+    return labels
+
+
+def photo_rows(source: Path, stem: str, table: np.ndarray) -> list[Row]:
+    """Find the train.csv rows of one annotated photo.
+
+    Args:
+        source: the CCP folder.
+        stem: the photo's number as in its file name.
+        table: (256,) label number to category id, of `category_lookup`.
+    """
+    labels = read_label_map(source, stem)
+    categories = table[labels]  # (H, W)
+    if (categories == -2).any():
+        path = source / 'annotations' / 'pixel-level' / f'{stem}.mat'
+        raise ValueError(f'{path}: label {int(labels[categories == -2].max())} is not in label_list.mat')
+    height, width = labels.shape
+    return [Row(f'{stem}.jpg', runs_to_kaggle(mask_to_runs(mask)), height, width, str(category))
+            for category, mask in instances(categories)]
+
+
+def list_photos(source: Path) -> tuple[list[str], list[str]]:
+    """List the stems of annotated and of unannotated photos, sorted.
+
+    Raises:
+        ValueError: a folder without annotated photos, or an annotation without its photo.
+    """
+    photos = {path.stem for path in (source / 'photos').glob('*.jpg')}
+    labelled = {path.stem for path in (source / 'annotations' / 'pixel-level').glob('*.mat')}
+    if not labelled:
+        raise ValueError(f'{source}: no annotations/pixel-level/*.mat; is this a CCP folder?')
+    missing = sorted(labelled - photos)
+    if missing:
+        raise ValueError(f'{source / "photos" / missing[0]}.jpg: annotated photo is missing ({len(missing)} in all)')
+    return sorted(labelled), sorted(photos - labelled)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def _convert_photo(job: tuple[str, bool], source: Path, target: Path, table: np.ndarray) -> list[Row]:
+    """Copy one photo and return its rows: none for a test photo."""
+    stem, annotated = job
+    rows = photo_rows(source, stem, table) if annotated else []
+    _copy(source / 'photos' / f'{stem}.jpg', target / ('train' if annotated else 'test') / f'{stem}.jpg')
+    return rows
+
+
+def convert_photos(source: Path, target: Path, workers: int | None = None) -> Iterator[list[Row]]:
+    """Copy every photo, on `workers` processes (default: all cores), and yield the rows of each in sorted order.
+
+    Annotated photos go to `target`/train, the others to `target`/test. An older train.csv goes first, so that the
+    table never describes photos of another conversion.
+    """
+    annotated, unannotated = list_photos(source)
+    table = category_lookup(read_label_names(source), str(source / 'label_list.mat'))
+    jobs = [(stem, True) for stem in annotated] + [(stem, False) for stem in unannotated]
+    for folder in ('train', 'test'):
+        (target / folder).mkdir(parents=True, exist_ok=True)
+    (target / 'train.csv').unlink(missing_ok=True)
+    work = partial(_convert_photo, source=source, target=target, table=table)
+    with WorkerPool(workers) as pool:
+        yield from pool.map(work, jobs)
+
+
+def _csv_text(header: list[str], rows: list[tuple]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator='\n')
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def write_tables(target: Path, rows: list[Row], test_stems: list[str]) -> None:
+    """Write label_descriptions.json, sample_submission.csv and, last, train.csv."""
+    descriptions = {key: [{'id': index, 'name': name} for index, name in enumerate(names)]
+                    for key, names in (('categories', CATEGORIES), ('attributes', ATTRIBUTES))}
+    write_text(target / 'label_descriptions.json', json.dumps(descriptions, indent=1) + '\n')
+    write_text(target / 'sample_submission.csv', _csv_text(
+        ['ImageId', 'EncodedPixels', 'ClassId'], [(f'{stem}.jpg', '1 1', 0) for stem in test_stems]))
+    write_text(target / 'train.csv', _csv_text(['ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId'], rows))
