@@ -64,6 +64,7 @@ def load_config(path: str, options: dict | None = None, postprocess: str | None 
 
 def _read(path: str) -> 'Config':
     from mmengine.config import Config
+
     file = Path(path)
     if not file.is_file():
         folder = file.parent if file.parent.is_dir() else Path('configs/fashion')
@@ -83,6 +84,7 @@ def read_postprocess(path: str) -> dict:
         ValueError: no `postprocess` in it, or an option that does not exist or is out of its range.
     """
     from fashion_mmdet.evaluation.postprocess import Postprocess
+
     options = load_config(path).get('postprocess')
     if options is None:
         raise ValueError(f'{path}: has no postprocess')
@@ -123,7 +125,7 @@ def use_data(cfg: 'Config', root: str | None) -> None:
     roots = Counter(str(part['data_root']).rstrip('/') for _, part in data_sets(cfg) if part.get('data_root'))
     if not root or not roots:
         return
-    (own, _), = roots.most_common(1)
+    ((own, _),) = roots.most_common(1)
 
     def move(value: object) -> object:
         if isinstance(value, Mapping):
@@ -131,7 +133,7 @@ def use_data(cfg: 'Config', root: str | None) -> None:
         if isinstance(value, (list, tuple)):
             return type(value)(map(move, value))
         inside = isinstance(value, str) and f'{value}/'.startswith(f'{own}/')
-        return root + value[len(own):].rstrip('/') if inside else value
+        return root + value[len(own) :].rstrip('/') if inside else value
 
     for name in (*LOADERS, *EVALUATORS):
         if cfg.get(name) is not None:
@@ -175,8 +177,10 @@ def _check_values(cfg: 'Config') -> None:
         check_number(f'{name}.num_workers', loader.get('num_workers', 0), NATURAL)
         for key, without in (('persistent_workers', False), ('prefetch_factor', None)):
             if loader.get(key) and not loader.get('num_workers'):
-                raise ValueError(f'{name}.num_workers={loader.get("num_workers", 0)} with {name}.{key}={loader[key]}: '
-                                 f'set {name}.{key}={without} too, or num_workers to at least 1')
+                raise ValueError(
+                    f'{name}.num_workers={loader.get("num_workers", 0)} with {name}.{key}={loader[key]}: '
+                    f'set {name}.{key}={without} too, or num_workers to at least 1'
+                )
 
 
 def _share_postprocess(cfg: 'Config') -> None:

@@ -37,8 +37,9 @@ def _counts(matched: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.stack([hits, shape[0] - hits, shape[1] - hits], axis=1)
 
 
-def count_image(truth: Truth, prediction: Prediction, match: str = 'category',
-                thresholds: np.ndarray = IOU_THRESHOLDS) -> ImageCounts:
+def count_image(
+    truth: Truth, prediction: Prediction, match: str = 'category', thresholds: np.ndarray = IOU_THRESHOLDS
+) -> ImageCounts:
     """Match one image's predictions with its true objects, class by class."""
     true_keys, predicted_keys = _keys(truth, match), _keys(prediction, match)
     categories, counts, hit_ious = [], [], []
@@ -52,17 +53,21 @@ def count_image(truth: Truth, prediction: Prediction, match: str = 'category',
         counts.append(_counts(matched, ious.shape))
         hit_ious.append(float(ious[hits, matched[0, hits]].sum()))
     return ImageCounts(
-        image_id=truth.image_id, categories=np.array(categories, np.int64),
+        image_id=truth.image_id,
+        categories=np.array(categories, np.int64),
         counts=np.array(counts, np.int64).reshape(len(categories), len(thresholds), 3),
-        hit_ious=np.array(hit_ious, np.float64))
+        hit_ious=np.array(hit_ious, np.float64),
+    )
 
 
 def _keys(objects: Truth | Prediction, match: str) -> list[str]:
     """Name the class of every object: objects can match where the names are equal."""
     if match == 'category':
         return [str(category) for category in objects.categories]
-    return [format_class_id(category, attributes)
-            for category, attributes in zip(objects.categories, objects.attributes, strict=True)]
+    return [
+        format_class_id(category, attributes)
+        for category, attributes in zip(objects.categories, objects.attributes, strict=True)
+    ]
 
 
 def summarize(images: list[ImageCounts], average: str = 'image') -> Scores:
@@ -73,9 +78,12 @@ def summarize(images: list[ImageCounts], average: str = 'image') -> Scores:
     ratios = _hit_ratios(np.concatenate(pooled))  # (images or pairs, T)
     by_threshold = [math.fsum(column) / len(ratios) for column in ratios.T]
     return Scores(
-        score=math.fsum(by_threshold) / len(by_threshold), score_50=by_threshold[0],
-        score_75=by_threshold[int(np.flatnonzero(IOU_THRESHOLDS == 0.75)[0])], images=len(images),
-        classes=_score_classes(images))
+        score=math.fsum(by_threshold) / len(by_threshold),
+        score_50=by_threshold[0],
+        score_75=by_threshold[int(np.flatnonzero(IOU_THRESHOLDS == 0.75)[0])],
+        images=len(images),
+        classes=_score_classes(images),
+    )
 
 
 def _hit_ratios(counts: np.ndarray) -> np.ndarray:
@@ -91,8 +99,10 @@ def _score_classes(images: list[ImageCounts]) -> list[ClassScore]:
         np.add.at(counts, image.categories, image.counts[:, 0])
         for category, value in zip(image.categories, image.hit_ious, strict=True):
             ious[category].append(float(value))
-    return [_score_class(category, *map(int, counts[category]), math.fsum(ious[category]))
-            for category in np.flatnonzero(counts.any(axis=1)).tolist()]
+    return [
+        _score_class(category, *map(int, counts[category]), math.fsum(ious[category]))
+        for category in np.flatnonzero(counts.any(axis=1)).tolist()
+    ]
 
 
 def _score_class(category: int, hits: int, spurious: int, missed: int, iou_sum: float) -> ClassScore:
@@ -100,8 +110,14 @@ def _score_class(category: int, hits: int, spurious: int, missed: int, iou_sum: 
         return part / whole if whole else None
 
     return ClassScore(
-        category=category, name=CATEGORIES[category], objects=hits + missed, predicted=hits + spurious,
-        sensitivity=share(hits, hits + missed), precision=share(hits, hits + spurious), mean_iou=share(iou_sum, hits))
+        category=category,
+        name=CATEGORIES[category],
+        objects=hits + missed,
+        predicted=hits + spurious,
+        sensitivity=share(hits, hits + missed),
+        precision=share(hits, hits + spurious),
+        mean_iou=share(iou_sum, hits),
+    )
 
 
 def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] | None = None) -> Prediction:
@@ -112,10 +128,11 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     chosen = np.flatnonzero(wanted)
     chosen = chosen[np.argsort(-raw.scores[chosen], kind='stable')]
     if options.max_per_image is not None:
-        chosen = chosen[:options.max_per_image]
+        chosen = chosen[: options.max_per_image]
     scale = np.array([width / raw.width, height / raw.height] * 2)
-    masks = [paste(raw.mask_probs[index], raw.boxes[index] * scale, height, width, options.mask_thr)
-             for index in chosen]
+    masks = [
+        paste(raw.mask_probs[index], raw.boxes[index] * scale, height, width, options.mask_thr) for index in chosen
+    ]
     categories = raw.categories[chosen]
     kept = np.array([mask[0].size > 0 for mask in masks], dtype=bool)
     if options.nms_iou is not None:
@@ -127,8 +144,12 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
         masks = suppress_overlap(masks, groups, kept)
     final = [index for index in np.flatnonzero(kept) if rle.area(masks[index]) >= max(options.min_area, 1)]
     return Prediction(
-        image_id=raw.image_id, size=(height, width), categories=categories[final], scores=raw.scores[chosen][final],
-        masks=[rle.runs_to_coco(masks[index], height, width) for index in final])
+        image_id=raw.image_id,
+        size=(height, width),
+        categories=categories[final],
+        scores=raw.scores[chosen][final],
+        masks=[rle.runs_to_coco(masks[index], height, width) for index in final],
+    )
 
 
 def paste(probs: np.ndarray, box: np.ndarray, height: int, width: int, threshold: float) -> rle.Runs:
@@ -158,8 +179,9 @@ def _bilinear_weights(start: int, stop: int, low: float, high: float, cells: int
     return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(cells))).astype(np.float32)
 
 
-def suppress_duplicates(masks: list[rle.Runs], groups: np.ndarray, kept: np.ndarray, size: tuple[int, int],
-                        max_iou: float) -> np.ndarray:
+def suppress_duplicates(
+    masks: list[rle.Runs], groups: np.ndarray, kept: np.ndarray, size: tuple[int, int], max_iou: float
+) -> np.ndarray:
     """Non-maximum suppression by mask IoU within each group."""
     kept = kept.copy()
     for group in np.unique(groups[kept]):
@@ -171,7 +193,7 @@ def suppress_duplicates(masks: list[rle.Runs], groups: np.ndarray, kept: np.ndar
         alive = np.ones(len(members), bool)
         for index in range(len(members)):
             if alive[index]:
-                alive[index + 1:] &= ious[index, index + 1:] <= max_iou
+                alive[index + 1 :] &= ious[index, index + 1 :] <= max_iou
         kept[members] = alive
     return kept
 
@@ -199,10 +221,14 @@ def write_submission(path: str, predictions: list[Prediction], image_ids: list[s
         for prediction in predictions:
             runs = [rle.coco_to_runs(mask) for mask in prediction.masks]
             for mask, category, attributes in zip(
-                    suppress_overlap(runs, prediction.categories, np.ones(len(runs), bool)), prediction.categories,
-                    prediction.attributes, strict=True):
+                suppress_overlap(runs, prediction.categories, np.ones(len(runs), bool)),
+                prediction.categories,
+                prediction.attributes,
+                strict=True,
+            ):
                 if mask[0].size:
                     rest.pop(prediction.image_id, None)
-                    writer.writerow((prediction.image_id, rle.runs_to_kaggle(mask),
-                                     format_class_id(category, attributes)))
+                    writer.writerow(
+                        (prediction.image_id, rle.runs_to_kaggle(mask), format_class_id(category, attributes))
+                    )
         writer.writerows((image_id, '', EMPTY_CLASS_ID) for image_id in rest)

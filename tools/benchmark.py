@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         from rich.progress import Progress
 
         from fashion_mmdet.benchmarks.report import format_tables
+
         names = NAMES if 'all' in args.work else tuple(dict.fromkeys(args.work))
         with Progress(console=Console(stderr=True), transient=True) as progress:
             for name in names:

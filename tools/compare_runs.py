@@ -23,11 +23,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('runs', metavar='RUN', nargs='*', help='folders of work_dirs; default: all, oldest first')
     parser.add_argument('--format', choices=(*TEXT_FORMATS, 'html'), default='table')
     parser.add_argument('--out', metavar='FILE', help='default: print')
-    parser.add_argument('--targets', metavar='FILE|IDS', help='classes to show: the file of tools/sensitivity.py, or '
-                        'ids as 0,6,23; default: the five most occurring but least sensitive of the first run')
+    parser.add_argument(
+        '--targets',
+        metavar='FILE|IDS',
+        help='classes to show: the file of tools/sensitivity.py, or '
+        'ids as 0,6,23; default: the five most occurring but least sensitive of the first run',
+    )
     parser.add_argument('--deck', action='store_true', help="add the deck's Kaggle score, the configs' deck_score")
-    parser.add_argument('--columns', metavar='GROUPS', help='of table and markdown, joined by commas: score, '
-                        'difference, deck, classes, cost, commit, changes; default: all')
+    parser.add_argument(
+        '--columns',
+        metavar='GROUPS',
+        help='of table and markdown, joined by commas: score, '
+        'difference, deck, classes, cost, commit, changes; default: all',
+    )
     parser.add_argument('--overlays', metavar='N', type=int, default=8, help='pictures a run in HTML (%(default)s)')
     args = parser.parse_args(argv)
     if args.format == 'html' and not args.out:
@@ -40,6 +48,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def read_groups(text: str | None) -> tuple[str, ...]:
     """Read `--columns`; ValueError names a group that does not exist."""
     from fashion_mmdet.experiments.compare.report import GROUPS
+
     groups = GROUPS if text is None else tuple(text.split(','))
     for group in groups:
         if group not in GROUPS:
@@ -55,12 +64,14 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.experiments.compare.comparison import compare, read_target_ids
         from fashion_mmdet.experiments.runs import find_runs, read_runs
         from fashion_mmdet.utils.files import check_outputs, write_text
+
         targets = read_target_ids(args.targets) if args.targets else None
         runs = read_runs(args.runs or find_runs('work_dirs'))
         check_outputs([args.out], [args.targets, *(file for run in runs for file in run.files)])
         comparison = compare(runs, targets, args.targets or '')
         if args.format == 'html':
             from fashion_mmdet.experiments.compare.page import format_html
+
             text = format_html(comparison, args.deck, args.overlays)
         elif args.format == 'json':
             text = report.format_json(comparison, args.deck)

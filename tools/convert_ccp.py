@@ -17,10 +17,14 @@ from fashion_mmdet.utils.cli import one_line_errors
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', metavar='SRC', nargs='?', type=Path,
-                        help='CCP folder: photos/, annotations/pixel-level/, label_list.mat')
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'source',
+        metavar='SRC',
+        nargs='?',
+        type=Path,
+        help='CCP folder: photos/, annotations/pixel-level/, label_list.mat',
+    )
     parser.add_argument('target', metavar='DST', nargs='?', type=Path, help='folder to write')
     parser.add_argument('--list', action='store_true', help='print the mapping of labels to categories and stop')
     args = parser.parse_args(argv)

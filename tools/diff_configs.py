@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('configs', metavar='CONFIG', nargs='+', help='config file, or a folder of work_dirs')
     parser.add_argument('--format', choices=('table', 'markdown', 'json'), default='table')
     args = parser.parse_args(argv)
@@ -41,9 +40,12 @@ def format_rows(style: str, paths: list[str], rows: list[tuple[str, list]]) -> s
     names = diff.column_names(paths)
     if style == 'json':
         entries = [
-            {'key': key,
-             'values': {name: value for name, value in zip(names, values, strict=True) if value is not diff.MISSING}}
-            for key, values in rows]
+            {
+                'key': key,
+                'values': {name: value for name, value in zip(names, values, strict=True) if value is not diff.MISSING},
+            }
+            for key, values in rows
+        ]
         return json.dumps(entries, indent=1, default=str)
     if not rows:
         return ''

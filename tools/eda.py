@@ -17,8 +17,9 @@ from fashion_mmdet.utils.cli import one_line_errors
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--data', metavar='ROOT', help='folder of train.csv and train/ (default: FASHION_DATA, else '
-                                                       'data/imaterialist)')
+    parser.add_argument(
+        '--data', metavar='ROOT', help='folder of train.csv and train/ (default: FASHION_DATA, else data/imaterialist)'
+    )
     parser.add_argument('--out', metavar='DIR', required=True, help='the folder to write')
     parser.add_argument('--examples', type=int, default=4, help='photos to show (default %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='of the choice of these (default %(default)s)')
@@ -33,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
             if getattr(args, name) < 0:
                 raise ValueError(f'--{name} {getattr(args, name)}: 0 or more')
         from fashion_mmdet.analysis.eda_page import write_pages
+
         root = args.data or data_root()
         print(f'saved: {write_pages(Path(root), Path(args.out), args.examples, args.seed)}')
     return 0

@@ -33,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     with one_line_errors('ensemble'):
         from fashion_mmdet.evaluation.ensemble import merge_dumps
         from fashion_mmdet.evaluation.merge import Merge
+
         options = Merge.from_config(parse_options(args.options))
         images, detections = merge_dumps(args.dumps, args.out, options)
     print(f'{args.out}: {images} images, {detections} detections of {len(args.dumps)} dumps')

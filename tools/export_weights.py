@@ -31,10 +31,13 @@ def main(argv: list[str] | None = None) -> int:
     with one_line_errors('export_weights'):
         from fashion_mmdet.experiments.checkpoints import trust_files
         from fashion_mmdet.experiments.export import export_weights
+
         trust_files(args.trust)
         metadata = export_weights(args.checkpoint, args.out, args.half)
-        print(f'{args.out}: {Path(args.out).stat().st_size / 1e6:.1f} MB; {metadata["facts"]}; '
-              f'scores: {metadata.get("scores", "not known")}')
+        print(
+            f'{args.out}: {Path(args.out).stat().st_size / 1e6:.1f} MB; {metadata["facts"]}; '
+            f'scores: {metadata.get("scores", "not known")}'
+        )
     return 0
 
 

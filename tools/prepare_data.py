@@ -19,8 +19,13 @@ from fashion_mmdet.utils.cli import one_line_errors
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folders', metavar='SRC DST', nargs='+', type=Path,
-                        help='folder with train.csv and the copy to make; with --check the copy alone')
+    parser.add_argument(
+        'folders',
+        metavar='SRC DST',
+        nargs='+',
+        type=Path,
+        help='folder with train.csv and the copy to make; with --check the copy alone',
+    )
     parser.add_argument('--max-side', type=int, help='longest side of a photo, pixels; none is enlarged')
     parser.add_argument('--quality', type=int, default=95, help='of the JPEGs, 1 to 100 (default %(default)s)')
     parser.add_argument('--workers', type=int, help='processes (default: one a core)')

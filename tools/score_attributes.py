@@ -24,8 +24,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('dump', help='Parquet file that tools/test.py wrote')
     parser.add_argument('truth', help='CSV with ImageId,EncodedPixels,Height,Width,ClassId')
     parser.add_argument('--train', metavar='CSV', help='whose objects the majority guess is learned from')
-    parser.add_argument('--min-objects', type=int, default=10, metavar='N',
-                        help='attributes of at least N true objects are in the mean (default %(default)s)')
+    parser.add_argument(
+        '--min-objects',
+        type=int,
+        default=10,
+        metavar='N',
+        help='attributes of at least N true objects are in the mean (default %(default)s)',
+    )
     add_options(parser)
     parser.add_argument('--size', type=int, default=512, help='side of the masks compared; 0 for each photo as it is')
     parser.add_argument('--json', action='store_true', help='print one object')
@@ -38,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     with one_line_errors('score_attributes'):
         from fashion_mmdet.evaluation.attribute_scores import format_attributes, score_attributes
         from fashion_mmdet.evaluation.postprocess import Postprocess
+
         size = (args.size, args.size) if args.size > 0 else None
         options = Postprocess.from_config(parse_options(args.options))
         scores = score_attributes(args.dump, args.truth, options, args.train, args.min_objects, size)

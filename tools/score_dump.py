@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.offline import score_dump
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.evaluation.scoring import format_scores
+
         size = (args.size, args.size) if args.size > 0 else None
         chosen = read_postprocess(args.postprocess) if args.postprocess else {}
         options = Postprocess.from_config({**chosen, **parse_options(args.options)})

@@ -43,6 +43,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def validate(args: argparse.Namespace) -> int:
     """Print every broken rule, or that there is none."""
     from fashion_mmdet.evaluation.submission import find_problems
+
     count = 0
     for count, problem in enumerate(find_problems(args.submission, args.sample, (args.size, args.size)), 1):
         if count <= MOST_PROBLEMS:
@@ -57,11 +58,19 @@ def validate(args: argparse.Namespace) -> int:
 def score(args: argparse.Namespace) -> int:
     """Match every image and print the averages."""
     from fashion_mmdet.evaluation.offline import score_submission
-    scores, audit = score_submission(args.submission, args.truth, (args.size, args.size), args.average, args.match,
-                                     read_lines(args.images) if args.images else None)
+
+    scores, audit = score_submission(
+        args.submission,
+        args.truth,
+        (args.size, args.size),
+        args.average,
+        args.match,
+        read_lines(args.images) if args.images else None,
+    )
     if audit:
         print(f'score_submission: the audit of {args.truth} found\n{audit}', file=sys.stderr)
     from fashion_mmdet.evaluation.scoring import format_scores
+
     print(json.dumps(asdict(scores)) if args.json else format_scores(scores))
     return 0
 

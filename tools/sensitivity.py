@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.classes import CATEGORIES
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.utils.files import check_outputs, write_text
+
         truth = args.truth or Path(data_root()) / 'train.csv'
         if not Path(truth).is_file():
             raise FileNotFoundError(f'{truth}: no such file; name the CSV by --truth or its folder by FASHION_DATA')
@@ -45,8 +46,10 @@ def main(argv: list[str] | None = None) -> int:
         rows = tally(args.dump, truth, Postprocess.from_config(parse_options(args.options)))
         targets = pick_targets(rows, args.top)
         print(format_tallies(rows))
-        print('most occurring but least sensitive: '
-              + '; '.join(f'{category} {CATEGORIES[category]}' for category in targets))
+        print(
+            'most occurring but least sensitive: '
+            + '; '.join(f'{category} {CATEGORIES[category]}' for category in targets)
+        )
         if args.out:
             write_text(args.out, json.dumps(dict(targets=targets, classes=[row.to_dict() for row in rows]), indent=1))
             print(f'saved: {args.out}')

@@ -33,8 +33,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='of the sampler (default %(default)s)')
     parser.add_argument('--pruner', choices=('median', 'halving', 'hyperband', 'none'), default='median')
     parser.add_argument('--timeout-min', type=float, default=float('inf'), help='begin no trial after so many minutes')
-    parser.add_argument('--heartbeat-s', type=int, default=10, help='seconds between two signs of life in the storage; '
-                        'a sweep silent for six counts as dead (default %(default)s)')
+    parser.add_argument(
+        '--heartbeat-s',
+        type=int,
+        default=10,
+        help='seconds between two signs of life in the storage; '
+        'a sweep silent for six counts as dead (default %(default)s)',
+    )
     parser.add_argument('--trust', action='store_true', help='of every trial: load checkpoints that may run code')
     parser.add_argument('--train', type=Path, metavar='TOOL', help='default: tools/train.py')
     return parser.parse_args(argv)
@@ -62,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from fashion_mmdet.experiments.sweep.study import open_study
     from fashion_mmdet.experiments.sweep.trial import TRAIN
     from fashion_mmdet.utils.files import check_outputs
+
     deadline = time.monotonic() + 60 * args.timeout_min
     options = parse_options(args.cfg_options)
     cfg = load_config(args.config, options)
@@ -76,8 +82,18 @@ def run(args: argparse.Namespace) -> int:
     study = open_study(args.storage, name, origin, args.seed, args.pruner, args.heartbeat_s)
     try:
         with stopped_by_signals():
-            Sweep(study, args.config, cfg, args.cfg_options, space, folder, args.trials, args.heartbeat_s,
-                  args.train or TRAIN, args.trust).run(deadline)
+            Sweep(
+                study,
+                args.config,
+                cfg,
+                args.cfg_options,
+                space,
+                folder,
+                args.trials,
+                args.heartbeat_s,
+                args.train or TRAIN,
+                args.trust,
+            ).run(deadline)
     except Stopped as stop:
         print('sweep: stopped; the same command goes on', file=sys.stderr)
         return 128 + stop.args[0]

@@ -57,6 +57,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.experiments.checkpoints import trust_files
         from fashion_mmdet.experiments.weights import check_fit
         from fashion_mmdet.utils.files import sibling, write_text
+
         trust_files(args.trust)
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
         dump = args.dump or str(Path(cfg.work_dir) / f'{args.split}{"_tta" * args.tta}.parquet')
@@ -80,8 +81,9 @@ def main(argv: list[str] | None = None) -> int:
             print(f'submission: {args.submission}, {masks} masks')
         if args.show_dir:
             images = [dataset.get_data_info(index) for index in range(len(dataset))]
-            count = reporting.draw_overlays(dump, args.show_dir, options, images, dataset.metainfo,
-                                            with_truth=args.split == 'val')
+            count = reporting.draw_overlays(
+                dump, args.show_dir, options, images, dataset.metainfo, with_truth=args.split == 'val'
+            )
             print(f'pictures: {count} in {args.show_dir}')
     return 0
 

@@ -1,8 +1,8 @@
 """Train an experiment; checkpoints, logs and curves go to work_dirs/<config>.
 
-    python tools/train.py configs/fashion/maskrcnn_r50_lossw.py
-    FASHION_DATA=data/ccp python tools/train.py configs/fashion/maskrcnn_lite0_cpu.py --resume
-    python tools/train.py CONFIG --cfg-options train_cfg.max_epochs=5 model.rpn_head.loss_cls.loss_weight=10.0
+python tools/train.py configs/fashion/maskrcnn_r50_lossw.py
+FASHION_DATA=data/ccp python tools/train.py configs/fashion/maskrcnn_lite0_cpu.py --resume
+python tools/train.py CONFIG --cfg-options train_cfg.max_epochs=5 model.rpn_head.loss_cls.loss_weight=10.0
 """
 
 import argparse
@@ -44,6 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.experiments import running
         from fashion_mmdet.experiments.checkpoints import trust_files
         from fashion_mmdet.experiments.lock import only_training
+
         trust_files(args.trust)
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
         running.write_atomically()
@@ -64,14 +65,20 @@ def train(cfg: 'Config', config: str, argv: list[str], resumed: str | None, warn
     from fashion_mmdet.experiments.agreement import check_classes
     from fashion_mmdet.experiments.provenance import ProvenanceHook
     from fashion_mmdet.experiments.weights import check_shares, prepare_weights
+
     missing = [] if resumed else prepare_weights(cfg)
     runner = Runner.from_cfg(cfg)
     check_classes(cfg, runner.model, resumed)
     if cfg.load_from and not resumed:
         check_shares(cfg.load_from, runner.model)
-    runner.register_hook(ProvenanceHook(
-        ['python', 'tools/train.py', *argv], config, start=cfg.load_from,
-        random_start=bool(missing) and cfg.load_from is None))
+    runner.register_hook(
+        ProvenanceHook(
+            ['python', 'tools/train.py', *argv],
+            config,
+            start=cfg.load_from,
+            random_start=bool(missing) and cfg.load_from is None,
+        )
+    )
     for problem in warnings + missing:
         print_log(problem, logger='current', level=logging.WARNING)
     if resumed:

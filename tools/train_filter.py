@@ -29,18 +29,29 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--truth', metavar='CSV', help='default: train.csv of FASHION_DATA')
     parser.add_argument('--postprocess', metavar='FILE', help="options to score with (default: the dump's config's)")
     add_options(parser, text='changes to these')
-    parser.add_argument('--model', choices=('boosting', 'linear'), default='boosting',
-                        help='linear: logistic and ridge regression (default %(default)s)')
-    parser.add_argument('--confidence', choices=('gain', 'hit'), default='gain',
-                        help='in the place of the score: expected sweep gain, or P(hit) (default %(default)s)')
+    parser.add_argument(
+        '--model',
+        choices=('boosting', 'linear'),
+        default='boosting',
+        help='linear: logistic and ridge regression (default %(default)s)',
+    )
+    parser.add_argument(
+        '--confidence',
+        choices=('gain', 'hit'),
+        default='gain',
+        help='in the place of the score: expected sweep gain, or P(hit) (default %(default)s)',
+    )
     parser.add_argument('--average', choices=('image', 'image_class'), default='image')
     parser.add_argument('--match', choices=('category', 'class_id'), default='category')
     parser.add_argument('--size', type=int, default=512, help='side of the masks compared; 0 for each photo as it is')
     parser.add_argument('--folds', type=int, default=5, help='held out in turn (default %(default)s)')
     parser.add_argument('--repeats', type=int, default=3, help='of the folds, each dealt anew (default %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='of folds and models (default %(default)s)')
-    parser.add_argument('--out-of-fold', metavar='FILE.parquet',
-                        help='write the dump with confidences of filters that did not see the image, to tune on')
+    parser.add_argument(
+        '--out-of-fold',
+        metavar='FILE.parquet',
+        help='write the dump with confidences of filters that did not see the image, to tune on',
+    )
     args = parser.parse_args(argv)
     if args.repeats < 1:
         parser.error(f'--repeats {args.repeats}: at least 1')
@@ -61,11 +72,15 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.utils.files import sibling
         from fashion_mmdet.utils.progress import progress_bar
+
         truth = args.truth or Path(data_root()) / 'train.csv'
         picture = sibling(args.out, '.png', [args.out_of_fold], [args.dump, truth, args.postprocess])
         metric = Metric(args.average, args.match, (args.size, args.size) if args.size > 0 else None)
-        base = (Postprocess.from_config(read_postprocess(args.postprocess)) if args.postprocess
-                else options_of_dump(args.dump))
+        base = (
+            Postprocess.from_config(read_postprocess(args.postprocess))
+            if args.postprocess
+            else options_of_dump(args.dump)
+        )
         base = Postprocess.from_config({**vars(base), **parse_options(args.options)})
         settings = Settings(args.model, args.confidence, args.folds, args.repeats, args.seed)
         raws, truths, audit = read_inputs(args.dump, truth, metric.size)

@@ -35,8 +35,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--folds', type=int, default=2, help='held out in turn (default %(default)s)')
     parser.add_argument('--repeats', type=int, default=3, help='of the folds, each dealt anew (default %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='of the folds (default %(default)s)')
-    parser.add_argument('--min-support', type=int, default=10, metavar='N',
-                        help='a class with fewer true objects keeps the common threshold (default %(default)s)')
+    parser.add_argument(
+        '--min-support',
+        type=int,
+        default=10,
+        metavar='N',
+        help='a class with fewer true objects keeps the common threshold (default %(default)s)',
+    )
     parser.add_argument('--workers', type=int, default=count_cores(), help='processes (default: one a core)')
     args = parser.parse_args(argv)
     for name in ('repeats', 'min_support', 'workers'):
@@ -60,27 +65,36 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.dump import read_info
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.utils.files import sibling, write_text
+
         truth = args.truth or Path(data_root()) / 'train.csv'
         out, picture = Path(args.out), sibling(args.out, '.png', inputs=[args.dump, truth, args.postprocess])
         size = (args.size, args.size) if args.size > 0 else None
-        base = (Postprocess.from_config(read_postprocess(args.postprocess)) if args.postprocess
-                else run.options_of_dump(args.dump))
+        base = (
+            Postprocess.from_config(read_postprocess(args.postprocess))
+            if args.postprocess
+            else run.options_of_dump(args.dump)
+        )
         base = Postprocess.from_config({**vars(base), **parse_options(args.options)})
         raws, truths, audit = run.read_inputs(args.dump, truth, size)
         if audit:
             print(f'tune_thresholds: the audit of {truth} found\n{audit}', file=sys.stderr)
         plan = run.Plan(args.folds, args.repeats, args.seed)
-        with (Progress(console=Console(stderr=True)) as progress,
-              Engine(raws, truths, size, args.average, args.match, args.workers, progress) as engine):
+        with (
+            Progress(console=Console(stderr=True)) as progress,
+            Engine(raws, truths, size, args.average, args.match, args.workers, progress) as engine,
+        ):
             task = progress.add_task('searches', total=plan.searches())
-            tuning, tuner = run.tune(engine, base, plan, args.min_support,
-                                     on_fit=lambda: progress.advance(task))
+            tuning, tuner = run.tune(engine, base, plan, args.min_support, on_fit=lambda: progress.advance(task))
             drawn = curves.held_out_curves(tuner, tuning.splits, tuning.choice.kept, tuning.options)
         print(report.format_table(tuning))
         metric = f'sweep score, average={args.average}, match={args.match}'
         write_text(out, report.format_overlay(tuning, args.dump, read_info(args.dump).checkpoint, metric, args.command))
-        curves.plot_curves(drawn, picture, f'{metric}; line: mean over {plan.repeats} x {plan.folds} held-out folds, '
-                           'band: one standard deviation; red: chosen on all images')
+        curves.plot_curves(
+            drawn,
+            picture,
+            f'{metric}; line: mean over {plan.repeats} x {plan.folds} held-out folds, '
+            'band: one standard deviation; red: chosen on all images',
+        )
         print(f'saved: {out}, {picture}')
     return 0
 

@@ -45,12 +45,13 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.experiments.gallery.entries import collect_entries, find_photos, rank, read_categories
         from fashion_mmdet.experiments.gallery.page import describe_gallery, write_gallery
+
         options, classes = Postprocess.from_config(parse_options(args.options)), read_categories(args.classes)
         entries = collect_entries(args.dump, args.truth, options, classes, args.iou)
         photos = Path(args.images) if args.images else Path(args.truth).parent / 'train'
         there, missing = find_photos(rank(entries, args.best), photos)
         heading = describe_gallery(args.dump, entries, classes, args.iou, missing)
-        page = write_gallery(there[:args.limit], photos, Path(args.out), heading, args.best)
+        page = write_gallery(there[: args.limit], photos, Path(args.out), heading, args.best)
     print(f'saved: {page}, {min(len(there), args.limit or len(there))} pictures')
     return 0
 

@@ -4,6 +4,7 @@ The baseline and the heads run start from ImageNet weights, every other rung fro
 the schedule's place: AdamW 5e-4, warmed up over a quarter, then a cosine to zero, whatever the deck's rates and epochs.
 Weights, photos, augmentation, loss weights, resampling and resizing are the rung's own.
 """
+
 _base_ = './cpu.py'
 
 cpu = dict(
@@ -15,4 +16,5 @@ cpu = dict(
     ],
     train_cfg=dict(_delete_=True, type='IterBasedTrainLoop', max_iters=100, val_interval=100),
     coco_weights=None,
-    load_from='work_dirs/maskrcnn_lite0_heads/iter_100.pth')
+    load_from='work_dirs/maskrcnn_lite0_heads/iter_100.pth',
+)

@@ -6,6 +6,7 @@ The deck: 0.063. Cost: 20 epochs * 5,000 images / 2 = 50,000 iterations.
 
     python tools/train.py configs/fashion/maskrcnn_r50_all.py
 """
+
 _base_ = './maskrcnn_r50_heads.py'
 
 deck_score = 0.063

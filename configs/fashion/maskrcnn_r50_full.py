@@ -6,6 +6,7 @@ Cost: 20 epochs * 36,500 images / 2 = 365,000 iterations.
 
     python tools/train.py configs/fashion/maskrcnn_r50_full.py
 """
+
 _base_ = './maskrcnn_r50_lossw.py'
 
 deck_score = None

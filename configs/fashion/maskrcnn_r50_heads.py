@@ -6,11 +6,14 @@ The deck: 0.044. Cost: 10 epochs * 5,000 images / 2 = 25,000 iterations.
 
     python tools/train.py configs/fashion/maskrcnn_r50_heads.py
 """
+
 _base_ = './maskrcnn_r101_baseline.py'
 
 deck_score = 0.044
 model = dict(backbone=dict(depth=50, frozen_stages=4))
 train_dataloader = dict(dataset=dict(num_images=5_000))
-coco_weights = ('https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_r50_fpn_2x_coco/'
-                'mask_rcnn_r50_fpn_2x_coco_bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth')
+coco_weights = (
+    'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_r50_fpn_2x_coco/'
+    'mask_rcnn_r50_fpn_2x_coco_bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth'
+)
 load_from = coco_weights

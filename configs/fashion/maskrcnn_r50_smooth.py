@@ -6,9 +6,9 @@ Cost: as maskrcnn_r50_full.
 
     python tools/train.py configs/fashion/maskrcnn_r50_smooth.py
 """
+
 _base_ = './maskrcnn_r50_full.py'
 
-train_dataloader = dict(dataset=dict(pipeline=dict(
-    load=dict(interpolation='area', mask_interpolation='area'))))
+train_dataloader = dict(dataset=dict(pipeline=dict(load=dict(interpolation='area', mask_interpolation='area'))))
 val_dataloader = dict(dataset=dict(pipeline=dict(load=dict(interpolation='area'))))
 test_dataloader = dict(dataset=dict(pipeline=dict(load=dict(interpolation='area'))))

@@ -52,8 +52,9 @@ def count_lines(path: str | os.PathLike) -> int:
         return sum(block.count(b'\n') for block in iter(partial(file.read, BLOCK_BYTES), b''))
 
 
-def collect(rows: Iterable[tuple[Record, Row | None]],
-            keep: Callable[[Record, Row], None] = lambda record, row: None) -> Tables:
+def collect(
+    rows: Iterable[tuple[Record, Row | None]], keep: Callable[[Record, Row], None] = lambda record, row: None
+) -> Tables:
     """Take the numbers from the rows of `records.read_rows` and let the masks go: some 40 bytes an object stay.
 
     Args:

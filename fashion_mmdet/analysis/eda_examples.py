@@ -90,13 +90,18 @@ def plot_example(photo: np.ndarray, record: Record, rows: Sequence[Row]) -> Figu
         record: the image, for the size of its masks.
         rows: its objects.
     """
-    shown = sorted(rows, key=lambda row: -rle.area(row.runs))[:MAX_PANELS - 1]
-    panels = [(photo, f'photo, {len(rows)} object{"s"[:len(rows) > 1]}', FAINT)]
+    shown = sorted(rows, key=lambda row: -rle.area(row.runs))[: MAX_PANELS - 1]
+    panels = [(photo, f'photo, {len(rows)} object{"s"[: len(rows) > 1]}', FAINT)]
     for row in shown:
         mask = rle.runs_to_mask(rle.resize(row.runs, (record.height, record.width), SIZE), *SIZE)
         share = rle.area(row.runs) / (record.height * record.width)
-        panels.append((isolate(photo, mask, PALETTE[row.category]),
-                       f'{short_name(row.category)}  {100 * share:.2g} %', rgb(row.category)))
+        panels.append(
+            (
+                isolate(photo, mask, PALETTE[row.category]),
+                f'{short_name(row.category)}  {100 * share:.2g} %',
+                rgb(row.category),
+            )
+        )
     columns = pick_columns(len(panels))
     lines = -(-len(panels) // columns)
     side_in = WIDTH_IN / max(columns, 4)

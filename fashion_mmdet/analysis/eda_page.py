@@ -63,13 +63,23 @@ def write_pages(root: Path, out: Path, examples: int, seed: int) -> Path:
         images = zip(tables.image_ids, tables.sizes_px.tolist(), strict=True)
         eda.check_photos(photos, track(images, 'photos', total=len(tables.image_ids)), audit)
     with matplotlib.rc_context(STYLE):
-        describe = [partial(describe, tables, out) for describe in (
-            describe_sizes, describe_labels, describe_categories, describe_attributes, describe_together,
-            describe_areas)]
+        describe = [
+            partial(describe, tables, out)
+            for describe in (
+                describe_sizes,
+                describe_labels,
+                describe_categories,
+                describe_attributes,
+                describe_together,
+                describe_areas,
+            )
+        ]
         describe.append(partial(describe_examples, draw.drawn(), photos, examples, out))
         sections = [section() for section in track(describe, 'pictures')]
-    intro = (f'# The data in {root}\n\n{_count(len(tables.image_ids), "image")} with '
-             f'{_count(tables.image.size, "object")} in `train.csv`, counted after the audit below.')
+    intro = (
+        f'# The data in {root}\n\n{_count(len(tables.image_ids), "image")} with '
+        f'{_count(tables.image.size, "object")} in `train.csv`, counted after the audit below.'
+    )
     write_text(out / 'README.md', '\n\n'.join([intro, *sections, describe_audit(audit, photos)]) + '\n')
     return out / 'README.md'
 
@@ -86,11 +96,18 @@ def describe_sizes(tables: eda.Tables, out: Path) -> str:
     reading = (
         f'The images have {len(sizes):,} distinct sizes from {small_height}x{small_width} to '
         f'{large_height}x{large_width} (height x width, px), the commonest, {sizes[0][0]}x{sizes[0][1]}, in '
-        f'{_percent(counts[0] / images)} of them; {_percent(portrait)} are higher than wide.')
-    rows = [(height, width, f'{count:,}', _percent(count / images))
-            for (height, width), count in zip(sizes[:10].tolist(), counts[:10].tolist(), strict=True)]
-    return _section('Image sizes', reading, _picture('sizes', 'image sizes'),
-                    _table(('height, px', 'width, px', 'images', 'share'), rows))
+        f'{_percent(counts[0] / images)} of them; {_percent(portrait)} are higher than wide.'
+    )
+    rows = [
+        (height, width, f'{count:,}', _percent(count / images))
+        for (height, width), count in zip(sizes[:10].tolist(), counts[:10].tolist(), strict=True)
+    ]
+    return _section(
+        'Image sizes',
+        reading,
+        _picture('sizes', 'image sizes'),
+        _table(('height, px', 'width, px', 'images', 'share'), rows),
+    )
 
 
 def describe_labels(tables: eda.Tables, out: Path) -> str:
@@ -99,7 +116,8 @@ def describe_labels(tables: eda.Tables, out: Path) -> str:
     save_figure(plot_labels(counts, *LABELS), out / 'labels.png')
     reading = (
         f'{_percent(eda.share_between(counts, *LABELS))} of the images have {LABELS[0]} to {LABELS[1]} objects; the '
-        f'median is {np.median(counts):g}, the mean {counts.mean():.1f}, the most {counts.max()}.')
+        f'median is {np.median(counts):g}, the mean {counts.mean():.1f}, the most {counts.max()}.'
+    )
     return _section('Objects in an image', reading, _picture('labels', 'objects in an image'))
 
 
@@ -108,16 +126,23 @@ def describe_categories(tables: eda.Tables, out: Path) -> str:
     objects, images = eda.count_categories(tables.image, tables.category)
     save_figure(plot_categories(objects, images), out / 'categories.png')
     first, absent = int(objects.argmax()), np.flatnonzero(objects == 0)
-    rarest = np.sort(objects)[:NUM_CATEGORIES // 2].sum() / objects.sum()
+    rarest = np.sort(objects)[: NUM_CATEGORIES // 2].sum() / objects.sum()
     reading = (
         f'{CATEGORIES[first].capitalize()} leads with {_percent(objects[first] / objects.sum())} of the objects, in '
         f'{_percent(images[first] / len(tables.image_ids))} of the images; the rarer half of the {NUM_CATEGORIES} '
         f'categories holds {_percent(rarest)} of the objects, and {absent.size or "none"} of the categories '
-        f'{"has" if absent.size == 1 else "have"} no object.')
-    rows = [(category, CATEGORIES[category], f'{objects[category]:,}', f'{images[category]:,}')
-            for category in range(NUM_CATEGORIES)]
-    return _section('Categories', reading, _picture('categories', 'objects and images by category'),
-                    _details('All categories', _table(('id', 'category', 'objects', 'images'), rows)))
+        f'{"has" if absent.size == 1 else "have"} no object.'
+    )
+    rows = [
+        (category, CATEGORIES[category], f'{objects[category]:,}', f'{images[category]:,}')
+        for category in range(NUM_CATEGORIES)
+    ]
+    return _section(
+        'Categories',
+        reading,
+        _picture('categories', 'objects and images by category'),
+        _details('All categories', _table(('id', 'category', 'objects', 'images'), rows)),
+    )
 
 
 def describe_attributes(tables: eda.Tables, out: Path) -> str:
@@ -125,24 +150,33 @@ def describe_attributes(tables: eda.Tables, out: Path) -> str:
     counts = eda.count_attributes(tables.attribute)
     main = int((tables.category < NUM_MAIN_CATEGORIES).sum())
     if not counts.any():
-        return _section('Attributes', f'None of the {_count(main, "main garment")} (categories 0 to 12) has an '
-                        'attribute.')
+        return _section(
+            'Attributes', f'None of the {_count(main, "main garment")} (categories 0 to 12) has an attribute.'
+        )
     shares = eda.attribute_shares(tables.category, tables.attribute_object)
     save_figure(plot_attributes(counts), out / 'attributes.png')
     described = np.unique(tables.attribute_object).size
     first, most = int(counts.argmax()), int(np.nanargmax(shares))
     reading = (
         f'{_percent(described / main)} of the {_count(main, "main garment")} (categories 0 to 12) have attributes, '
-        f'{counts.sum() / described:.1f} each; {ATTRIBUTES[first]!r} is the commonest ({counts[first]:,})')
+        f'{counts.sum() / described:.1f} each; {ATTRIBUTES[first]!r} is the commonest ({counts[first]:,})'
+    )
     by_category = []
     if np.nanmin(shares) < shares[most]:  # equal bars say nothing
         save_figure(plot_attribute_shares(shares), out / 'attribute_shares.png')
         reading += f', {CATEGORIES[most]} the category that has them most often ({_percent(shares[most])})'
-        by_category = ['Share of the objects that have attributes, by category:',
-                       _picture('attribute_shares', 'share of the objects with attributes by category')]
+        by_category = [
+            'Share of the objects that have attributes, by category:',
+            _picture('attribute_shares', 'share of the objects with attributes by category'),
+        ]
     rows = [(attribute, ATTRIBUTES[attribute], f'{count:,}') for attribute, count in enumerate(counts.tolist())]
-    return _section('Attributes', f'{reading}.', _picture('attributes', 'objects by attribute'), *by_category,
-                    _details('All attributes', _table(('id', 'attribute', 'objects'), rows)))
+    return _section(
+        'Attributes',
+        f'{reading}.',
+        _picture('attributes', 'objects by attribute'),
+        *by_category,
+        _details('All attributes', _table(('id', 'attribute', 'objects'), rows)),
+    )
 
 
 def describe_together(tables: eda.Tables, out: Path) -> str:
@@ -157,7 +191,8 @@ def describe_together(tables: eda.Tables, out: Path) -> str:
     reading = (
         f'{CATEGORIES[first].capitalize()} and {CATEGORIES[second]} share the most images, {shared:,} or '
         f'{_percent(shared / images)}; met by chance they would share '
-        f'{_percent(together[first, first] / images * together[second, second] / images)}.')
+        f'{_percent(together[first, first] / images * together[second, second] / images)}.'
+    )
     return _section('Categories together', reading, _picture('together', 'categories that share images'))
 
 
@@ -172,7 +207,8 @@ def describe_areas(tables: eda.Tables, out: Path) -> str:
         f'The median object covers {100 * median:.2g} % of its photo ({median * pixels:,.0f} px of the '
         f'{SIZE[0]}x{SIZE[1]} at which masks are scored), by category from {100 * medians[small]:.2g} % '
         f'({CATEGORIES[small]}, {medians[small] * pixels:,.0f} px) to {100 * medians[large]:.2g} % '
-        f'({CATEGORIES[large]}).')
+        f'({CATEGORIES[large]}).'
+    )
     return _section('Mask areas', reading, _picture('areas', 'share of the photo by category'))
 
 
@@ -196,7 +232,8 @@ def describe_examples(drawn: Sequence[tuple[Record, list[Row]]], photos: Path, e
         shown.append(f'`{record.image_id}`\n\n{_picture(name, record.image_id)}')
     reading = (
         f'{_count(len(shown), "photo")} drawn at random, each beside its objects, the largest first, with their '
-        f'share of the photo; squashed to the {SIZE[0]}x{SIZE[1]} at which masks are scored.')
+        f'share of the photo; squashed to the {SIZE[0]}x{SIZE[1]} at which masks are scored.'
+    )
     left_out = [f'Drawn but left out, for their file:\n\n```text\n{chr(10).join(problems)}\n```'] if problems else []
     return _section('Examples', reading, *shown, *left_out)
 
@@ -206,8 +243,10 @@ def describe_audit(audit: Audit, photos: Path) -> str:
     checked = 'rows and photos' if photos.is_dir() else f'rows (the photos were not checked: no folder {photos})'
     if not audit.counts:
         return _section('Audit', f'The audit found nothing wrong with the {checked}.')
-    reading = (f'The audit of the {checked} found {_count(sum(audit.counts.values()), "problem")} of '
-               f'{_count(len(audit.counts), "kind")}; images with a bad photo are still counted above.')
+    reading = (
+        f'The audit of the {checked} found {_count(sum(audit.counts.values()), "problem")} of '
+        f'{_count(len(audit.counts), "kind")}; images with a bad photo are still counted above.'
+    )
     return _section('Audit', reading, f'```text\n{audit.report()}\n```')
 
 

@@ -18,10 +18,24 @@ DPI = 100
 BAR_IN = 0.19  # of height a named row needs at 9 points
 INK, FAINT, PALE, ACCENT = '#26282b', '#8b9096', '#e3e5e8', '#3d6b8e'
 STYLE = {
-    'font.size': 10, 'text.color': INK, 'axes.labelcolor': INK, 'axes.edgecolor': FAINT, 'axes.linewidth': 0.8,
-    'axes.spines.top': False, 'axes.spines.right': False, 'axes.titlesize': 10, 'axes.titlelocation': 'left',
-    'axes.axisbelow': True, 'grid.color': PALE, 'grid.linewidth': 0.8, 'xtick.color': FAINT, 'ytick.color': FAINT,
-    'xtick.labelcolor': INK, 'ytick.labelcolor': INK, 'xtick.labelsize': 9, 'ytick.labelsize': 9,
+    'font.size': 10,
+    'text.color': INK,
+    'axes.labelcolor': INK,
+    'axes.edgecolor': FAINT,
+    'axes.linewidth': 0.8,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.titlesize': 10,
+    'axes.titlelocation': 'left',
+    'axes.axisbelow': True,
+    'grid.color': PALE,
+    'grid.linewidth': 0.8,
+    'xtick.color': FAINT,
+    'ytick.color': FAINT,
+    'xtick.labelcolor': INK,
+    'ytick.labelcolor': INK,
+    'xtick.labelsize': 9,
+    'ytick.labelsize': 9,
 }
 COUNTS = LinearSegmentedColormap.from_list('counts', ['#b4cbdb', '#3d6b8e', '#0e2030'])  # one image must show on white
 SHADES = LinearSegmentedColormap.from_list('shades', ['#f4f6f8', '#a9c3d6', '#3d6b8e', '#12283a'])
@@ -92,8 +106,11 @@ def plot_labels(counts: np.ndarray, low: int, high: int) -> Figure:
     axes.bar(objects[~inside], images[~inside], 0.85, color='#b9c0c7', label='fewer or more')
     axes.set(xlabel='objects in an image', ylabel='images', xlim=(-0.6 if images[0] else 0.4, last + 0.6))
     step = 1 if last <= 25 else 5
-    ticks = [tick for tick in objects.tolist()[0 if images[0] else 1:]
-             if tick == last or (tick % step == 0 and last - tick > step // 2)]
+    ticks = [
+        tick
+        for tick in objects.tolist()[0 if images[0] else 1 :]
+        if tick == last or (tick % step == 0 and last - tick > step // 2)
+    ]
     axes.set_xticks(ticks, [f'{tick}+' if tick == last < counts.max() else str(tick) for tick in ticks])
     axes.legend(frameon=False, fontsize=9)
     _count_axis(axes, 'y')
@@ -111,8 +128,9 @@ def plot_categories(objects: np.ndarray, images: np.ndarray) -> Figure:
     figure = Figure(figsize=(WIDTH_IN, _rows_height(len(order))), layout='constrained')
     colours = [rgb(category) for category in order]
     names = [short_name(category) for category in order]
-    for axes, counts, title in zip(figure.subplots(1, 2, sharey=True), (objects, images), ('objects', 'images'),
-                                   strict=True):
+    for axes, counts, title in zip(
+        figure.subplots(1, 2, sharey=True), (objects, images), ('objects', 'images'), strict=True
+    ):
         _bars(axes, names, counts[order], colours)
         axes.set_title(title)
     return figure
@@ -129,10 +147,13 @@ def plot_attributes(counts: np.ndarray) -> Figure:
     columns = [order[:half], order[half:]] if order[half:] else [order]
     widths = [max(counts[part[0]] / counts[order[0]], 0.25) for part in columns]  # one scale, no empty half
     figure = Figure(figsize=(WIDTH_IN, _rows_height(half)), layout='constrained')
-    for axes, part, width in zip(figure.subplots(1, len(columns), squeeze=False, width_ratios=widths)[0], columns,
-                                 widths, strict=True):
-        names = [ATTRIBUTES[attribute].replace('no special manufacturing technique', 'no special technique')
-                 for attribute in part]
+    for axes, part, width in zip(
+        figure.subplots(1, len(columns), squeeze=False, width_ratios=widths)[0], columns, widths, strict=True
+    ):
+        names = [
+            ATTRIBUTES[attribute].replace('no special manufacturing technique', 'no special technique')
+            for attribute in part
+        ]
         _bars(axes, names, counts[part], ACCENT, highest=counts.max() * width, rows=half)
     return figure
 
@@ -147,8 +168,13 @@ def plot_attribute_shares(shares: np.ndarray) -> Figure:
     order.sort(key=lambda category: -shares[category])
     figure = Figure(figsize=(WIDTH_IN, _rows_height(len(order))), layout='constrained')
     axes = figure.subplots()
-    _bars(axes, [short_name(category) for category in order], shares[order], [rgb(category) for category in order],
-          written=[f'{100 * share:.1f} %' for share in shares[order]])
+    _bars(
+        axes,
+        [short_name(category) for category in order],
+        shares[order],
+        [rgb(category) for category in order],
+        written=[f'{100 * share:.1f} %' for share in shares[order]],
+    )
     return figure
 
 
@@ -169,8 +195,11 @@ def plot_together(together: np.ndarray) -> Figure:
     names = [short_name(category) for category in ids]
     size = 9 if len(ids) <= MAX_WRITTEN_CELLS else 8
     axes.set_xticks(range(len(ids)), names, rotation=90, fontsize=size)
-    axes.set_yticks(range(len(ids)), [f'{name} ({together[category, category]:,})' for name, category in
-                                      zip(names, ids, strict=True)], fontsize=size)
+    axes.set_yticks(
+        range(len(ids)),
+        [f'{name} ({together[category, category]:,})' for name, category in zip(names, ids, strict=True)],
+        fontsize=size,
+    )
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for start in np.searchsorted(ids, (13, 27)):  # between main garments, accessories and parts
@@ -179,8 +208,15 @@ def plot_together(together: np.ndarray) -> Figure:
     if len(ids) <= MAX_WRITTEN_CELLS:
         for (row, column), share in np.ndenumerate(shares):
             if share >= 0.005:
-                axes.text(column, row, f'{100 * share:.0f}', ha='center', va='center', fontsize=7.5,
-                          color='white' if share > 0.5 else INK)
+                axes.text(
+                    column,
+                    row,
+                    f'{100 * share:.0f}',
+                    ha='center',
+                    va='center',
+                    fontsize=7.5,
+                    color='white' if share > 0.5 else INK,
+                )
     axes.set_xlabel("of the images with the row's category (their number),\nthe share that also holds the column's")
     bar = figure.colorbar(drawn, ax=axes, format=PercentFormatter(1, symbol=' %'), fraction=0.03, pad=0.02)
     bar.outline.set_visible(False)
@@ -216,8 +252,15 @@ def _rows_height(rows: int, row_in: float = BAR_IN) -> float:
     return 0.7 + row_in * max(rows, 3)
 
 
-def _bars(axes: Axes, names: Sequence[str], values: np.ndarray, colours: Sequence | str, highest: float | None = None,
-          rows: int | None = None, written: Sequence[str] | None = None) -> None:
+def _bars(
+    axes: Axes,
+    names: Sequence[str],
+    values: np.ndarray,
+    colours: Sequence | str,
+    highest: float | None = None,
+    rows: int | None = None,
+    written: Sequence[str] | None = None,
+) -> None:
     """Draw named bars from top to bottom, their values behind them instead of an axis."""
     drawn = axes.barh(range(len(names)), values, 0.75, color=colours)
     axes.bar_label(drawn, written or [f'{value:,}' for value in values], padding=4, fontsize=8.5)

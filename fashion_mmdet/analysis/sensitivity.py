@@ -58,11 +58,18 @@ class ClassTally:
     def to_dict(self) -> dict:
         """Give everything but the single scores, for JSON."""
         return dict(
-            category=self.category, name=CATEGORIES[self.category], objects=self.objects, images=self.images,
-            sensitivity=self.sensitivity, precision=self.precision,
+            category=self.category,
+            name=CATEGORIES[self.category],
+            objects=self.objects,
+            images=self.images,
+            sensitivity=self.sensitivity,
+            precision=self.precision,
             ap_50=average_precision(self.scored, self.objects),
-            called={CATEGORIES[other]: count for other, count in self.called.most_common()}, missed=self.missed,
-            spurious=self.spurious, mistaken=self.mistaken)
+            called={CATEGORIES[other]: count for other, count in self.called.most_common()},
+            missed=self.missed,
+            spurious=self.spurious,
+            mistaken=self.mistaken,
+        )
 
 
 def average_precision(scored: Sequence[tuple[float, bool]], objects: int) -> float | None:
@@ -83,8 +90,9 @@ def average_precision(scored: Sequence[tuple[float, bool]], objects: int) -> flo
     return float(np.append(envelope, 0.0)[np.minimum(places, len(envelope))].mean())
 
 
-def tally(dump: str | os.PathLike, truth: str | os.PathLike, options: Postprocess,
-          size: tuple[int, int] | None = (512, 512)) -> list[ClassTally]:
+def tally(
+    dump: str | os.PathLike, truth: str | os.PathLike, options: Postprocess, size: tuple[int, int] | None = (512, 512)
+) -> list[ClassTally]:
     """Count, class by class, what was found, missed and mistaken over a dump.
 
     Args:
@@ -120,8 +128,11 @@ def count_errors(truth: Truth, prediction: Prediction, tallies: list[ClassTally]
     found = set(hit_of[hit_of >= 0].tolist())
     rest = np.array([index for index in range(len(truth.masks)) if index not in found], int)
     loose = np.flatnonzero(hit_of < 0)
-    renamed = {int(rest[column]): int(loose[row]) for row, column in enumerate(
-        match_greedily(ious[np.ix_(loose, rest)], IOU)[0]) if column >= 0}
+    renamed = {
+        int(rest[column]): int(loose[row])
+        for row, column in enumerate(match_greedily(ious[np.ix_(loose, rest)], IOU)[0])
+        if column >= 0
+    }
     for category in set(truth.categories.tolist()):
         tallies[category].images += 1
     for index, category in enumerate(truth.categories.tolist()):
@@ -161,21 +172,25 @@ def pick_targets(rows: Sequence[ClassTally], top: int) -> list[int]:
         Category ids, the least sensitive first.
     """
     occurring = sorted((row for row in rows if row.objects), key=lambda row: -row.objects)
-    frequent = occurring[:(len(occurring) + 1) // 2]
+    frequent = occurring[: (len(occurring) + 1) // 2]
     return [row.category for row in sorted(frequent, key=lambda row: (row.sensitivity, -row.objects))[:top]]
 
 
 def format_tallies(rows: Sequence[ClassTally]) -> str:
     """Lay the classes out as a table, with the three commonest wrong names."""
+
     def cell(value: float | None) -> str:
         return '-' if value is None else f'{value:.3f}'
 
-    lines = [f'{"id":>3}  {"class":<40} {"objects":>8} {"images":>7} {"sensitivity":>12} {"precision":>10} {"AP50":>6} '
-             f'{"missed":>7} {"spurious":>9}  called instead']
+    lines = [
+        f'{"id":>3}  {"class":<40} {"objects":>8} {"images":>7} {"sensitivity":>12} {"precision":>10} {"AP50":>6} '
+        f'{"missed":>7} {"spurious":>9}  called instead'
+    ]
     for row in rows:
         called = ', '.join(f'{CATEGORIES[other].split(",")[0]} {count}' for other, count in row.called.most_common(3))
         lines.append(
             f'{row.category:>3}  {CATEGORIES[row.category]:<40} {row.objects:>8} {row.images:>7} '
             f'{cell(row.sensitivity):>12} {cell(row.precision):>10} '
-            f'{cell(average_precision(row.scored, row.objects)):>6} {row.missed:>7} {row.spurious:>9}  {called}')
+            f'{cell(average_precision(row.scored, row.objects)):>6} {row.missed:>7} {row.spurious:>9}  {called}'
+        )
     return '\n'.join(lines)

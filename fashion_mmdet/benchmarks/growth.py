@@ -15,8 +15,12 @@ from fashion_mmdet.benchmarks.timing import Contender, Table, format_seconds, me
 LONG_SIDES = (500, 1000, 2000, 4000, 8000)
 
 
-def run(rounds: int, progress: Progress | None = None, long_sides: Sequence[int] = LONG_SIDES,
-        images: Sequence[int] = IMAGES) -> list[Table]:
+def run(
+    rounds: int,
+    progress: Progress | None = None,
+    long_sides: Sequence[int] = LONG_SIDES,
+    images: Sequence[int] = IMAGES,
+) -> list[Table]:
     """Measure; a table a question.
 
     Args:
@@ -35,17 +39,26 @@ def measure_loader(rounds: int, progress: Progress | None, long_sides: Sequence[
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
             path = write_photo(Path(folder), size)
-            contenders = [Contender(name, partial(prepare_pipeline, path, size, steps(SCALE)))
-                          for name, steps in (('ours', ours_steps), ("mmdet's steps", stock_steps))]
+            contenders = [
+                Contender(name, partial(prepare_pipeline, path, size, steps(SCALE)))
+                for name, steps in (('ours', ours_steps), ("mmdet's steps", stock_steps))
+            ]
             seconds.append([one.seconds for one in measure(contenders, rounds, memory=False, progress=progress)])
     slopes = fit_slopes([height * width / 1e6 for height, width in sizes], seconds)
-    rows = [(f'{height}x{width}', f'{height * width / 1e6:.2f}', *map(format_seconds, times),
-             f'{times[1] / times[0]:.1f}') for (height, width), times in zip(sizes, seconds, strict=True)]
-    rows.append(('growth, a megapixel', '', *(f'{slope * 1e3:.3g} ms' for slope in slopes),
-                 f'{slopes[1] / slopes[0]:.1f}'))
+    rows = [
+        (f'{height}x{width}', f'{height * width / 1e6:.2f}', *map(format_seconds, times), f'{times[1] / times[0]:.1f}')
+        for (height, width), times in zip(sizes, seconds, strict=True)
+    ]
+    rows.append(
+        ('growth, a megapixel', '', *(f'{slope * 1e3:.3g} ms' for slope in slopes), f'{slopes[1] / slopes[0]:.1f}')
+    )
     header = ('photo', 'megapixels', 'ours', "mmdet's steps", 'times ours')
-    return Table("Loading against the photo's size", header, rows,
-                 f'One sample with 7 masks at {SCALE[0]} px. Growth: slope of the line fitted to time against area.')
+    return Table(
+        "Loading against the photo's size",
+        header,
+        rows,
+        f'One sample with 7 masks at {SCALE[0]} px. Growth: slope of the line fitted to time against area.',
+    )
 
 
 def fit_slopes(areas: Sequence[float], seconds: Sequence[Sequence[float]]) -> np.ndarray:

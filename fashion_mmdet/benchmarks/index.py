@@ -60,16 +60,21 @@ def run(rounds: int, progress: Progress | None = None, rows: int = competition_c
         csv_bytes, index_bytes = csv.stat().st_size, Path(f'{csv}.index.arrow').stat().st_size
     scale = rows / (rows // FRACTION)
     (warm, warm_cores), (again, again_cores) = (
-        [statistics.median(cost[field] for cost in costs) for field in range(2)] for costs in (opened, parsed))
+        [statistics.median(cost[field] for cost in costs) for field in range(2)] for costs in (opened, parsed)
+    )
     resident = max(cost.resident_bytes for cost in opened)
     heap = statistics.median(cost.growth_bytes for cost in parsed)
-    lines = [_row('start, index there', warm, warm_cores, warm, resident),
-             _row('parse row by row', again * scale, again_cores * scale, warm, heap * scale),
-             _row('build the index', built.seconds, built.core_seconds, warm, built_peak)]
-    note = (f'{rows:,} rows, {images:,} images, CSV {_megabytes(csv_bytes)}, index {_megabytes(index_bytes)}, '
-            f'{count_cores()} cores. Start: to the labels of all images, without torch; resident memory of the '
-            f'process; median of {rounds}. Parse: 1/{FRACTION} of the rows, times and growth times {FRACTION}. Build: '
-            'once, memory of all processes together. Core time: of all cores, other programs apart.')
+    lines = [
+        _row('start, index there', warm, warm_cores, warm, resident),
+        _row('parse row by row', again * scale, again_cores * scale, warm, heap * scale),
+        _row('build the index', built.seconds, built.core_seconds, warm, built_peak),
+    ]
+    note = (
+        f'{rows:,} rows, {images:,} images, CSV {_megabytes(csv_bytes)}, index {_megabytes(index_bytes)}, '
+        f'{count_cores()} cores. Start: to the labels of all images, without torch; resident memory of the '
+        f'process; median of {rounds}. Parse: 1/{FRACTION} of the rows, times and growth times {FRACTION}. Build: '
+        'once, memory of all processes together. Core time: of all cores, other programs apart.'
+    )
     return [Table('index of train.csv', ('work', 'time', 'core time', 'times the start', 'memory'), lines, note)]
 
 
@@ -112,8 +117,13 @@ def _core_seconds() -> float:
 
 
 def _row(work: str, seconds: float, core_seconds: float, start_seconds: float, memory_bytes: float) -> tuple[str, ...]:
-    return (work, format_seconds(seconds), format_seconds(core_seconds), f'{seconds / start_seconds:,.1f}',
-            _megabytes(memory_bytes))
+    return (
+        work,
+        format_seconds(seconds),
+        format_seconds(core_seconds),
+        f'{seconds / start_seconds:,.1f}',
+        _megabytes(memory_bytes),
+    )
 
 
 def _megabytes(size: float) -> str:

@@ -14,8 +14,9 @@ from fashion_mmdet.benchmarks.timing import HEADER, Contender, Table, measure, t
 from fashion_mmdet.masks.rle import resize, stack_coco
 
 
-def run(rounds: int, progress: Progress | None = None, size: tuple[int, int] = SIZE,
-        memory: bool = True) -> list[Table]:
+def run(
+    rounds: int, progress: Progress | None = None, size: tuple[int, int] = SIZE, memory: bool = True
+) -> list[Table]:
     """Measure; a table.
 
     Args:
@@ -26,9 +27,15 @@ def run(rounds: int, progress: Progress | None = None, size: tuple[int, int] = S
     """
     ratio = max(SCALE) / max(size)
     new_size = (round(size[0] * ratio), round(size[1] * ratio))
-    measured = measure([Contender('ours, as runs', partial(prepare_runs, size, new_size)),
-                        Contender('pycocotools decode + cv2.resize', partial(prepare_bitmaps, size, new_size))],
-                       rounds, memory, progress)
+    measured = measure(
+        [
+            Contender('ours, as runs', partial(prepare_runs, size, new_size)),
+            Contender('pycocotools decode + cv2.resize', partial(prepare_bitmaps, size, new_size)),
+        ],
+        rounds,
+        memory,
+        progress,
+    )
     work = f'7 masks, {size[0]}x{size[1]} to {new_size[0]}x{new_size[1]}'
     return [Table('Masks', HEADER, to_rows(work, measured), 'From COCO RLE; the same pixels (INTER_NEAREST).')]
 
@@ -44,6 +51,8 @@ def prepare_bitmaps(size: tuple[int, int], new_size: tuple[int, int]) -> Callabl
     masks = make_masks(*size)
 
     def scale() -> np.ndarray:
-        return np.stack([cv2.resize(coco.decode(mask), new_size[::-1], interpolation=cv2.INTER_NEAREST)
-                         for mask in masks])
+        return np.stack(
+            [cv2.resize(coco.decode(mask), new_size[::-1], interpolation=cv2.INTER_NEAREST) for mask in masks]
+        )
+
     return scale

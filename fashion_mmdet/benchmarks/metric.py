@@ -29,12 +29,14 @@ def prepare_pycocotools(images: int) -> Callable[[], SimpleNamespace]:
     """Prepare pycocotools' COCOeval."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
+
     return functools.partial(_evaluate, COCO, COCOeval, *to_coco(*make_scenes(images)))
 
 
 def prepare_faster(images: int) -> Callable[[], SimpleNamespace]:
     """Prepare faster-coco-eval's COCOeval_faster."""
     from faster_coco_eval import COCO, COCOeval_faster
+
     return functools.partial(_evaluate, COCO, COCOeval_faster, *to_coco(*make_scenes(images)))
 
 
@@ -55,6 +57,7 @@ def _evaluate(coco: type, coco_eval: type, dataset: dict, results: list[dict]) -
 def prepare_hotcoco(images: int) -> Callable[[], object]:
     """Prepare hotcoco's COCOeval."""
     import hotcoco
+
     dataset, results = to_coco(*make_scenes(images))
 
     def call() -> object:
@@ -65,21 +68,38 @@ def prepare_hotcoco(images: int) -> Callable[[], object]:
             evaluation.params.area_rng, evaluation.params.area_rng_lbl = evaluation.params.area_rng[:1], ['all']
             evaluation.run()
         return evaluation
+
     return call
 
 
-PEERS = (('hotcoco', 'hotcoco', prepare_hotcoco), ('faster-coco-eval', 'faster_coco_eval', prepare_faster),
-         ('pycocotools', 'pycocotools', prepare_pycocotools))
+PEERS = (
+    ('hotcoco', 'hotcoco', prepare_hotcoco),
+    ('faster-coco-eval', 'faster_coco_eval', prepare_faster),
+    ('pycocotools', 'pycocotools', prepare_pycocotools),
+)
 
 
 def run(rounds: int, progress: Progress | None = None, images: int = IMAGES) -> list[Table]:
     """Measure; a smaller number of images is for tests."""
     here = [peer for peer in PEERS if importlib.util.find_spec(peer[1])]
     missing = [name for name, module, _ in PEERS if not importlib.util.find_spec(module)]
-    measured = measure([Contender('fashion_mmdet', functools.partial(prepare_ours, images)),
-                        *(Contender(name, functools.partial(prepare, images)) for name, _, prepare in here)],
-                       rounds, progress=progress)
-    note = ('7 true and 15 predicted masks of 46 classes an image, COCO RLE of 512x512 in memory, to the numbers. '
-            'Peers: data set, loadRes, evaluate, accumulate, summarize; one area range of four. Ours: counts, score.')
-    return [Table('Metric', HEADER, to_rows(f'{images:,} images', measured),
-                  note + (f' Not installed: {", ".join(missing)}.' if missing else ''))]
+    measured = measure(
+        [
+            Contender('fashion_mmdet', functools.partial(prepare_ours, images)),
+            *(Contender(name, functools.partial(prepare, images)) for name, _, prepare in here),
+        ],
+        rounds,
+        progress=progress,
+    )
+    note = (
+        '7 true and 15 predicted masks of 46 classes an image, COCO RLE of 512x512 in memory, to the numbers. '
+        'Peers: data set, loadRes, evaluate, accumulate, summarize; one area range of four. Ours: counts, score.'
+    )
+    return [
+        Table(
+            'Metric',
+            HEADER,
+            to_rows(f'{images:,} images', measured),
+            note + (f' Not installed: {", ".join(missing)}.' if missing else ''),
+        )
+    ]

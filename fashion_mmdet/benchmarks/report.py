@@ -24,7 +24,13 @@ def _format_markdown(table: Table) -> str:
 def _format_text(table: Table) -> str:
     lines = [table.header, *table.rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rows = ['  '.join(cell.ljust(width) if index == 0 else cell.rjust(width)
-                      for index, (cell, width) in enumerate(zip(line, widths, strict=True))) for line in lines]
-    return '\n'.join([table.title, *(f'  {row}'.rstrip() for row in rows), *([f'  {table.note}'] if table.note else []),
-                      ''])
+    rows = [
+        '  '.join(
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+    return '\n'.join(
+        [table.title, *(f'  {row}'.rstrip() for row in rows), *([f'  {table.note}'] if table.note else []), '']
+    )

@@ -55,14 +55,18 @@ def draw_categories(count: int, generator: np.random.Generator) -> np.ndarray:
 def make_raw(image_id: str, size: tuple[int, int], detections: int, generator: np.random.Generator) -> RawPrediction:
     """Make what a model's heads would say of one image of `size` (height, width)."""
     return RawPrediction(
-        image_id, *size, draw_categories(detections, generator),
+        image_id,
+        *size,
+        draw_categories(detections, generator),
         np.sort(generator.beta(0.6, 1.2, detections))[::-1].astype(np.float32),
         draw_boxes(detections, size, generator).astype(np.float32),
-        draw_blobs(detections, generator)[0].astype(np.float16))
+        draw_blobs(detections, generator)[0].astype(np.float16),
+    )
 
 
-def make_scene(image_id: str, true: int, predicted: int, size: tuple[int, int],
-               generator: np.random.Generator) -> tuple[Truth, Prediction]:
+def make_scene(
+    image_id: str, true: int, predicted: int, size: tuple[int, int], generator: np.random.Generator
+) -> tuple[Truth, Prediction]:
     """Make one image: most predictions near a true object and of its class, some of them second ones, some astray.
 
     Args:
@@ -84,22 +88,31 @@ def make_scene(image_id: str, true: int, predicted: int, size: tuple[int, int],
     astray = predicted - near
     scores = np.concatenate([generator.uniform(0.3, 1, near), generator.uniform(0.05, 0.7, astray)]).astype(np.float32)
     order = np.argsort(-scores, kind='stable')
-    masks = [*_paste(found_blobs, found_boxes, size),
-             *_paste(draw_blobs(astray, generator)[0], draw_boxes(astray, size, generator), size)]
+    masks = [
+        *_paste(found_blobs, found_boxes, size),
+        *_paste(draw_blobs(astray, generator)[0], draw_boxes(astray, size, generator), size),
+    ]
     return truth, Prediction(
-        image_id, size, np.concatenate([found, draw_categories(astray, generator)])[order].astype(np.int64),
-        scores[order], [masks[index] for index in order])
+        image_id,
+        size,
+        np.concatenate([found, draw_categories(astray, generator)])[order].astype(np.int64),
+        scores[order],
+        [masks[index] for index in order],
+    )
 
 
 @functools.lru_cache(maxsize=1)
-def make_scenes(images: int, true: int = 7, predicted: int = 15, size: tuple[int, int] = (512, 512),
-                seed: int = 0) -> tuple[list[Truth], list[Prediction]]:
+def make_scenes(
+    images: int, true: int = 7, predicted: int = 15, size: tuple[int, int] = (512, 512), seed: int = 0
+) -> tuple[list[Truth], list[Prediction]]:
     """Make many images, see `make_scene`; the first of them are the same however many there are.
 
     Contenders of one benchmark share them: nobody may change them.
     """
-    pairs = [make_scene(f'{index:06d}.jpg', true, predicted, size, np.random.default_rng([seed, index]))
-             for index in range(images)]
+    pairs = [
+        make_scene(f'{index:06d}.jpg', true, predicted, size, np.random.default_rng([seed, index]))
+        for index in range(images)
+    ]
     return [truth for truth, _ in pairs], [prediction for _, prediction in pairs]
 
 
@@ -117,11 +130,22 @@ def to_coco(truths: Sequence[Truth], predictions: Sequence[Prediction]) -> tuple
     for number, (truth, prediction) in enumerate(zip(truths, predictions, strict=True), 1):
         images.append(dict(id=number, file_name=truth.image_id, height=truth.size[0], width=truth.size[1]))
         for category, mask in zip(truth.categories.tolist(), truth.masks, strict=True):
-            annotations.append(dict(
-                id=len(annotations) + 1, image_id=number, category_id=category, segmentation=mask, iscrowd=0,
-                area=int(coco_mask.area(mask)), bbox=coco_mask.toBbox(mask).tolist()))
-        results += [dict(image_id=number, category_id=category, segmentation=mask, score=score)
-                    for category, mask, score in zip(
-                        prediction.categories.tolist(), prediction.masks, prediction.scores.tolist(), strict=True)]
+            annotations.append(
+                dict(
+                    id=len(annotations) + 1,
+                    image_id=number,
+                    category_id=category,
+                    segmentation=mask,
+                    iscrowd=0,
+                    area=int(coco_mask.area(mask)),
+                    bbox=coco_mask.toBbox(mask).tolist(),
+                )
+            )
+        results += [
+            dict(image_id=number, category_id=category, segmentation=mask, score=score)
+            for category, mask, score in zip(
+                prediction.categories.tolist(), prediction.masks, prediction.scores.tolist(), strict=True
+            )
+        ]
     categories = [dict(id=index, name=name) for index, name in enumerate(CATEGORIES)]
     return dict(images=images, annotations=annotations, categories=categories), results

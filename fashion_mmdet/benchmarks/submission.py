@@ -58,10 +58,21 @@ def encode_bitmap(bitmap: np.ndarray) -> str:
 def run(rounds: int, progress: Progress | None = None, images: int = IMAGES) -> list[Table]:
     """Measure; a smaller number of images is for tests."""
     with tempfile.TemporaryDirectory() as folder:
-        measured = measure([Contender('fashion_mmdet', functools.partial(prepare_ours, images, folder)),
-                            Contender('kernel, by bitmaps', functools.partial(prepare_kernel, images, folder))],
-                           rounds, progress=progress)
-    return [Table('Submission', HEADER, to_rows(f'{images:,} images', measured),
-                  '15 predicted masks an image, 512x512, COCO RLE in memory, to a CSV on disk; a pixel that several '
-                  'masks of a class claim goes to the higher score. Kernel: pycocotools decodes every mask, numpy '
-                  'settles the overlap and finds the runs, pandas writes.')]
+        measured = measure(
+            [
+                Contender('fashion_mmdet', functools.partial(prepare_ours, images, folder)),
+                Contender('kernel, by bitmaps', functools.partial(prepare_kernel, images, folder)),
+            ],
+            rounds,
+            progress=progress,
+        )
+    return [
+        Table(
+            'Submission',
+            HEADER,
+            to_rows(f'{images:,} images', measured),
+            '15 predicted masks an image, 512x512, COCO RLE in memory, to a CSV on disk; a pixel that several '
+            'masks of a class claim goes to the higher score. Kernel: pycocotools decodes every mask, numpy '
+            'settles the overlap and finds the runs, pandas writes.',
+        )
+    ]

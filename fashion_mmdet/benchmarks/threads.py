@@ -31,13 +31,20 @@ CONTENDERS = {
 }
 LOADS = {'alone': None, 'beside a busy process': 0, 'beside one of low priority': 19}  # its nice value
 VARIABLES = ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT', 'OMP_NUM_THREADS')
-NOTE = ('{cores} cores; batches of {batch} photos of 256x384 through the loader and its two workers; median of '
-        '{rounds} steps. Where Linux groups processes by session (autogroup), a nice value counts within a session '
-        'only: a process of low priority in another terminal is a busy one, here for the processes of torchrun.')
+NOTE = (
+    '{cores} cores; batches of {batch} photos of 256x384 through the loader and its two workers; median of '
+    '{rounds} steps. Where Linux groups processes by session (autogroup), a nice value counts within a session '
+    'only: a process of low priority in another terminal is a busy one, here for the processes of torchrun.'
+)
 
 
-def run(rounds: int, progress: Progress | None = None, config: Path = CONFIG,
-        contenders: Sequence[str] = tuple(CONTENDERS), loads: Sequence[str] = tuple(LOADS)) -> list[Table]:
+def run(
+    rounds: int,
+    progress: Progress | None = None,
+    config: Path = CONFIG,
+    contenders: Sequence[str] = tuple(CONTENDERS),
+    loads: Sequence[str] = tuple(LOADS),
+) -> list[Table]:
     """Train some steps of `maskrcnn_lite0_cpu` in a process for each contender and load.
 
     Args:
@@ -88,12 +95,25 @@ def train(config: Path, folder: Path, settings: dict[str, str]) -> list[float]:
     launcher = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}']
     with tempfile.TemporaryDirectory(dir=folder) as work_dir:
         command = [
-            sys.executable, *(launcher if processes > 1 else []), str(ROOT / 'tools' / 'train.py'), str(config),
-            '--launcher', 'pytorch' if processes > 1 else 'none', '--work-dir', work_dir, '--cfg-options',
-            f'train_dataloader.dataset.data_root={folder}/data', f'val_dataloader.dataset.data_root={folder}/data',
-            'train_dataloader.dataset.split=all', f'train_dataloader.batch_size={BATCH // processes}',
-            'train_cfg.max_epochs=1', 'train_cfg.val_begin=2', 'default_hooks.checkpoint.interval=2',
-            'default_hooks.logger.interval=1', 'log_processor.window_size=1']
+            sys.executable,
+            *(launcher if processes > 1 else []),
+            str(ROOT / 'tools' / 'train.py'),
+            str(config),
+            '--launcher',
+            'pytorch' if processes > 1 else 'none',
+            '--work-dir',
+            work_dir,
+            '--cfg-options',
+            f'train_dataloader.dataset.data_root={folder}/data',
+            f'val_dataloader.dataset.data_root={folder}/data',
+            'train_dataloader.dataset.split=all',
+            f'train_dataloader.batch_size={BATCH // processes}',
+            'train_cfg.max_epochs=1',
+            'train_cfg.val_begin=2',
+            'default_hooks.checkpoint.interval=2',
+            'default_hooks.logger.interval=1',
+            'log_processor.window_size=1',
+        ]
         start(command, settings)
         (scalars,) = Path(work_dir).glob('*/vis_data/scalars.json')
         return [step['time'] for step in map(json.loads, scalars.read_text().splitlines()) if 'loss' in step]

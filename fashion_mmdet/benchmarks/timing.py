@@ -43,8 +43,9 @@ class Table:
     note: str = ''
 
 
-def measure(contenders: Sequence[Contender], rounds: int = 5, memory: bool = True,
-            progress: Progress | None = None) -> list[Measured]:
+def measure(
+    contenders: Sequence[Contender], rounds: int = 5, memory: bool = True, progress: Progress | None = None
+) -> list[Measured]:
     """Time contenders in turn, one call each a round, so that a slow spell of the machine hits all of them.
 
     A first call of each warms caches up and does not count.
@@ -72,8 +73,10 @@ def measure(contenders: Sequence[Contender], rounds: int = 5, memory: bool = Tru
         peaks.append(peak_memory(contender) if memory else None)
         if progress and memory:
             progress.advance(task)
-    return [Measured(contender.name, statistics.median(spent), peak)
-            for contender, spent, peak in zip(contenders, times, peaks, strict=True)]
+    return [
+        Measured(contender.name, statistics.median(spent), peak)
+        for contender, spent, peak in zip(contenders, times, peaks, strict=True)
+    ]
 
 
 def peak_memory(contender: Contender) -> int:
@@ -123,10 +126,17 @@ def to_rows(work: str, measured: Sequence[Measured]) -> list[tuple[str, ...]]:
         measured: ours first.
     """
     ours = measured[0]
-    return [(work if one is ours else '', one.name, format_seconds(one.seconds), f'{one.seconds / ours.seconds:.2f}',
-             '-' if one.peak_bytes is None else f'{one.peak_bytes / 1e6:.1f} MB',
-             '-' if one.peak_bytes is None else f'{one.peak_bytes / max(ours.peak_bytes or 0, 1e5):.1f}')
-            for one in measured]
+    return [
+        (
+            work if one is ours else '',
+            one.name,
+            format_seconds(one.seconds),
+            f'{one.seconds / ours.seconds:.2f}',
+            '-' if one.peak_bytes is None else f'{one.peak_bytes / 1e6:.1f} MB',
+            '-' if one.peak_bytes is None else f'{one.peak_bytes / max(ours.peak_bytes or 0, 1e5):.1f}',
+        )
+        for one in measured
+    ]
 
 
 HEADER = ('work', 'by', 'time', 'times ours', 'peak memory', 'times ours')

@@ -49,9 +49,11 @@ def run(rounds: int, progress: Progress | None = None, rows: int = competition_c
                 lines.append((kind, str(count), f'{total / 1e6:,.1f} MB', f'{private / 1e6:,.1f} MB', growth))
                 if progress:
                     progress.advance(task)
-    note = (f'Index {index_bytes / 1e6:,.0f} MB, {rows:,} objects in {len(images):,} images; every process reads every '
-            'object. Growth over what the idle processes hold; a page that several share counts once in the sum. Own: '
-            'written pages, per process.')
+    note = (
+        f'Index {index_bytes / 1e6:,.0f} MB, {rows:,} objects in {len(images):,} images; every process reads every '
+        'object. Growth over what the idle processes hold; a page that several share counts once in the sum. Own: '
+        'written pages, per process.'
+    )
     header = ('process', 'how many', 'all grow by', 'own, each', 'growth a further one, share of the index')
     return [Table('memory of readers of one index', header, lines, note)]
 

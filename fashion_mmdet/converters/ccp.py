@@ -210,8 +210,10 @@ def photo_rows(source: Path, stem: str, table: np.ndarray) -> list[Row]:
         path = source / 'annotations' / 'pixel-level' / f'{stem}.mat'
         raise ValueError(f'{path}: label {int(labels[categories == -2].max())} is not in label_list.mat')
     height, width = labels.shape
-    return [Row(f'{stem}.jpg', runs_to_kaggle(mask_to_runs(mask)), height, width, str(category))
-            for category, mask in instances(categories)]
+    return [
+        Row(f'{stem}.jpg', runs_to_kaggle(mask_to_runs(mask)), height, width, str(category))
+        for category, mask in instances(categories)
+    ]
 
 
 def list_photos(source: Path) -> tuple[list[str], list[str]]:
@@ -270,9 +272,13 @@ def _csv_text(header: list[str], rows: list[tuple]) -> str:
 
 def write_tables(target: Path, rows: list[Row], test_stems: list[str]) -> None:
     """Write label_descriptions.json, sample_submission.csv and, last, train.csv."""
-    descriptions = {key: [{'id': index, 'name': name} for index, name in enumerate(names)]
-                    for key, names in (('categories', CATEGORIES), ('attributes', ATTRIBUTES))}
+    descriptions = {
+        key: [{'id': index, 'name': name} for index, name in enumerate(names)]
+        for key, names in (('categories', CATEGORIES), ('attributes', ATTRIBUTES))
+    }
     write_text(target / 'label_descriptions.json', json.dumps(descriptions, indent=1) + '\n')
-    write_text(target / 'sample_submission.csv', _csv_text(
-        ['ImageId', 'EncodedPixels', 'ClassId'], [(f'{stem}.jpg', '1 1', 0) for stem in test_stems]))
+    write_text(
+        target / 'sample_submission.csv',
+        _csv_text(['ImageId', 'EncodedPixels', 'ClassId'], [(f'{stem}.jpg', '1 1', 0) for stem in test_stems]),
+    )
     write_text(target / 'train.csv', _csv_text(['ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId'], rows))

@@ -26,8 +26,10 @@ class AttachAttributes(BaseTransform):
         """Read `instances` (with `attributes`), change `gt_bboxes_labels`."""
         labels, instances = results['gt_bboxes_labels'], results['instances']
         if not np.array_equal(labels, [instance['bbox_label'] for instance in instances]):
-            raise ValueError(f'{results.get("img_path")}: {len(labels)} labels for {len(instances)} objects: the '
-                             'pipeline drops objects before AttachAttributes; put it right after the annotations')
+            raise ValueError(
+                f'{results.get("img_path")}: {len(labels)} labels for {len(instances)} objects: the '
+                'pipeline drops objects before AttachAttributes; put it right after the annotations'
+            )
         marks = to_multi_hot([instance['attributes'] for instance in instances])
         results['gt_bboxes_labels'] = np.concatenate([labels.reshape(-1, 1), marks], axis=1).astype(np.int64)
         return results
@@ -54,5 +56,6 @@ class PackAttributes(PackDetInputs):
         columns = results['gt_bboxes_labels']
         if columns.ndim != 2:
             raise ValueError('PackAttributes: the pipeline has no attributes; add the step AttachAttributes')
-        return super().transform({
-            **results, 'gt_bboxes_labels': columns[:, 0].copy(), 'gt_attributes': columns[:, 1:].astype(bool)})
+        return super().transform(
+            {**results, 'gt_bboxes_labels': columns[:, 0].copy(), 'gt_attributes': columns[:, 1:].astype(bool)}
+        )

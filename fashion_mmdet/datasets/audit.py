@@ -4,7 +4,7 @@ from collections import Counter
 
 # OpenCV decodes no more. Loops and arrays are sized by a photo's height and width: beyond, a garbled number costs
 # gigabytes.
-MAX_SIDE, MAX_PIXELS = 2 ** 20, 2 ** 30
+MAX_SIDE, MAX_PIXELS = 2**20, 2**30
 
 RULES = {
     'duplicate_row': 'row dropped',
@@ -17,11 +17,11 @@ RULES = {
     'runs_unsorted': 'runs sorted, row kept',
     'runs_overlapping': 'runs united, row kept',
     'empty_mask': 'row dropped',
-    'size_conflict': 'row dropped: its size is not that of the image\'s first row',
+    'size_conflict': "row dropped: its size is not that of the image's first row",
     'size_too_large': f'row dropped: a photo has at most {MAX_SIDE:,} px a side and {MAX_PIXELS:,} in all',
     'image_without_rows': 'image dropped: all its rows were',
     'missing_file': 'image dropped',
-    'name_in_other_case': 'image dropped: upper and lower case of its name are the file\'s others',
+    'name_in_other_case': "image dropped: upper and lower case of its name are the file's others",
     'unreadable_file': 'image dropped',
     'truncated_file': 'image dropped: it cannot be decoded to its end',
     'size_mismatch': 'image dropped: its masks are for another size',
@@ -60,12 +60,14 @@ class Audit:
         for kind, count in other.counts.items():
             self.counts[kind] += count
             kept = self.examples.setdefault(kind, [])
-            kept.extend(other.examples[kind][:self._limit - len(kept)])
+            kept.extend(other.examples[kind][: self._limit - len(kept)])
 
     def summary(self) -> str:
         """Describe all problems in one line: of each kind the count, the rule and the first example."""
-        return '; '.join(f'{kind} {count} ({RULES[kind]}), such as {self.examples[kind][0]}'
-                         for kind, count in self.counts.most_common())
+        return '; '.join(
+            f'{kind} {count} ({RULES[kind]}), such as {self.examples[kind][0]}'
+            for kind, count in self.counts.most_common()
+        )
 
     def report(self) -> str:
         """Describe all problems, one kind a line with its rule and, indented, its examples; '' where there are none."""

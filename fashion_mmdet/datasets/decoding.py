@@ -97,8 +97,10 @@ def decode_whole(data: bytes, path: str, size: tuple[int, int] | None = None) ->
     image = _decode(data, path, cv2.IMREAD_COLOR, head)
     image = UPRIGHT.get(head.orientation, np.asarray)(image) if head else image
     if size is not None and image.shape[:2] != tuple(size):
-        raise ValueError(f'{path}: the photo is {image.shape[0]}x{image.shape[1]}, its annotation is for '
-                         f'{size[0]}x{size[1]} (height x width); leave it out, as check_images=True does')
+        raise ValueError(
+            f'{path}: the photo is {image.shape[0]}x{image.shape[1]}, its annotation is for '
+            f'{size[0]}x{size[1]} (height x width); leave it out, as check_images=True does'
+        )
     return image
 
 
@@ -118,8 +120,10 @@ def _decode(data: bytes, path: str, flags: int, head: JpegHead | None) -> np.nda
         raise ValueError(f'{path}: cannot be decoded: no JPEG, PNG, WebP, BMP or TIFF')
     size = (head.height, head.width) if head else stored_size(io.BytesIO(data), kind)
     if size and min(size) > 0 and not is_size_possible(*size):
-        raise ValueError(f'{path}: a photo of {size[0]}x{size[1]}; at most {MAX_SIDE:,} px a side and {MAX_PIXELS:,} '
-                         'in all are read: make it smaller')
+        raise ValueError(
+            f'{path}: a photo of {size[0]}x{size[1]}; at most {MAX_SIDE:,} px a side and {MAX_PIXELS:,} '
+            'in all are read: make it smaller'
+        )
     if head:
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
     has_end = head is None or data.rfind(JPEG_END, head.scan_at) >= 0

@@ -15,8 +15,16 @@ from fashion_mmdet.datasets.images import read_size
 from fashion_mmdet.utils.caches import writable_place
 from fashion_mmdet.utils.files import read_sealed, write_sealed
 
-SCHEMA = pa.schema([('name', pa.large_string()), ('bytes', pa.int64()), ('mtime_ns', pa.int64()),
-                    ('ctime_ns', pa.int64()), ('height', pa.int32()), ('width', pa.int32())])
+SCHEMA = pa.schema(
+    [
+        ('name', pa.large_string()),
+        ('bytes', pa.int64()),
+        ('mtime_ns', pa.int64()),
+        ('ctime_ns', pa.int64()),
+        ('height', pa.int32()),
+        ('width', pa.int32()),
+    ]
+)
 SETTLED_NS = 2_000_000_000  # a file that is younger could change once more within the tick of its clock
 
 
@@ -47,7 +55,7 @@ class HeaderCache:
         try:  # also when stopped half-way: what was read need not be read again
             _write(self.path, self._known)
         except OSError as error:
-            logging.getLogger(__name__).warning('%s: the photos\' sizes are not kept: %s', self.path, error.strerror)
+            logging.getLogger(__name__).warning("%s: the photos' sizes are not kept: %s", self.path, error.strerror)
 
     def read_size(self, path: Path) -> tuple[int, int]:
         """Read a photo's height and width in pixels; arguments and errors as `images.read_size`."""

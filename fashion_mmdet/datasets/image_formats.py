@@ -125,8 +125,14 @@ def read_jpeg_head(file: BinaryIO) -> JpegHead | None:
     if len(frame) < 6 or not content:
         return None
     height, width, components = struct.unpack_from('>x2HB', frame)
-    return JpegHead(height, width, _read_orientation(exif), at,
-                    has_one_scan=content[0] == components and not is_progressive, tables=b''.join(tables))
+    return JpegHead(
+        height,
+        width,
+        _read_orientation(exif),
+        at,
+        has_one_scan=content[0] == components and not is_progressive,
+        tables=b''.join(tables),
+    )
 
 
 def _read_orientation(exif: bytes) -> int:
@@ -158,8 +164,8 @@ def read_jpeg_rest(file: BinaryIO, head: JpegHead) -> bytes | None:
     while marker := NEXT_MARKER.search(data, at):
         if marker[0] == JPEG_END:
             return b''.join([*segments, JPEG_END])
-        at = marker.end() + int.from_bytes(data[marker.end():marker.end() + 2], 'big')
-        segments.append(data[marker.start():at])
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], 'big')
+        segments.append(data[marker.start() : at])
     return None
 
 

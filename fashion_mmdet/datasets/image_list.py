@@ -19,8 +19,9 @@ class ImageList(Sequence):
         category_ids: categories that are labels, in the order of these; objects of others are left out.
     """
 
-    def __init__(self, index: Index, positions: Sequence[int] | np.ndarray, folder: Path,
-                 category_ids: tuple[int, ...]) -> None:
+    def __init__(
+        self, index: Index, positions: Sequence[int] | np.ndarray, folder: Path, category_ids: tuple[int, ...]
+    ) -> None:
         self._index, self._folder, self._category_ids = index, folder, category_ids
         self._positions = np.asarray(positions, np.int64)
         self._label_of = {category: label for label, category in enumerate(category_ids)}
@@ -34,11 +35,23 @@ class ImageList(Sequence):
             return self.take(np.arange(len(self))[item])
         record = self._index.record(self._positions[item])
         instances = [
-            dict(bbox=list(instance.bbox), bbox_label=self._label_of[instance.category], mask=instance.mask,
-                 attributes=instance.attributes, ignore_flag=0)
-            for instance in record.instances if instance.category in self._label_of]
-        return dict(img_id=record.image_id, img_path=str(photo_path(self._folder, record.image_id)),
-                    height=record.height, width=record.width, instances=instances)
+            dict(
+                bbox=list(instance.bbox),
+                bbox_label=self._label_of[instance.category],
+                mask=instance.mask,
+                attributes=instance.attributes,
+                ignore_flag=0,
+            )
+            for instance in record.instances
+            if instance.category in self._label_of
+        ]
+        return dict(
+            img_id=record.image_id,
+            img_path=str(photo_path(self._folder, record.image_id)),
+            height=record.height,
+            width=record.width,
+            instances=instances,
+        )
 
     def take(self, items: Sequence[int] | np.ndarray) -> 'ImageList':
         """Choose images by their place in this list."""

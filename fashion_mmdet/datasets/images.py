@@ -43,8 +43,9 @@ def read_size(path: Path) -> tuple[int, int]:
         return find_size(file, str(path))
 
 
-def find_problem(path: Path, height: int | None = None, width: int | None = None,
-                 read: Callable[[Path], tuple[int, int]] = read_size) -> tuple[str, str] | None:
+def find_problem(
+    path: Path, height: int | None = None, width: int | None = None, read: Callable[[Path], tuple[int, int]] = read_size
+) -> tuple[str, str] | None:
     """Compare a file with what the CSV says.
 
     Args:

@@ -25,7 +25,18 @@ SPLITS = ('train', 'val', 'all', 'test')
 
 # mmengine sorts the keys of a config that it dumps: the order of a pipeline by name has to stand here.
 PIPELINE_STEPS = (
-    'load', 'annotations', 'resize', 'attributes', 'rotate', 'crop', 'filter', 'flip', 'color', 'blur', 'pack')
+    'load',
+    'annotations',
+    'resize',
+    'attributes',
+    'rotate',
+    'crop',
+    'filter',
+    'flip',
+    'color',
+    'blur',
+    'pack',
+)
 
 
 def order_steps(pipeline: Sequence[dict] | Mapping[str, dict | None]) -> list[dict]:
@@ -38,8 +49,9 @@ def order_steps(pipeline: Sequence[dict] | Mapping[str, dict | None]) -> list[di
         return list(pipeline)
     unknown = set(pipeline) - set(PIPELINE_STEPS)
     if unknown:
-        raise ValueError(f'pipeline step {sorted(unknown)[0]!r}: one of {", ".join(PIPELINE_STEPS)}; or give the '
-                         'pipeline as a list')
+        raise ValueError(
+            f'pipeline step {sorted(unknown)[0]!r}: one of {", ".join(PIPELINE_STEPS)}; or give the pipeline as a list'
+        )
     return [pipeline[name] for name in PIPELINE_STEPS if pipeline.get(name)]
 
 
@@ -74,9 +86,18 @@ class IMaterialistDataset(BaseDetDataset):
 
     METAINFO: ClassVar[dict] = dict(classes=CATEGORIES, palette=PALETTE)
 
-    def __init__(self, *args, split: str = 'all', val_fraction: float = 0.1, seed: int = 0,
-                 num_images: int | None = None, categories: Sequence[int] | None = None, check_images: bool = True,
-                 pipeline: Sequence[dict] | Mapping[str, dict | None] = (), **kwargs) -> None:
+    def __init__(
+        self,
+        *args,
+        split: str = 'all',
+        val_fraction: float = 0.1,
+        seed: int = 0,
+        num_images: int | None = None,
+        categories: Sequence[int] | None = None,
+        check_images: bool = True,
+        pipeline: Sequence[dict] | Mapping[str, dict | None] = (),
+        **kwargs,
+    ) -> None:
         check_choice('split', split, SPLITS)
         check_number('seed', seed, NATURAL)
         check_number('num_images', num_images, COUNT, optional=True)
@@ -94,7 +115,8 @@ class IMaterialistDataset(BaseDetDataset):
             kwargs['metainfo'] = dict(
                 classes=tuple(CATEGORIES[category] for category in categories),
                 palette=tuple(PALETTE[category] for category in categories),
-                **(kwargs.get('metainfo') or {}))
+                **(kwargs.get('metainfo') or {}),
+            )
         super().__init__(*args, pipeline=order_steps(pipeline), **kwargs)
 
     def load_data_list(self) -> ImageList:
@@ -146,14 +168,22 @@ class IMaterialistDataset(BaseDetDataset):
             positions = train if self.split == 'train' else val
         if self.check_images:
             with HeaderCache(self._folder) as headers:
-                positions = [position for position in track(positions, 'photos') if self._check(
-                    headers, index.image_id(position), int(index.heights[position]), int(index.widths[position]))]
+                positions = [
+                    position
+                    for position in track(positions, 'photos')
+                    if self._check(
+                        headers, index.image_id(position), int(index.heights[position]), int(index.widths[position])
+                    )
+                ]
         return ImageList(index, positions, self._folder, self.category_ids)
 
     def _list_test_images(self) -> ImageList:
         with HeaderCache(self._folder) as headers:
-            image_ids = [image_id for image_id in track(read_image_ids(self.ann_file), 'photos')
-                         if self._check(headers, image_id)]
+            image_ids = [
+                image_id
+                for image_id in track(read_image_ids(self.ann_file), 'photos')
+                if self._check(headers, image_id)
+            ]
             sizes = [headers.read_size(photo_path(self._folder, image_id)) for image_id in image_ids]
         index = Index(empty_batch(image_ids, sizes), Audit())
         return ImageList(index, np.arange(len(index)), self._folder, self.category_ids)
@@ -173,9 +203,12 @@ class IMaterialistDataset(BaseDetDataset):
 
     def _refuse_empty(self, listed: int) -> None:
         """Say in one line why no image is left; `listed` have passed the audit."""
-        reasons = (f'none of {listed} has an object of the categories {list(self.category_ids)}' if listed else
-                   f'dropped: {self.audit.summary()}. The photos are looked for in {self._folder}: does FASHION_DATA '
-                   'name the right folder? Else mend the files or rows')
+        reasons = (
+            f'none of {listed} has an object of the categories {list(self.category_ids)}'
+            if listed
+            else f'dropped: {self.audit.summary()}. The photos are looked for in {self._folder}: does FASHION_DATA '
+            'name the right folder? Else mend the files or rows'
+        )
         raise ValueError(f'{self.ann_file}: no image is left for split {self.split!r}: {reasons}')
 
     def _log(self, count: int) -> None:

@@ -21,12 +21,24 @@ from fashion_mmdet.utils.files import read_sealed
 
 FORMAT = 2
 META_KEY = b'fashion_mmdet.index'
-OBJECT = pa.struct([
-    ('category', pa.int16()), ('attributes', pa.large_list(pa.int16())), ('box', pa.list_(pa.int32(), 4)),
-    ('area', pa.int64()), ('mask', pa.large_binary())])
-SCHEMA = pa.schema([
-    ('image_id', pa.large_string()), ('height', pa.int32()), ('width', pa.int32()), ('first_row', pa.int64()),
-    ('instances', pa.large_list(OBJECT))])
+OBJECT = pa.struct(
+    [
+        ('category', pa.int16()),
+        ('attributes', pa.large_list(pa.int16())),
+        ('box', pa.list_(pa.int32(), 4)),
+        ('area', pa.int64()),
+        ('mask', pa.large_binary()),
+    ]
+)
+SCHEMA = pa.schema(
+    [
+        ('image_id', pa.large_string()),
+        ('height', pa.int32()),
+        ('width', pa.int32()),
+        ('first_row', pa.int64()),
+        ('instances', pa.large_list(OBJECT)),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +70,10 @@ class IndexInfo:
 def describe_audit(audit: Audit, csv: str | os.PathLike) -> dict[str, dict]:
     """Take the CSV's path off an audit's examples, the inverse of `IndexInfo.audit`."""
     cut = len(os.fspath(csv))
-    return dict(counts=dict(audit.counts),
-                examples={kind: [where[cut:] for where in kept] for kind, kept in audit.examples.items()})
+    return dict(
+        counts=dict(audit.counts),
+        examples={kind: [where[cut:] for where in kept] for kind, kept in audit.examples.items()},
+    )
 
 
 def read_batch(path: str | os.PathLike, check: bool = True) -> tuple[pa.RecordBatch, IndexInfo]:
@@ -92,8 +106,16 @@ def empty_batch(image_ids: list[str], sizes: list[tuple[int, int]]) -> pa.Record
     """Make an index's batch of images without objects; sizes are height and width in pixels."""
     heights, widths = np.array(sizes, np.int32).reshape(-1, 2).T
     instances = pa.LargeListArray.from_arrays(np.zeros(len(image_ids) + 1, np.int64), pa.array([], OBJECT))
-    return pa.record_batch([pa.array(image_ids, pa.large_string()), pa.array(heights), pa.array(widths),
-                            pa.array(np.arange(len(image_ids))), instances], schema=SCHEMA)
+    return pa.record_batch(
+        [
+            pa.array(image_ids, pa.large_string()),
+            pa.array(heights),
+            pa.array(widths),
+            pa.array(np.arange(len(image_ids))),
+            instances,
+        ],
+        schema=SCHEMA,
+    )
 
 
 class Index:
@@ -120,7 +142,8 @@ class Index:
         self.path, self.audit, self.csv_hash, self._batch = path, audit, csv_hash, batch
         self._image_ids = batch.column('image_id')
         self.heights, self.widths, self.first_rows = (
-            batch.column(name).to_numpy() for name in ('height', 'width', 'first_row'))
+            batch.column(name).to_numpy() for name in ('height', 'width', 'first_row')
+        )
         self.offsets = batch.column('instances').offsets.to_numpy()
         objects = batch.column('instances').values
         attributes, masks = objects.field('attributes'), objects.field('mask')
@@ -157,24 +180,38 @@ class Index:
 
     def categories_of(self, position: int) -> list[int]:
         """List the category ids of an image's objects, without a look at their masks."""
-        return self.categories[self.offsets[position]:self.offsets[position + 1]].tolist()
+        return self.categories[self.offsets[position] : self.offsets[position + 1]].tolist()
 
     def instances(self, position: int) -> list[Instance]:
         """Read an image's objects, in the order of the CSV."""
-        first, last = self.offsets[position:position + 2].tolist()
+        first, last = self.offsets[position : position + 2].tolist()
         size = [int(self.heights[position]), int(self.widths[position])]
-        attribute_ends = self._attribute_offsets[first:last + 1].tolist()
-        mask_ends = self._mask_offsets[first:last + 1].tolist()
-        columns = zip(self.categories[first:last].tolist(), self.boxes[first:last].tolist(), attribute_ends,
-                      attribute_ends[1:], mask_ends, mask_ends[1:], strict=False)  # one end more than objects
-        return [Instance(category, tuple(self._attributes[start:stop].tolist()),
-                         dict(size=list(size), counts=str(self._masks[begin:end], 'ascii')), tuple(box))
-                for category, box, start, stop, begin, end in columns]
+        attribute_ends = self._attribute_offsets[first : last + 1].tolist()
+        mask_ends = self._mask_offsets[first : last + 1].tolist()
+        columns = zip(
+            self.categories[first:last].tolist(),
+            self.boxes[first:last].tolist(),
+            attribute_ends,
+            attribute_ends[1:],
+            mask_ends,
+            mask_ends[1:],
+            strict=False,
+        )  # one end more than objects
+        return [
+            Instance(
+                category,
+                tuple(self._attributes[start:stop].tolist()),
+                dict(size=list(size), counts=str(self._masks[begin:end], 'ascii')),
+                tuple(box),
+            )
+            for category, box, start, stop, begin, end in columns
+        ]
 
     def record(self, position: int) -> Record:
         """Read an image with its objects."""
-        return Record(self.image_id(position), int(self.heights[position]), int(self.widths[position]),
-                      self.instances(position))
+        return Record(
+            self.image_id(position), int(self.heights[position]), int(self.widths[position]), self.instances(position)
+        )
 
     def labels(self) -> np.ndarray:
         """Tell which categories each image holds; (N, 46) bool."""

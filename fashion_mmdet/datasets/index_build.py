@@ -113,9 +113,15 @@ def check_rows(csv: str, rows: list[RowText]) -> _Objects:
             areas.append(rle.area(row.runs))
     masks = [instance.mask['counts'].encode('ascii') for _, instance in kept]
     return _Objects(
-        row=[number for number, _ in kept], category=[instance.category for _, instance in kept],
-        attributes=[instance.attributes for _, instance in kept], box=[instance.bbox for _, instance in kept],
-        area=areas, mask_bytes=[len(mask) for mask in masks], masks=b''.join(masks), audit=audit)
+        row=[number for number, _ in kept],
+        category=[instance.category for _, instance in kept],
+        attributes=[instance.attributes for _, instance in kept],
+        box=[instance.bbox for _, instance in kept],
+        area=areas,
+        mask_bytes=[len(mask) for mask in masks],
+        masks=b''.join(masks),
+        audit=audit,
+    )
 
 
 def _parse(csv: str | os.PathLike, csv_bytes: int, spill: BinaryIO, jobs: int | None) -> tuple[_Columns, Audit]:
@@ -136,8 +142,9 @@ def _parse(csv: str | os.PathLike, csv_bytes: int, spill: BinaryIO, jobs: int | 
             audit.extend(objects.audit)
             spill.write(objects.masks)
     annotated = set(columns.image)
-    audit_images(csv, columns.image_ids,
-                 {image_id for image_id, image in columns.image_ids.items() if image in annotated}, audit)
+    audit_images(
+        csv, columns.image_ids, {image_id for image_id, image in columns.image_ids.items() if image in annotated}, audit
+    )
     return columns, audit
 
 
@@ -153,20 +160,32 @@ def _to_batch(columns: _Columns, spill: BinaryIO, grouped: BinaryIO) -> pa.Recor
     counts, first = counts[order], first[order]
     attribute_ends = np.concatenate([[0], np.cumsum(counts)])
     picked = np.repeat(first - attribute_ends[:-1], counts) + np.arange(attribute_ends[-1])
-    objects = pa.StructArray.from_arrays([
-        pa.array(np.array(columns.category, np.int16)[order]),
-        pa.LargeListArray.from_arrays(attribute_ends, pa.array(np.array(columns.attribute, np.int16)[picked])),
-        pa.FixedSizeListArray.from_arrays(np.array(columns.box, np.int32).reshape(-1, 4)[order].ravel(), 4),
-        pa.array(np.array(columns.area, np.int64)[order]),
-        pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(order), [
-            None, pa.py_buffer(np.concatenate([[0], np.cumsum(lengths)])), pa.py_buffer(masks)]),
-    ], fields=list(OBJECT))
+    objects = pa.StructArray.from_arrays(
+        [
+            pa.array(np.array(columns.category, np.int16)[order]),
+            pa.LargeListArray.from_arrays(attribute_ends, pa.array(np.array(columns.attribute, np.int16)[picked])),
+            pa.FixedSizeListArray.from_arrays(np.array(columns.box, np.int32).reshape(-1, 4)[order].ravel(), 4),
+            pa.array(np.array(columns.area, np.int64)[order]),
+            pa.LargeBinaryArray.from_buffers(
+                pa.large_binary(),
+                len(order),
+                [None, pa.py_buffer(np.concatenate([[0], np.cumsum(lengths)])), pa.py_buffer(masks)],
+            ),
+        ],
+        fields=list(OBJECT),
+    )
     kept, counts = np.unique(image, return_counts=True)
     image_ids, sizes = list(columns.image_ids), np.array(columns.sizes, np.int32).reshape(-1, 2)[kept]
-    return pa.record_batch([
-        pa.array([image_ids[position] for position in kept], pa.large_string()), pa.array(sizes[:, 0]),
-        pa.array(sizes[:, 1]), pa.array(np.array(columns.first_row, np.int64)[kept]),
-        pa.LargeListArray.from_arrays(np.concatenate([[0], np.cumsum(counts)]), objects)], schema=SCHEMA)
+    return pa.record_batch(
+        [
+            pa.array([image_ids[position] for position in kept], pa.large_string()),
+            pa.array(sizes[:, 0]),
+            pa.array(sizes[:, 1]),
+            pa.array(np.array(columns.first_row, np.int64)[kept]),
+            pa.LargeListArray.from_arrays(np.concatenate([[0], np.cumsum(counts)]), objects),
+        ],
+        schema=SCHEMA,
+    )
 
 
 def _map_file(file: BinaryIO) -> np.ndarray:
@@ -180,5 +199,5 @@ def _reorder(masks: np.ndarray, ends: np.ndarray, order: np.ndarray, target: Bin
     """Write the masks in another order, stretches that stay together in one piece."""
     breaks = np.flatnonzero(np.diff(order) != 1) + 1
     for stretch in np.split(order, breaks):
-        target.write(masks[ends[stretch[0]]:ends[stretch[-1] + 1]].data)
+        target.write(masks[ends[stretch[0]] : ends[stretch[-1] + 1]].data)
     return _map_file(target)

@@ -35,8 +35,12 @@ def open_index(csv: str | os.PathLike) -> Index:
     if target != beside:
         logging.getLogger(__name__).warning('%s: cannot be written; the index goes to %s', beside.parent, target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with locked(target.with_name(f'.{target.name}.lock'), on_busy=lambda: logging.getLogger(__name__).warning(
-            '%s: another process builds the index; waiting for it', csv)):
+    with locked(
+        target.with_name(f'.{target.name}.lock'),
+        on_busy=lambda: logging.getLogger(__name__).warning(
+            '%s: another process builds the index; waiting for it', csv
+        ),
+    ):
         if (index := open_fitting(target, csv, content, logging.WARNING)) is not None:
             return index
         build_index(csv, target)

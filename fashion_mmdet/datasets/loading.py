@@ -44,9 +44,15 @@ class LoadScaled(BaseTransform):
         ValueError: an option that cannot be.
     """
 
-    def __init__(self, scale: Scale | Sequence[Scale], keep_ratio: bool = True,
-                 ratio_range: tuple[float, float] | None = None, interpolation: str = 'area',
-                 mask_interpolation: str = 'nearest', with_annotations: bool = True) -> None:
+    def __init__(
+        self,
+        scale: Scale | Sequence[Scale],
+        keep_ratio: bool = True,
+        ratio_range: tuple[float, float] | None = None,
+        interpolation: str = 'area',
+        mask_interpolation: str = 'nearest',
+        with_annotations: bool = True,
+    ) -> None:
         self.scales = _read_scales(scale)
         if ratio_range is not None:
             check_range('LoadScaled ratio_range', ratio_range)
@@ -113,15 +119,18 @@ class LoadScaled(BaseTransform):
         results['gt_ignore_flags'] = np.array([instance['ignore_flag'] for instance in instances], bool)
         try:
             results['gt_masks'] = RunMasks.from_coco(
-                [instance['mask'] for instance in instances], size, new_size, self.mask_interpolation)
+                [instance['mask'] for instance in instances], size, new_size, self.mask_interpolation
+            )
         except ValueError as error:
             raise ValueError(f'{results["img_path"]}: {error}') from None
 
     def __repr__(self) -> str:
         """Show the arguments, as mmdet's transforms do."""
-        return (f'{type(self).__name__}(scale={self.scales}, keep_ratio={self.keep_ratio}, '
-                f'ratio_range={self.ratio_range}, interpolation={self.interpolation!r}, '
-                f'mask_interpolation={self.mask_interpolation!r}, with_annotations={self.with_annotations})')
+        return (
+            f'{type(self).__name__}(scale={self.scales}, keep_ratio={self.keep_ratio}, '
+            f'ratio_range={self.ratio_range}, interpolation={self.interpolation!r}, '
+            f'mask_interpolation={self.mask_interpolation!r}, with_annotations={self.with_annotations})'
+        )
 
 
 def _read_scales(scale: Scale | Sequence[Scale]) -> list[Scale]:

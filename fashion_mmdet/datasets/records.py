@@ -73,8 +73,12 @@ class RowText(NamedTuple):
 
 def to_instance(row: Row, height: int, width: int) -> Instance:
     """Turn a checked row of an image of that height and width into an object with box and COCO RLE."""
-    return Instance(row.category, row.attributes, mask=rle.runs_to_coco(row.runs, height, width),
-                    bbox=rle.bounding_box(row.runs, height))
+    return Instance(
+        row.category,
+        row.attributes,
+        mask=rle.runs_to_coco(row.runs, height, width),
+        bbox=rle.bounding_box(row.runs, height),
+    )
 
 
 def read_table(path: str | os.PathLike, columns: tuple[str, ...], chunk_rows: int = 20_000) -> Iterator[pd.DataFrame]:
@@ -89,8 +93,9 @@ def read_table(path: str | os.PathLike, columns: tuple[str, ...], chunk_rows: in
     if not Path(path).is_file():
         raise FileNotFoundError(f'{path}: no such file')
     try:
-        with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=chunk_rows,
-                         skip_blank_lines=False) as reader:  # they are left out below: pandas would not count them
+        with pd.read_csv(
+            path, dtype=str, keep_default_na=False, chunksize=chunk_rows, skip_blank_lines=False
+        ) as reader:  # they are left out below: pandas would not count them
             lines = rows = 0
             for chunk in reader:
                 _check_columns(path, list(chunk.columns), columns)
@@ -113,14 +118,16 @@ def read_table(path: str | os.PathLike, columns: tuple[str, ...], chunk_rows: in
 def _check_columns(path: str | os.PathLike, found: list[str], wanted: tuple[str, ...]) -> None:
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise ValueError(f'{path}:1: no column {missing[0]!r}; found {",".join(map(str, found))[:80]!r}, '
-                         f'expected {",".join(wanted)}')
+        raise ValueError(
+            f'{path}:1: no column {missing[0]!r}; found {",".join(map(str, found))[:80]!r}, expected {",".join(wanted)}'
+        )
 
 
 def read_image_ids(path: str | os.PathLike) -> list[str]:
     """List the images of a sample submission in order, each once."""
-    return list(dict.fromkeys(image_id for chunk in read_table(path, SUBMISSION_COLUMNS)
-                              for image_id in chunk['ImageId']))
+    return list(
+        dict.fromkeys(image_id for chunk in read_table(path, SUBMISSION_COLUMNS) for image_id in chunk['ImageId'])
+    )
 
 
 def read_records(path: str | os.PathLike) -> tuple[list[Record], Audit]:
@@ -186,7 +193,8 @@ def screen_rows(path: str | os.PathLike) -> Iterator[RowText]:
         if attribute_ids is None:
             attribute_ids = read_attribute_ids(Path(path).with_name(LABELS)) if ATTRIBUTES_COLUMN in chunk else {}
         for number, image_id, pixels, height, width, category, more in zip(
-                chunk.index, *(chunk[column] for column in COLUMNS), attributes, strict=True):
+            chunk.index, *(chunk[column] for column in COLUMNS), attributes, strict=True
+        ):
             where = f'{path}:{number + 2}'  # the header is line 1
             size = _read_length(where, 'Height', height), _read_length(where, 'Width', width)
             first_size, class_id = sizes.setdefault(image_id, size), join_class_id(category, more, attribute_ids)
@@ -247,8 +255,9 @@ def check_row(path: str | os.PathLike, text: RowText, audit: Audit) -> Row | Non
     return Row(category, _check_attributes(where, class_id, category, attributes, audit), runs)
 
 
-def _check_attributes(where: str, class_id: str, category: int, attributes: tuple[int, ...],
-                      audit: Audit) -> tuple[int, ...]:
+def _check_attributes(
+    where: str, class_id: str, category: int, attributes: tuple[int, ...], audit: Audit
+) -> tuple[int, ...]:
     if attributes and category >= NUM_MAIN_CATEGORIES:
         audit.add('attribute_on_part', f'{where}: ClassId {class_id!r}')
         return ()

@@ -43,8 +43,13 @@ class RunMasks(BitmapMasks):
         self._bitmap: np.ndarray | None = None
 
     @classmethod
-    def from_coco(cls, masks: Sequence[dict], size: tuple[int, int], new_size: tuple[int, int] | None = None,
-                  interpolation: str = 'nearest') -> 'RunMasks':
+    def from_coco(
+        cls,
+        masks: Sequence[dict],
+        size: tuple[int, int],
+        new_size: tuple[int, int] | None = None,
+        interpolation: str = 'nearest',
+    ) -> 'RunMasks':
         """Take COCO RLE, and bring it to another size on the way.
 
         Args:
@@ -174,9 +179,15 @@ class RunMasks(BitmapMasks):
         runs = place(self._runs, (self.height, self.width), new_size, int(top), int(left), self._count)
         return self._with(runs, *new_size)
 
-    def crop_and_resize(self, bboxes: np.ndarray | torch.Tensor, out_shape: tuple[int, int],
-                        inds: np.ndarray | torch.Tensor, device: str | torch.device = 'cpu',
-                        interpolation: str = 'bilinear', binarize: bool = True) -> BitmapMasks:
+    def crop_and_resize(
+        self,
+        bboxes: np.ndarray | torch.Tensor,
+        out_shape: tuple[int, int],
+        inds: np.ndarray | torch.Tensor,
+        device: str | torch.device = 'cpu',
+        interpolation: str = 'bilinear',
+        binarize: bool = True,
+    ) -> BitmapMasks:
         """Make mask targets: what `BitmapMasks` gives, without first copying the whole mask for every box.
 
         Args:

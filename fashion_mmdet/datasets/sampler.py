@@ -87,9 +87,16 @@ class ClassBalancedSampler(Sampler):
             different classes.
     """
 
-    def __init__(self, dataset, rule: str = 'repeat_factor', threshold: float = 0.05,
-                 targets: Sequence[int] | str | os.PathLike | None = None, factor: float = 3.0,
-                 num_images: int | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        dataset,
+        rule: str = 'repeat_factor',
+        threshold: float = 0.05,
+        targets: Sequence[int] | str | os.PathLike | None = None,
+        factor: float = 3.0,
+        num_images: int | None = None,
+        seed: int | None = None,
+    ) -> None:
         check_choice('rule', rule, RULES)
         if (rule == 'sensitivity') != (targets is not None):
             raise ValueError(f"rule={rule!r}: targets go with rule='sensitivity', and only with it")
@@ -118,7 +125,7 @@ class ClassBalancedSampler(Sampler):
         """Yield this process's part of the epoch."""
         indices = draw(self.expected, np.random.default_rng([self.seed, self.epoch])).tolist()
         padded = list(itertools.islice(itertools.cycle(indices), self.num_samples * self.world_size))
-        return iter(padded[self.rank::self.world_size])
+        return iter(padded[self.rank :: self.world_size])
 
     def __len__(self) -> int:
         """Count this process's images of an epoch."""
@@ -138,8 +145,10 @@ def find_classes(dataset) -> tuple[str, ...]:
     first, *others = (tuple(part.metainfo['classes']) for part in unwrap(dataset))
     for number, other in enumerate(others, 2):
         if other != first:
-            raise ValueError(f'train_dataloader.dataset: data set {number} has other classes than data set 1, or in '
-                             'another order; give all of them the same categories')
+            raise ValueError(
+                f'train_dataloader.dataset: data set {number} has other classes than data set 1, or in '
+                'another order; give all of them the same categories'
+            )
     return first
 
 

@@ -21,8 +21,10 @@ def read_targets(targets: Sequence[int] | str | os.PathLike) -> list[int]:
         return list(targets)
     file = Path(targets)
     if not file.is_file():
-        raise FileNotFoundError(f'{file}: no target classes; test the run that they come from, then '
-                                f'python tools/sensitivity.py {file.parent}/val.parquet --out {file}')
+        raise FileNotFoundError(
+            f'{file}: no target classes; test the run that they come from, then '
+            f'python tools/sensitivity.py {file.parent}/val.parquet --out {file}'
+        )
     found = read_object(file)
     if 'targets' not in found:
         raise ValueError(f'{file}: has no targets; tools/sensitivity.py writes them')

@@ -22,7 +22,10 @@ def _mixed(self: MultiImageMixDataset, idx: int) -> list[int]:
 
 
 for _wrapper, _get_cat_ids in (
-        (ConcatDataset, _concatenated), (RepeatDataset, _repeated), (MultiImageMixDataset, _mixed)):
+    (ConcatDataset, _concatenated),
+    (RepeatDataset, _repeated),
+    (MultiImageMixDataset, _mixed),
+):
     if not hasattr(_wrapper, 'get_cat_ids'):
         _wrapper.get_cat_ids = _get_cat_ids
 

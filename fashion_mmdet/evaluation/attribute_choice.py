@@ -49,13 +49,16 @@ def categories_with_attributes(option: str | Mapping[int | str, str]) -> np.ndar
     policies = values_by_id('attribute_policy', option, NUM_CATEGORIES, 'with')
     for policy in policies:
         if policy not in POLICIES:
-            raise ValueError(f'attribute_policy: {policy!r} is none of {", ".join(POLICIES)}; to leave a category out, '
-                             'add it to drop_categories')
+            raise ValueError(
+                f'attribute_policy: {policy!r} is none of {", ".join(POLICIES)}; to leave a category out, '
+                'add it to drop_categories'
+            )
     return np.array([policy == 'with' for policy in policies]) & (np.arange(NUM_CATEGORIES) < NUM_MAIN_CATEGORIES)
 
 
-def choose_attributes(categories: np.ndarray, probs: np.ndarray | None, thresholds: np.ndarray,
-                      with_attributes: np.ndarray) -> list[tuple[int, ...]]:
+def choose_attributes(
+    categories: np.ndarray, probs: np.ndarray | None, thresholds: np.ndarray, with_attributes: np.ndarray
+) -> list[tuple[int, ...]]:
     """Choose every object's attributes.
 
     Args:

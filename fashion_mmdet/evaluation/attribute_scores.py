@@ -25,8 +25,13 @@ from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 
 # AP asks for all detections; the categories from 13 on have no attributes.
 ALL_DETECTIONS = dict(
-    score_thr=0.0, nms_iou=None, cross_class_iou=None, overlap='none', max_per_image=None,
-    drop_categories=tuple(range(NUM_MAIN_CATEGORIES, NUM_CATEGORIES)))
+    score_thr=0.0,
+    nms_iou=None,
+    cross_class_iou=None,
+    overlap='none',
+    max_per_image=None,
+    drop_categories=tuple(range(NUM_MAIN_CATEGORIES, NUM_CATEGORIES)),
+)
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,14 @@ class AttributeScores:
     attributes: list[AttributeScore]
 
 
-def score_attributes(dump: str | os.PathLike, truth: str | os.PathLike, options: Postprocess,
-                     train: str | os.PathLike | None = None, min_objects: int = 10,
-                     size: tuple[int, int] | None = (512, 512)) -> AttributeScores:
+def score_attributes(
+    dump: str | os.PathLike,
+    truth: str | os.PathLike,
+    options: Postprocess,
+    train: str | os.PathLike | None = None,
+    min_objects: int = 10,
+    size: tuple[int, int] | None = (512, 512),
+) -> AttributeScores:
     """Score the attributes of a dump.
 
     Args:
@@ -89,23 +99,34 @@ def score_attributes(dump: str | os.PathLike, truth: str | os.PathLike, options:
         target = truth_from_record(known[raw.image_id], size)
         hits.append(find_hits(target, postprocess(raw, options, size)))
         judged.append(judge_image(target, postprocess(raw, everything, size), f1_thresholds=f1_thresholds))
-    learned_from = read_records(train)[0] if train else [
-        record for image_id, record in known.items() if image_id not in set(tested)]
+    learned_from = (
+        read_records(train)[0]
+        if train
+        else [record for image_id, record in known.items() if image_id not in set(tested)]
+    )
     precision = mean_average_precision(judged)  # (T, F + 1)
     return summarize_attributes(
-        join_hits(hits), _objects([known[image_id] for image_id in tested])[1].sum(axis=0),
-        majority_attributes(*_objects(learned_from)), min_objects, len(tested), precision)
+        join_hits(hits),
+        _objects([known[image_id] for image_id in tested])[1].sum(axis=0),
+        majority_attributes(*_objects(learned_from)),
+        min_objects,
+        len(tested),
+        precision,
+    )
 
 
 def _objects(records: Iterable[Record]) -> tuple[np.ndarray, np.ndarray]:
     """List all objects' categories (N,) and attributes (N, 92) bool."""
     instances = [instance for record in records for instance in record.instances]
-    return (np.array([instance.category for instance in instances], np.int64),
-            to_multi_hot([instance.attributes for instance in instances]).reshape(-1, NUM_ATTRIBUTES))
+    return (
+        np.array([instance.category for instance in instances], np.int64),
+        to_multi_hot([instance.attributes for instance in instances]).reshape(-1, NUM_ATTRIBUTES),
+    )
 
 
-def summarize_attributes(hits: AttributeHits, objects: np.ndarray, majority: np.ndarray, min_objects: int,
-                         images: int, precision: np.ndarray) -> AttributeScores:
+def summarize_attributes(
+    hits: AttributeHits, objects: np.ndarray, majority: np.ndarray, min_objects: int, images: int, precision: np.ndarray
+) -> AttributeScores:
     """Average over the attributes.
 
     Args:
@@ -125,15 +146,30 @@ def summarize_attributes(hits: AttributeHits, objects: np.ndarray, majority: np.
     f1 = f1_by_attribute(hits.true, hits.predicted)
     guess = f1_by_attribute(hits.true, majority[hits.categories])
     ap = average_precisions(hits.true, hits.probs)
-    rows = [AttributeScore(
-        index, ATTRIBUTES[index], int(objects[index]), int(hits.true[:, index].sum()), float(f1[index]),
-        float(guess[index]), None if np.isnan(ap[index]) else float(ap[index]))
-        for index in np.flatnonzero(objects).tolist()]
+    rows = [
+        AttributeScore(
+            index,
+            ATTRIBUTES[index],
+            int(objects[index]),
+            int(hits.true[:, index].sum()),
+            float(f1[index]),
+            float(guess[index]),
+            None if np.isnan(ap[index]) else float(ap[index]),
+        )
+        for index in np.flatnonzero(objects).tolist()
+    ]
     return AttributeScores(
-        macro_f1=float(f1[averaged].mean()), majority_macro_f1=float(guess[averaged].mean()),
-        mean_ap=float(np.nan_to_num(ap[averaged]).mean()), ap_iou_f1=_number(precision[:, :-1]),
-        ap_iou=_number(precision[:, -1]), images=images, hits=len(hits.categories), min_objects=min_objects,
-        averaged=int(averaged.sum()), attributes=rows)
+        macro_f1=float(f1[averaged].mean()),
+        majority_macro_f1=float(guess[averaged].mean()),
+        mean_ap=float(np.nan_to_num(ap[averaged]).mean()),
+        ap_iou_f1=_number(precision[:, :-1]),
+        ap_iou=_number(precision[:, -1]),
+        images=images,
+        hits=len(hits.categories),
+        min_objects=min_objects,
+        averaged=int(averaged.sum()),
+        attributes=rows,
+    )
 
 
 def _number(values: np.ndarray) -> float | None:
@@ -142,18 +178,24 @@ def _number(values: np.ndarray) -> float | None:
 
 def format_attributes(scores: AttributeScores) -> str:
     """Lay the scores out for a terminal; attributes too rare for the means stand in brackets."""
+
     def cell(value: float | None) -> str:
         return '-' if value is None else f'{value:.3f}'
 
     lines = [f'{"id":>4}  {"attribute":<36} {"objects":>8} {"hits":>6} {"F1":>6} {"majority":>9} {"AP":>6}']
     for row in scores.attributes:
         name = row.name if row.objects >= scores.min_objects else f'({row.name})'
-        lines.append(f'{row.attribute:>4}  {name:<36} {row.objects:>8} {row.hits:>6} {row.f1:>6.3f} '
-                     f'{row.majority_f1:>9.3f} {cell(row.average_precision):>6}')
-    return '\n'.join([
-        *lines,
-        f'{scores.images} images, {scores.hits} true hits; means over the {scores.averaged} attributes of at least '
-        f'{scores.min_objects} true objects:',
-        f'macro F1 {scores.macro_f1:.4f}   majority guess {scores.majority_macro_f1:.4f}   '
-        f'mean AP {scores.mean_ap:.4f}',
-        f'Fashionpedia: AP at IoU and F1 {cell(scores.ap_iou_f1)}   AP at IoU alone {cell(scores.ap_iou)}'])
+        lines.append(
+            f'{row.attribute:>4}  {name:<36} {row.objects:>8} {row.hits:>6} {row.f1:>6.3f} '
+            f'{row.majority_f1:>9.3f} {cell(row.average_precision):>6}'
+        )
+    return '\n'.join(
+        [
+            *lines,
+            f'{scores.images} images, {scores.hits} true hits; means over the {scores.averaged} attributes of at least '
+            f'{scores.min_objects} true objects:',
+            f'macro F1 {scores.macro_f1:.4f}   majority guess {scores.majority_macro_f1:.4f}   '
+            f'mean AP {scores.mean_ap:.4f}',
+            f'Fashionpedia: AP at IoU and F1 {cell(scores.ap_iou_f1)}   AP at IoU alone {cell(scores.ap_iou)}',
+        ]
+    )

@@ -58,15 +58,16 @@ def find_hits(truth: Truth, prediction: Prediction) -> AttributeHits:
     return AttributeHits(
         categories=prediction.categories[found].astype(np.int64),
         true=to_multi_hot([truth.attributes[other] for _, other in labelled]),
-        predicted=to_multi_hot([prediction.attributes[one] for one in found]), probs=probs)
+        predicted=to_multi_hot([prediction.attributes[one] for one in found]),
+        probs=probs,
+    )
 
 
 def join_hits(images: Iterable[AttributeHits]) -> AttributeHits:
     """Put the hits of all images into one."""
     none = np.zeros((0, NUM_ATTRIBUTES), bool)
     parts = [AttributeHits(np.zeros(0, np.int64), none, none, none.astype(np.float16)), *images]
-    return AttributeHits(*(np.concatenate([getattr(part, name) for part in parts])
-                           for name in AttributeHits.__slots__))
+    return AttributeHits(*(np.concatenate([getattr(part, name) for part in parts]) for name in AttributeHits.__slots__))
 
 
 def f1_by_attribute(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -86,8 +87,13 @@ def average_precisions(true: np.ndarray, probs: np.ndarray) -> np.ndarray:
         (92,) float; NaN for an attribute that no hit truly has.
     """
     from sklearn.metrics import average_precision_score
-    return np.array([average_precision_score(column, scores) if column.any() else np.nan
-                     for column, scores in zip(true.T, probs.T.astype(np.float64), strict=True)])
+
+    return np.array(
+        [
+            average_precision_score(column, scores) if column.any() else np.nan
+            for column, scores in zip(true.T, probs.T.astype(np.float64), strict=True)
+        ]
+    )
 
 
 def majority_attributes(categories: np.ndarray, attributes: np.ndarray) -> np.ndarray:

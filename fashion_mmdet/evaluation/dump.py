@@ -22,11 +22,22 @@ from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
 from fashion_mmdet.utils.files import atomic_path
 from fashion_mmdet.utils.json_files import TEXT, parse_object
 
-SCHEMA = pa.schema([
-    ('image_id', pa.string()), ('height', pa.int32()), ('width', pa.int32()), ('category', pa.int16()),
-    ('score', pa.float32()), ('x1', pa.float32()), ('y1', pa.float32()), ('x2', pa.float32()), ('y2', pa.float32()),
-    ('mask_side', pa.int16()), ('mask', pa.binary()), ('attribute_probs', pa.binary()),
-])
+SCHEMA = pa.schema(
+    [
+        ('image_id', pa.string()),
+        ('height', pa.int32()),
+        ('width', pa.int32()),
+        ('category', pa.int16()),
+        ('score', pa.float32()),
+        ('x1', pa.float32()),
+        ('y1', pa.float32()),
+        ('x2', pa.float32()),
+        ('y2', pa.float32()),
+        ('mask_side', pa.int16()),
+        ('mask', pa.binary()),
+        ('attribute_probs', pa.binary()),
+    ]
+)
 META_KEY = b'fashion_mmdet'
 IMAGES_A_GROUP = 64  # some 5 MB of masks in memory
 
@@ -86,12 +97,20 @@ def _to_table(raws: Sequence[RawPrediction]) -> pa.Table:
     sides = [raw.mask_probs.shape[-1] for raw in raws]
     masks = [probs.astype(np.float16).tobytes() for raw in raws for probs in raw.mask_probs]
     attributes = [row for raw in raws for row in _attribute_rows(raw)]
-    return pa.table([
-        np.repeat([raw.image_id for raw in raws], counts), np.repeat([raw.height for raw in raws], counts),
-        np.repeat([raw.width for raw in raws], counts), np.concatenate([raw.categories for raw in raws]),
-        np.concatenate([raw.scores for raw in raws]), *boxes.T.copy(), np.repeat(sides, counts), masks,
-        pa.array(attributes, pa.binary()),
-    ], names=SCHEMA.names).cast(SCHEMA)
+    return pa.table(
+        [
+            np.repeat([raw.image_id for raw in raws], counts),
+            np.repeat([raw.height for raw in raws], counts),
+            np.repeat([raw.width for raw in raws], counts),
+            np.concatenate([raw.categories for raw in raws]),
+            np.concatenate([raw.scores for raw in raws]),
+            *boxes.T.copy(),
+            np.repeat(sides, counts),
+            masks,
+            pa.array(attributes, pa.binary()),
+        ],
+        names=SCHEMA.names,
+    ).cast(SCHEMA)
 
 
 def _attribute_rows(raw: RawPrediction) -> list[bytes | None]:
@@ -157,11 +176,15 @@ def read_dump(path: str | os.PathLike) -> Iterator[RawPrediction]:
                         break
                     yield empty_prediction(image_id, height, width)
                 else:
-                    raise ValueError(f'{path}: column image_id: the metadata does not list {raw.image_id!r}, or lists '
-                                     'it in another order')
+                    raise ValueError(
+                        f'{path}: column image_id: the metadata does not list {raw.image_id!r}, or lists '
+                        'it in another order'
+                    )
                 if (height, width) != (raw.height, raw.width):
-                    raise ValueError(f'{path}: columns height, width: {raw.image_id} has {raw.height}x{raw.width} '
-                                     f'pixels, {height}x{width} in the metadata')
+                    raise ValueError(
+                        f'{path}: columns height, width: {raw.image_id} has {raw.height}x{raw.width} '
+                        f'pixels, {height}x{width} in the metadata'
+                    )
                 yield raw
     for image_id, height, width in images:
         yield empty_prediction(image_id, height, width)
@@ -170,7 +193,8 @@ def read_dump(path: str | os.PathLike) -> Iterator[RawPrediction]:
 def _from_columns(columns: dict[str, pa.Array]) -> Iterator[RawPrediction]:
     ids, heights, widths, sides, categories, scores = (
         columns[name].to_numpy(zero_copy_only=False)
-        for name in ('image_id', 'height', 'width', 'mask_side', 'category', 'score'))
+        for name in ('image_id', 'height', 'width', 'mask_side', 'category', 'score')
+    )
     if not len(ids):
         return
     categories = categories.astype(np.int64)
@@ -180,9 +204,17 @@ def _from_columns(columns: dict[str, pa.Array]) -> Iterator[RawPrediction]:
     for start, stop in zip(starts, [*starts[1:], len(ids)], strict=True):
         rows = slice(start, stop)
         side = int(sides[start])
-        probs = masks[bounds[start]:bounds[stop]].reshape(stop - start, side, side)
-        yield RawPrediction(str(ids[start]), int(heights[start]), int(widths[start]), categories[rows], scores[rows],
-                            boxes[rows], probs, _attribute_probs(columns.get(OPTIONAL), start, stop))
+        probs = masks[bounds[start] : bounds[stop]].reshape(stop - start, side, side)
+        yield RawPrediction(
+            str(ids[start]),
+            int(heights[start]),
+            int(widths[start]),
+            categories[rows],
+            scores[rows],
+            boxes[rows],
+            probs,
+            _attribute_probs(columns.get(OPTIONAL), start, stop),
+        )
 
 
 def _attribute_probs(column: pa.LargeBinaryArray | None, start: int, stop: int) -> np.ndarray | None:

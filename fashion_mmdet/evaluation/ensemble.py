@@ -58,13 +58,16 @@ def _check_images(path: str | os.PathLike, info: DumpInfo, other_path: str | os.
     for here, there, found, lacking in ((path, other_path, sizes, other_sizes), (other_path, path, other_sizes, sizes)):
         missing = [image_id for image_id in found if image_id not in lacking]
         if missing:
-            raise ValueError(f'{there}: lacks {len(missing)} of the {len(found)} images of {here}, '
-                             f'such as {missing[0]}; {advice}')
+            raise ValueError(
+                f'{there}: lacks {len(missing)} of the {len(found)} images of {here}, such as {missing[0]}; {advice}'
+            )
     for image_id, (height, width) in sizes.items():
         other_height, other_width = other_sizes[image_id]
         if (other_height, other_width) != (height, width):
-            raise ValueError(f'{other_path}: {image_id} has {other_height}x{other_width} pixels, {height}x{width} in '
-                             f'{path}; {advice}')
+            raise ValueError(
+                f'{other_path}: {image_id} has {other_height}x{other_width} pixels, {height}x{width} in '
+                f'{path}; {advice}'
+            )
     raise ValueError(f'{other_path}: the images of {path} in another order; {advice}')
 
 

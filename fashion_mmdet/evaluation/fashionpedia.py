@@ -52,6 +52,7 @@ def attribute_f1(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     Returns:
         (P, G) float in [0, 1]; an F1 of nothing with nothing is 0, as scikit-learn has it.
     """
+
     def f1(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         both = one.astype(float) @ other.T.astype(float)
         total = one.sum(axis=1)[:, None] + other.sum(axis=1)
@@ -60,8 +61,9 @@ def attribute_f1(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     return (f1(predicted, true) + f1(~predicted, ~true)) / 2
 
 
-def judge(ious: np.ndarray, f1s: np.ndarray, labelled: np.ndarray, iou_thresholds: np.ndarray,
-          f1_thresholds: np.ndarray) -> np.ndarray:
+def judge(
+    ious: np.ndarray, f1s: np.ndarray, labelled: np.ndarray, iou_thresholds: np.ndarray, f1_thresholds: np.ndarray
+) -> np.ndarray:
     """Say of every detection whether it is a hit, spurious or to be ignored.
 
     Args:
@@ -90,8 +92,12 @@ def judge(ious: np.ndarray, f1s: np.ndarray, labelled: np.ndarray, iou_threshold
     return verdicts
 
 
-def judge_image(truth: Truth, prediction: Prediction, iou_thresholds: np.ndarray = IOU_THRESHOLDS,
-                f1_thresholds: np.ndarray = F1_THRESHOLDS) -> dict[int, Verdicts]:
+def judge_image(
+    truth: Truth,
+    prediction: Prediction,
+    iou_thresholds: np.ndarray = IOU_THRESHOLDS,
+    f1_thresholds: np.ndarray = F1_THRESHOLDS,
+) -> dict[int, Verdicts]:
     """Judge one image's detections of the categories 0 to 12, which may carry attributes.
 
     Args:
@@ -112,8 +118,9 @@ def judge_image(truth: Truth, prediction: Prediction, iou_thresholds: np.ndarray
         marks = to_multi_hot([truth.attributes[index] for index in true]).reshape(-1, NUM_ATTRIBUTES)
         f1s = attribute_f1(to_multi_hot([prediction.attributes[index] for index in predicted]), marks)
         labelled = marks.any(axis=1)
-        judged[category] = Verdicts(prediction.scores[predicted], judge(
-            ious, f1s, labelled, iou_thresholds, f1_thresholds), int(labelled.sum()))
+        judged[category] = Verdicts(
+            prediction.scores[predicted], judge(ious, f1s, labelled, iou_thresholds, f1_thresholds), int(labelled.sum())
+        )
     return judged
 
 

@@ -88,8 +88,9 @@ def _sort_by_group(groups: np.ndarray, bounds: np.ndarray, entry: int) -> np.nda
 
 
 @compiled
-def _compare(edges: np.ndarray, edge_bounds: np.ndarray, areas: np.ndarray, rows: np.ndarray,
-             columns: np.ndarray) -> np.ndarray:
+def _compare(
+    edges: np.ndarray, edge_bounds: np.ndarray, areas: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
     """Compute IoUs as pycocotools does: one division of two whole numbers; (P, G) float64."""
     ious = np.zeros((rows.size, columns.size), np.float64)
     for row in range(rows.size):
@@ -101,8 +102,14 @@ def _compare(edges: np.ndarray, edge_bounds: np.ndarray, areas: np.ndarray, rows
 
 
 @compiled
-def count_groups(edges: np.ndarray, edge_bounds: np.ndarray, groups: np.ndarray, bounds: np.ndarray,
-                 group_bounds: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def count_groups(
+    edges: np.ndarray,
+    edge_bounds: np.ndarray,
+    groups: np.ndarray,
+    bounds: np.ndarray,
+    group_bounds: np.ndarray,
+    thresholds: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Match every group and count.
 
     Args:

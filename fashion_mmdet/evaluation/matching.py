@@ -48,14 +48,19 @@ def sweep_counts(ious: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     return np.stack([hits, ious.shape[0] - hits, ious.shape[1] - hits], axis=1)
 
 
-def count_image(truth: Truth, prediction: Prediction, match: str = 'category',
-                thresholds: np.ndarray = IOU_THRESHOLDS) -> ImageCounts:
+def count_image(
+    truth: Truth, prediction: Prediction, match: str = 'category', thresholds: np.ndarray = IOU_THRESHOLDS
+) -> ImageCounts:
     """Match one image's predictions with its true objects, see `count_images`."""
     return count_images([truth], [prediction], match, thresholds)[0]
 
 
-def count_images(truths: Sequence[Truth], predictions: Sequence[Prediction], match: str = 'category',
-                 thresholds: np.ndarray = IOU_THRESHOLDS) -> list[ImageCounts]:
+def count_images(
+    truths: Sequence[Truth],
+    predictions: Sequence[Prediction],
+    match: str = 'category',
+    thresholds: np.ndarray = IOU_THRESHOLDS,
+) -> list[ImageCounts]:
     """Match every image's predictions with its true objects, class by class.
 
     Args:
@@ -70,8 +75,9 @@ def count_images(truths: Sequence[Truth], predictions: Sequence[Prediction], mat
     return list(count_pairs(zip(truths, predictions, strict=True), match, thresholds))
 
 
-def count_pairs(pairs: Iterable[tuple[Truth, Prediction]], match: str = 'category',
-                thresholds: np.ndarray = IOU_THRESHOLDS) -> Iterator[ImageCounts]:
+def count_pairs(
+    pairs: Iterable[tuple[Truth, Prediction]], match: str = 'category', thresholds: np.ndarray = IOU_THRESHOLDS
+) -> Iterator[ImageCounts]:
     """Count as `count_images` does, image after image, holding no more than `IMAGES_AT_ONCE` of them."""
     if match not in MATCHES:
         raise ValueError(f'match={match!r}: one of {", ".join(MATCHES)}')
@@ -84,8 +90,9 @@ def count_pairs(pairs: Iterable[tuple[Truth, Prediction]], match: str = 'categor
         yield from _count(truths, predictions, match, np.asarray(thresholds, np.float64))
 
 
-def _count(truths: Sequence[Truth], predictions: Sequence[Prediction], match: str,
-           thresholds: np.ndarray) -> list[ImageCounts]:
+def _count(
+    truths: Sequence[Truth], predictions: Sequence[Prediction], match: str, thresholds: np.ndarray
+) -> list[ImageCounts]:
     """Count a few images at once: all true objects, then all predicted, as flat arrays."""
     objects = [*truths, *predictions]
     sizes = np.array([len(one.masks) for one in objects])
@@ -95,8 +102,10 @@ def _count(truths: Sequence[Truth], predictions: Sequence[Prediction], match: st
     edges, edge_bounds = coco_to_edges([mask for one in objects for mask in one.masks], paired)
     counts, hit_ious = count_groups(edges, edge_bounds, groups, bounds, group_bounds, thresholds)
     kinds = categories[first_of_group]
-    return [ImageCounts(truth.image_id, kinds[start:stop], counts[start:stop], hit_ious[start:stop])
-            for truth, (start, stop) in zip(truths, itertools.pairwise(group_bounds.tolist()), strict=True)]
+    return [
+        ImageCounts(truth.image_id, kinds[start:stop], counts[start:stop], hit_ious[start:stop])
+        for truth, (start, stop) in zip(truths, itertools.pairwise(group_bounds.tolist()), strict=True)
+    ]
 
 
 def _keys(objects: Sequence[Truth | Prediction], categories: np.ndarray, match: str) -> np.ndarray:
@@ -104,9 +113,14 @@ def _keys(objects: Sequence[Truth | Prediction], categories: np.ndarray, match: 
     if match == 'category':
         return categories
     numbers: dict[str, int] = {}
-    return np.array([
-        numbers.setdefault(format_class_id(category, attributes), len(numbers))
-        for one in objects for category, attributes in zip(one.categories, one.attributes, strict=True)], np.int64)
+    return np.array(
+        [
+            numbers.setdefault(format_class_id(category, attributes), len(numbers))
+            for one in objects
+            for category, attributes in zip(one.categories, one.attributes, strict=True)
+        ],
+        np.int64,
+    )
 
 
 def mask_ious(predicted: Sequence[dict], true: Sequence[dict]) -> np.ndarray:

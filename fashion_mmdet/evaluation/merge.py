@@ -104,8 +104,10 @@ def merge(raws: Sequence[RawPrediction], options: Merge) -> RawPrediction:
         raise ValueError('merge: no predictions')
     for raw in raws[1:]:
         if (raw.image_id, raw.height, raw.width) != (raws[0].image_id, raws[0].height, raws[0].width):
-            raise ValueError(f'merge: {raws[0].image_id} ({raws[0].height}x{raws[0].width}) and {raw.image_id} '
-                             f'({raw.height}x{raw.width}) are not the same image')
+            raise ValueError(
+                f'merge: {raws[0].image_id} ({raws[0].height}x{raws[0].width}) and {raw.image_id} '
+                f'({raw.height}x{raw.width}) are not the same image'
+            )
     weights = options.model_weights(len(raws))
     found = _gather(raws, weights, options)
     if not len(found.scores):
@@ -120,17 +122,23 @@ def merge(raws: Sequence[RawPrediction], options: Merge) -> RawPrediction:
     first = np.unique(groups, return_index=True)[1]
     scores = _fuse_scores(found, groups, weights.sum()) if fuse else found.scores[first]
     kept = np.flatnonzero(votes >= options.min_votes)
-    kept = kept[np.argsort(-scores[kept], kind='stable')][:options.max_per_image]
+    kept = kept[np.argsort(-scores[kept], kind='stable')][: options.max_per_image]
     shares = trust / np.bincount(groups, trust)[groups]
     return RawPrediction(
-        image_id=raws[0].image_id, height=raws[0].height, width=raws[0].width,
-        categories=found.categories[first][kept], scores=scores[kept].astype(np.float32),
-        boxes=boxes[kept].astype(np.float32), mask_probs=_average_masks(raws, found, shares, groups, boxes, kept),
-        attribute_probs=_average_attributes(raws, found, shares, groups, kept))
+        image_id=raws[0].image_id,
+        height=raws[0].height,
+        width=raws[0].width,
+        categories=found.categories[first][kept],
+        scores=scores[kept].astype(np.float32),
+        boxes=boxes[kept].astype(np.float32),
+        mask_probs=_average_masks(raws, found, shares, groups, boxes, kept),
+        attribute_probs=_average_attributes(raws, found, shares, groups, kept),
+    )
 
 
-def group_boxes(boxes: np.ndarray, categories: np.ndarray, trust: np.ndarray, iou_thr: float,
-                fuse: bool) -> tuple[np.ndarray, np.ndarray]:
+def group_boxes(
+    boxes: np.ndarray, categories: np.ndarray, trust: np.ndarray, iou_thr: float, fuse: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Sort detections into objects: each joins the one of its class that it overlaps most, or founds a new one.
 
     Args:
@@ -217,8 +225,9 @@ def _gather(raws: Sequence[RawPrediction], weights: np.ndarray, options: Merge) 
         owners = categories * len(raws) + models
         objects, _ = group_boxes(boxes[order], owners[order], scores[order], options.duplicate_iou, fuse=False)
         order = order[np.unique(objects, return_index=True)[1]]
-    return _Detections(models[order], rows[order], categories[order], scores[order], boxes[order],
-                       weights[models[order]])
+    return _Detections(
+        models[order], rows[order], categories[order], scores[order], boxes[order], weights[models[order]]
+    )
 
 
 def _fuse_scores(found: _Detections, groups: np.ndarray, total: float) -> np.ndarray:
@@ -228,8 +237,14 @@ def _fuse_scores(found: _Detections, groups: np.ndarray, total: float) -> np.nda
     return means * np.minimum(present, total) / total
 
 
-def _average_masks(raws: Sequence[RawPrediction], found: _Detections, shares: np.ndarray, groups: np.ndarray,
-                   boxes: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def _average_masks(
+    raws: Sequence[RawPrediction],
+    found: _Detections,
+    shares: np.ndarray,
+    groups: np.ndarray,
+    boxes: np.ndarray,
+    kept: np.ndarray,
+) -> np.ndarray:
     """Average the masks of the objects `kept`, each detection by its share; (len(kept), M, M) float16."""
     side = max(raw.mask_probs.shape[-1] for raw in raws if len(raw.scores))
     places = np.full(len(boxes), -1)
@@ -243,8 +258,9 @@ def _average_masks(raws: Sequence[RawPrediction], found: _Detections, shares: np
     return sums.astype(np.float16)
 
 
-def _average_attributes(raws: Sequence[RawPrediction], found: _Detections, shares: np.ndarray, groups: np.ndarray,
-                        kept: np.ndarray) -> np.ndarray | None:
+def _average_attributes(
+    raws: Sequence[RawPrediction], found: _Detections, shares: np.ndarray, groups: np.ndarray, kept: np.ndarray
+) -> np.ndarray | None:
     """Average the attributes of the objects `kept` over the models that have an attribute head.
 
     Returns:

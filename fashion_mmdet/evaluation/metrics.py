@@ -1,6 +1,5 @@
 """The metrics that mmengine's runner calls: thin shells around postprocessing, matching and scoring."""
 
-
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -39,9 +38,15 @@ class FashionIoUSweepMetric(BaseMetric):
 
     default_prefix = 'fashion'
 
-    def __init__(self, postprocess: Mapping | None = None, average: str = 'image', match: str = 'category',
-                 size: tuple[int, int] | None = (512, 512), collect_device: str = 'cpu',
-                 prefix: str | None = None) -> None:
+    def __init__(
+        self,
+        postprocess: Mapping | None = None,
+        average: str = 'image',
+        match: str = 'category',
+        size: tuple[int, int] | None = (512, 512),
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         check_choice('average', average, AVERAGES)
         check_choice('match', match, MATCHES)
@@ -78,12 +83,12 @@ class PostprocessedCocoMetric(CocoMetric):
     def __init__(self, *args, postprocess: Mapping | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.options = Postprocess.from_config(
-            {**dict(score_thr=0.0, nms_iou=None, overlap='none'), **(postprocess or {})})
+            {**dict(score_thr=0.0, nms_iou=None, overlap='none'), **(postprocess or {})}
+        )
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Give every sample final masks, boxes and labels and pass it on."""
-        super().process(data_batch, [finish_sample(sample, self.options, self.dataset_meta)
-                                     for sample in data_samples])
+        super().process(data_batch, [finish_sample(sample, self.options, self.dataset_meta) for sample in data_samples])
 
 
 def finish_sample(sample: dict, options: Postprocess, dataset_meta: dict) -> dict:
@@ -97,8 +102,9 @@ def finish_sample(sample: dict, options: Postprocess, dataset_meta: dict) -> dic
     boxes = torch.as_tensor(coco_mask.toBbox(prediction.masks) if prediction.masks else []).reshape(-1, 4).float()
     boxes[:, 2:] += boxes[:, :2]
     instances = dict(
-        bboxes=boxes, scores=torch.as_tensor(prediction.scores), masks=prediction.masks,
-        labels=torch.as_tensor([ids.index(category) for category in prediction.categories], dtype=torch.long))
+        bboxes=boxes,
+        scores=torch.as_tensor(prediction.scores),
+        masks=prediction.masks,
+        labels=torch.as_tensor([ids.index(category) for category in prediction.categories], dtype=torch.long),
+    )
     return {**sample, 'pred_instances': instances}
-
-

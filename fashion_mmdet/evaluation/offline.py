@@ -18,16 +18,26 @@ from fashion_mmdet.evaluation.submission import read_predictions
 
 def truth_from_record(record: Record, size: tuple[int, int] | None = None) -> Truth:
     """Take an annotated image's objects, scaled as `cv2.resize(INTER_NEAREST)` would; None keeps the photo's size."""
-    return resize_truth(Truth(
-        image_id=record.image_id, size=(record.height, record.width),
-        categories=np.array([instance.category for instance in record.instances], np.int64),
-        masks=[instance.mask for instance in record.instances],
-        attributes=[instance.attributes for instance in record.instances]), size)
+    return resize_truth(
+        Truth(
+            image_id=record.image_id,
+            size=(record.height, record.width),
+            categories=np.array([instance.category for instance in record.instances], np.int64),
+            masks=[instance.mask for instance in record.instances],
+            attributes=[instance.attributes for instance in record.instances],
+        ),
+        size,
+    )
 
 
-def score_submission(submission: str | os.PathLike, truth: str | os.PathLike, size: tuple[int, int] = (512, 512),
-                     average: str = 'image', match: str = 'category',
-                     images: Sequence[str] | None = None) -> tuple[Scores, str]:
+def score_submission(
+    submission: str | os.PathLike,
+    truth: str | os.PathLike,
+    size: tuple[int, int] = (512, 512),
+    average: str = 'image',
+    match: str = 'category',
+    images: Sequence[str] | None = None,
+) -> tuple[Scores, str]:
     """Score a submission.
 
     Args:
@@ -46,14 +56,20 @@ def score_submission(submission: str | os.PathLike, truth: str | os.PathLike, si
     """
     found = read_predictions(submission, size)
     listed = found if images is None else dict.fromkeys(images)
-    predictions = (found.get(image_id) or Prediction(image_id, size, np.zeros(0, np.int64), np.zeros(0), [])
-                   for image_id in listed)
+    predictions = (
+        found.get(image_id) or Prediction(image_id, size, np.zeros(0, np.int64), np.zeros(0), []) for image_id in listed
+    )
     return _score(predictions, truth, size, average, match)
 
 
-def score_dump(dump: str | os.PathLike, truth: str | os.PathLike, options: Postprocess,
-               size: tuple[int, int] | None = (512, 512), average: str = 'image',
-               match: str = 'category') -> tuple[Scores, str]:
+def score_dump(
+    dump: str | os.PathLike,
+    truth: str | os.PathLike,
+    options: Postprocess,
+    size: tuple[int, int] | None = (512, 512),
+    average: str = 'image',
+    match: str = 'category',
+) -> tuple[Scores, str]:
     """Postprocess and score a dump of raw predictions.
 
     Args:
@@ -73,9 +89,12 @@ def score_dump(dump: str | os.PathLike, truth: str | os.PathLike, options: Postp
     return _score((postprocess(raw, options, size) for raw in read_dump(dump)), truth, size, average, match)
 
 
-def count_predictions(predictions: Iterable[Prediction], truth: str | os.PathLike,
-                      size: tuple[int, int] | None = (512, 512),
-                      match: str = 'category') -> tuple[list[ImageCounts], Audit]:
+def count_predictions(
+    predictions: Iterable[Prediction],
+    truth: str | os.PathLike,
+    size: tuple[int, int] | None = (512, 512),
+    match: str = 'category',
+) -> tuple[list[ImageCounts], Audit]:
     """Count the hits of every image.
 
     Args:
@@ -101,7 +120,8 @@ def count_predictions(predictions: Iterable[Prediction], truth: str | os.PathLik
     return list(count_pairs(pairs(), match)), index.audit
 
 
-def _score(predictions: Iterable[Prediction], truth: str | os.PathLike, size: tuple[int, int] | None, average: str,
-           match: str) -> tuple[Scores, str]:
+def _score(
+    predictions: Iterable[Prediction], truth: str | os.PathLike, size: tuple[int, int] | None, average: str, match: str
+) -> tuple[Scores, str]:
     counts, audit = count_predictions(predictions, truth, size, match)
     return summarize(counts, average), audit.report()

@@ -39,7 +39,8 @@ class Look:
 
 # Told apart by colour (blue, orange, magenta differ for the colour-blind too) and by line (unbroken, dashed, dotted).
 VERDICT_LOOKS = {
-    HIT: Look((38, 132, 226), 0.34), MISSED: Look((245, 158, 20), 0.34, (14, 8)),
+    HIT: Look((38, 132, 226), 0.34),
+    MISSED: Look((245, 158, 20), 0.34, (14, 8)),
     SPURIOUS: Look((222, 40, 130), 0.34, (3, 6)),
 }
 
@@ -47,12 +48,18 @@ VERDICT_LOOKS = {
 @lru_cache(maxsize=8)
 def _font(size_px: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     from matplotlib import get_data_path
+
     name = 'DejaVuSans-Bold.ttf' if bold else 'DejaVuSans.ttf'
     return ImageFont.truetype(str(Path(get_data_path()) / 'fonts' / 'ttf' / name), size_px)
 
 
-def draw_objects(photo: np.ndarray, categories: Sequence[int], masks: Sequence[dict],
-                 notes: Sequence[str] | None = None, looks: Sequence[Look] | None = None) -> Image.Image:
+def draw_objects(
+    photo: np.ndarray,
+    categories: Sequence[int],
+    masks: Sequence[dict],
+    notes: Sequence[str] | None = None,
+    looks: Sequence[Look] | None = None,
+) -> Image.Image:
     """Draw masks, their outlines and names onto a photo scaled to the panel's height.
 
     Args:
@@ -91,12 +98,13 @@ def _draw_outline(canvas: np.ndarray, inside: np.ndarray, look: Look) -> None:
         return
     ink, gap = look.dash
     for outline in outlines:  # (points, 1, 2), a point a pixel
-        strokes = [outline[start:start + ink] for start in range(0, len(outline), ink + gap)]
+        strokes = [outline[start : start + ink] for start in range(0, len(outline), ink + gap)]
         cv2.polylines(canvas, strokes, False, dark, 2, cv2.LINE_AA)
 
 
-def _draw_names(panel: Image.Image, names: Sequence[str], colours: Sequence[tuple[int, int, int]],
-                bitmaps: Sequence[np.ndarray]) -> None:
+def _draw_names(
+    panel: Image.Image, names: Sequence[str], colours: Sequence[tuple[int, int, int]], bitmaps: Sequence[np.ndarray]
+) -> None:
     """Write each name at its mask's heart, moved down where another name stands."""
     pen, font = ImageDraw.Draw(panel), _font(15)
     taken: list[tuple[float, float, float, float]] = []
@@ -107,8 +115,13 @@ def _draw_names(panel: Image.Image, names: Sequence[str], colours: Sequence[tupl
         x, y = _heart(bitmaps[index])
         left = min(max(x - length / 2 - 4, 1), max(panel.width - length - 9, 1))
         top = min(max(y - 10, 1), panel.height - 22)
-        while any(left < other[2] and left + length + 8 > other[0] and top < other[3] and top + 20 > other[1]
-                  for other in taken) and top < panel.height - 22:
+        while (
+            any(
+                left < other[2] and left + length + 8 > other[0] and top < other[3] and top + 20 > other[1]
+                for other in taken
+            )
+            and top < panel.height - 22
+        ):
             top += 2
         box = (left, top, left + length + 8, top + 20)
         taken.append(box)
@@ -125,8 +138,9 @@ def _heart(bitmap: np.ndarray) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def draw_pair(photo: np.ndarray, prediction: Prediction, truth: Truth | None = None,
-              judgement: Judgement | None = None) -> tuple[Image.Image, Image.Image]:
+def draw_pair(
+    photo: np.ndarray, prediction: Prediction, truth: Truth | None = None, judgement: Judgement | None = None
+) -> tuple[Image.Image, Image.Image]:
     """Draw the truth (or, without one, the photo) and the prediction as panels of the same size.
 
     Args:
@@ -139,15 +153,21 @@ def draw_pair(photo: np.ndarray, prediction: Prediction, truth: Truth | None = N
     if judgement is not None:
         true_looks = [VERDICT_LOOKS[verdict] for verdict in judgement.true]
         looks = [VERDICT_LOOKS[verdict] for verdict in judgement.predicted]
-        scores = [f'{score}, IoU {iou:.2f}' if verdict == HIT else score
-                  for score, verdict, iou in zip(scores, judgement.predicted, judgement.ious, strict=True)]
-    left = draw_objects(photo, [], []) if truth is None else draw_objects(
-        photo, truth.categories.tolist(), truth.masks, None, true_looks)
+        scores = [
+            f'{score}, IoU {iou:.2f}' if verdict == HIT else score
+            for score, verdict, iou in zip(scores, judgement.predicted, judgement.ious, strict=True)
+        ]
+    left = (
+        draw_objects(photo, [], [])
+        if truth is None
+        else draw_objects(photo, truth.categories.tolist(), truth.masks, None, true_looks)
+    )
     return left, draw_objects(photo, prediction.categories.tolist(), prediction.masks, scores, looks)
 
 
-def side_by_side(photo: np.ndarray, prediction: Prediction, truth: Truth | None = None,
-                 score: float | None = None) -> Image.Image:
+def side_by_side(
+    photo: np.ndarray, prediction: Prediction, truth: Truth | None = None, score: float | None = None
+) -> Image.Image:
     """Draw the truth (or, without one, the photo) beside the prediction, with titles.
 
     Args:

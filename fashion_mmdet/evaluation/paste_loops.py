@@ -51,8 +51,9 @@ def _append(edges: np.ndarray, filled: int, begin: int, start: int, end: int) ->
 
 
 @compiled
-def _paste_column(profile: np.ndarray, rows: tuple, threshold: np.float32, offset: int, edges: np.ndarray, filled: int,
-                  begin: int) -> int:
+def _paste_column(
+    profile: np.ndarray, rows: tuple, threshold: np.float32, offset: int, edges: np.ndarray, filled: int, begin: int
+) -> int:
     """Add the runs of one column; `rows` are cell, both weights of each row; `offset` the pixel number of the first."""
     cells, firsts, seconds = rows
     last = profile.size - 2
@@ -84,8 +85,9 @@ def _clip_span(low: float, high: float, size: int) -> tuple[int, int]:
 
 
 @compiled
-def paste_masks(probs: np.ndarray, boxes: np.ndarray, height: int, width: int,
-                threshold: np.float32) -> tuple[np.ndarray, np.ndarray]:
+def paste_masks(
+    probs: np.ndarray, boxes: np.ndarray, height: int, width: int, threshold: np.float32
+) -> tuple[np.ndarray, np.ndarray]:
     """Scale masks to their boxes and threshold them.
 
     Args:
@@ -117,6 +119,7 @@ def paste_masks(probs: np.ndarray, boxes: np.ndarray, height: int, width: int,
                     edges = larger
                 _profile(probs[mask], column, x1, x2, profile)
                 filled = _paste_column(
-                    profile, (cells, firsts, seconds), threshold, column * height + top, edges, filled, begin)
+                    profile, (cells, firsts, seconds), threshold, column * height + top, edges, filled, begin
+                )
         bounds[mask + 1] = filled
     return edges[:filled].copy(), bounds

@@ -116,11 +116,15 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     chosen = np.flatnonzero(wanted)
     chosen = chosen[np.argsort(-raw.scores[chosen], kind='stable')]
     if options.max_per_image is not None:
-        chosen = chosen[:options.max_per_image]
+        chosen = chosen[: options.max_per_image]
     scale = np.array([width / raw.width, height / raw.height] * 2)
     edges, bounds = paste_masks(
-        raw.mask_probs[chosen].astype(np.float32), raw.boxes[chosen] * scale, height, width,
-        np.float32(options.mask_thr))
+        raw.mask_probs[chosen].astype(np.float32),
+        raw.boxes[chosen] * scale,
+        height,
+        width,
+        np.float32(options.mask_thr),
+    )
     categories = raw.categories[chosen]
     everyone = np.zeros(len(chosen), np.int64)
     kept = np.diff(bounds) > 0
@@ -134,15 +138,25 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     final = np.flatnonzero(kept & (rle_kernels.measure_areas(edges, bounds) >= max(options.min_area, 1)))
     probs = raw.attribute_probs[chosen][final] if raw.attribute_probs is not None else None
     return Prediction(
-        image_id=raw.image_id, size=(height, width), categories=categories[final], scores=raw.scores[chosen][final],
-        masks=edges_to_coco(*rle_kernels.pick(edges, bounds, final), height, width), attribute_probs=probs,
-        attributes=choose_attributes(categories[final], probs, attribute_thresholds(options.attribute_thr),
-                                     categories_with_attributes(options.attribute_policy)))
+        image_id=raw.image_id,
+        size=(height, width),
+        categories=categories[final],
+        scores=raw.scores[chosen][final],
+        masks=edges_to_coco(*rle_kernels.pick(edges, bounds, final), height, width),
+        attribute_probs=probs,
+        attributes=choose_attributes(
+            categories[final],
+            probs,
+            attribute_thresholds(options.attribute_thr),
+            categories_with_attributes(options.attribute_policy),
+        ),
+    )
 
 
 def _confidence_store() -> ModuleType:
     """Import what reads filters where one is asked for: scikit-learn takes a second."""
     from fashion_mmdet.evaluation.confidence import store
+
     return store
 
 
@@ -159,6 +173,7 @@ def paste(probs: np.ndarray, box: np.ndarray, height: int, width: int, threshold
     Returns:
         Runs in the (height, width) target.
     """
-    edges, _ = paste_masks(np.asarray(probs, np.float32)[None], np.asarray(box, np.float64)[None], height, width,
-                           np.float32(threshold))
+    edges, _ = paste_masks(
+        np.asarray(probs, np.float32)[None], np.asarray(box, np.float64)[None], height, width, np.float32(threshold)
+    )
     return edges[0::2].copy(), edges[1::2].copy()

@@ -10,8 +10,13 @@ from fashion_mmdet.masks.rle import resize_coco
 
 HALF_ONE = np.float16(1).view(np.uint16)  # as bits; those of larger numbers, of negative ones and of NaN are larger
 ROUNDING = 1e-6  # a softmax in float32 may end so far above 1
-LIMITS = dict(categories=(0, NUM_CATEGORIES - 1), scores=(0, 1 + ROUNDING), mask_probs=(0, 1 + ROUNDING),
-              attribute_probs=(0, 1 + ROUNDING), boxes=(np.finfo(np.float32).min, np.finfo(np.float32).max))
+LIMITS = dict(
+    categories=(0, NUM_CATEGORIES - 1),
+    scores=(0, 1 + ROUNDING),
+    mask_probs=(0, 1 + ROUNDING),
+    attribute_probs=(0, 1 + ROUNDING),
+    boxes=(np.finfo(np.float32).min, np.finfo(np.float32).max),
+)
 
 
 @dataclass(slots=True)
@@ -80,8 +85,15 @@ class Truth:
 
 def empty_prediction(image_id: str, height: int, width: int) -> RawPrediction:
     """Make the raw prediction of an image in which nothing was found."""
-    return RawPrediction(image_id, height, width, np.zeros(0, np.int64), np.zeros(0, np.float32),
-                         np.zeros((0, 4), np.float32), np.zeros((0, 28, 28), np.float16))
+    return RawPrediction(
+        image_id,
+        height,
+        width,
+        np.zeros(0, np.int64),
+        np.zeros(0, np.float32),
+        np.zeros((0, 4), np.float32),
+        np.zeros((0, 28, 28), np.float16),
+    )
 
 
 def check_raw(raw: RawPrediction, advice: str = '') -> RawPrediction:
@@ -106,8 +118,10 @@ def check_raw(raw: RawPrediction, advice: str = '') -> RawPrediction:
     for name, shape in shapes.items():
         values, kinds = getattr(raw, name), 'iu' if name == 'categories' else 'f'
         if values.shape != shape or values.dtype.kind not in kinds:
-            raise ValueError(f'{raw.image_id}: {name} of type {values.dtype} and shape {values.shape}, expected '
-                             f'{"whole" if kinds == "iu" else "floating point"} numbers of shape {shape}')
+            raise ValueError(
+                f'{raw.image_id}: {name} of type {values.dtype} and shape {values.shape}, expected '
+                f'{"whole" if kinds == "iu" else "floating point"} numbers of shape {shape}'
+            )
         low, high = LIMITS[name]
         if not _lie_within(values, low, high):
             wrong = values[~((values >= low) & (values <= high))][0]
@@ -140,31 +154,42 @@ def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPredictio
     if not len(labels):  # mmdet skips the mask head where no image of a batch has a detection
         return empty_prediction(sample['img_id'], int(height), int(width))
     if 'mask_probs' not in instances:
-        raise ValueError('the model gives no raw mask probabilities: set mask_head.type to RawFCNMaskHead '
-                         '(HTC: RawHTCMaskHead)')
+        raise ValueError(
+            'the model gives no raw mask probabilities: set mask_head.type to RawFCNMaskHead (HTC: RawHTCMaskHead)'
+        )
     if labels.max() >= len(category_ids):
-        raise ValueError(f'{sample["img_id"]}: the model names label {labels.max()}, the data set has '
-                         f'{len(category_ids)} classes: set num_classes in the heads')
-    return check_raw(RawPrediction(
-        image_id=sample['img_id'], height=int(height), width=int(width),
-        categories=np.asarray(category_ids, np.int64)[labels],
-        scores=instances['scores'].float().cpu().numpy(),
-        boxes=instances['bboxes'].float().cpu().numpy(),
-        mask_probs=instances['mask_probs'].cpu().numpy(),
-        attribute_probs=instances['attribute_probs'].cpu().numpy() if 'attribute_probs' in instances else None),
-        advice=': the model\'s weights are probably broken; take an earlier checkpoint, or train with a lower learning '
-               'rate')
+        raise ValueError(
+            f'{sample["img_id"]}: the model names label {labels.max()}, the data set has '
+            f'{len(category_ids)} classes: set num_classes in the heads'
+        )
+    return check_raw(
+        RawPrediction(
+            image_id=sample['img_id'],
+            height=int(height),
+            width=int(width),
+            categories=np.asarray(category_ids, np.int64)[labels],
+            scores=instances['scores'].float().cpu().numpy(),
+            boxes=instances['bboxes'].float().cpu().numpy(),
+            mask_probs=instances['mask_probs'].cpu().numpy(),
+            attribute_probs=instances['attribute_probs'].cpu().numpy() if 'attribute_probs' in instances else None,
+        ),
+        advice=": the model's weights are probably broken; take an earlier checkpoint, or train with a lower learning "
+        'rate',
+    )
 
 
 def truth_from_sample(sample: dict, category_ids: tuple[int, ...]) -> Truth:
     """Take the annotated objects out of a data sample whose metainfo holds the dataset's `instances`."""
     instances = sample['instances']
     return Truth(
-        image_id=sample['img_id'], size=tuple(map(int, sample['ori_shape'][:2])),
+        image_id=sample['img_id'],
+        size=tuple(map(int, sample['ori_shape'][:2])),
         categories=np.asarray(category_ids, np.int64)[[instance['bbox_label'] for instance in instances]]
-        if instances else np.zeros(0, np.int64),
+        if instances
+        else np.zeros(0, np.int64),
         masks=[instance['mask'] for instance in instances],
-        attributes=[tuple(instance.get('attributes', ())) for instance in instances])
+        attributes=[tuple(instance.get('attributes', ())) for instance in instances],
+    )
 
 
 def resize_truth(truth: Truth, size: tuple[int, int] | None) -> Truth:

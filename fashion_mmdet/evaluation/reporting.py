@@ -20,8 +20,9 @@ from fashion_mmdet.evaluation.submission import SIZE, write_submission
 from fashion_mmdet.utils.files import picture_name
 
 
-def predictions_of(dump: str | os.PathLike, options: Postprocess, size: tuple[int, int] | None,
-                   title: str, total: int) -> Iterator[Prediction]:
+def predictions_of(
+    dump: str | os.PathLike, options: Postprocess, size: tuple[int, int] | None, title: str, total: int
+) -> Iterator[Prediction]:
     """Postprocess a dump image by image behind a progress bar."""
     for raw in track(read_dump(dump), description=title, total=total):
         yield postprocess(raw, options, size)
@@ -34,8 +35,14 @@ def submit(dump: str | os.PathLike, path: str | os.PathLike, options: Postproces
     return write_submission(path, predictions_of(dump, options, SIZE, 'submission', len(image_ids)), image_ids)
 
 
-def draw_overlays(dump: str | os.PathLike, folder: str | os.PathLike, options: Postprocess, images: Sequence[dict],
-                  dataset_meta: dict, with_truth: bool) -> int:
+def draw_overlays(
+    dump: str | os.PathLike,
+    folder: str | os.PathLike,
+    options: Postprocess,
+    images: Sequence[dict],
+    dataset_meta: dict,
+    with_truth: bool,
+) -> int:
     """Write true and predicted masks side by side, one PNG an image, its score first in the name: the worst sort first.
 
     Args:

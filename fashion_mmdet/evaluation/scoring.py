@@ -65,9 +65,12 @@ def summarize(images: Sequence[ImageCounts], average: str = 'image') -> Scores:
     ratios = hit_ratios(pooled)  # (images or pairs, T)
     by_threshold = [math.fsum(column) / len(ratios) for column in ratios.T]
     return Scores(
-        score=math.fsum(by_threshold) / len(by_threshold), score_50=by_threshold[0],
-        score_75=by_threshold[int(np.flatnonzero(IOU_THRESHOLDS == 0.75)[0])], images=len(images),
-        classes=_score_classes(images, counts))
+        score=math.fsum(by_threshold) / len(by_threshold),
+        score_50=by_threshold[0],
+        score_75=by_threshold[int(np.flatnonzero(IOU_THRESHOLDS == 0.75)[0])],
+        images=len(images),
+        classes=_score_classes(images, counts),
+    )
 
 
 def hit_ratios(counts: np.ndarray) -> np.ndarray:
@@ -89,8 +92,11 @@ def _score_classes(images: Sequence[ImageCounts], counts: np.ndarray) -> list[Cl
     present, starts = np.unique(categories[order], return_index=True)
     totals = np.add.reduceat(counts[order, 0], starts) if len(starts) else counts[:, 0]
     ious = np.split(np.concatenate([image.hit_ious for image in images])[order], starts[1:])
-    return [_score_class(category, *total, math.fsum(values))
-            for category, total, values in zip(present.tolist(), totals.tolist(), ious, strict=False) if any(total)]
+    return [
+        _score_class(category, *total, math.fsum(values))
+        for category, total, values in zip(present.tolist(), totals.tolist(), ious, strict=False)
+        if any(total)
+    ]
 
 
 def _score_class(category: int, hits: int, spurious: int, missed: int, iou_sum: float) -> ClassScore:
@@ -98,23 +104,37 @@ def _score_class(category: int, hits: int, spurious: int, missed: int, iou_sum: 
         return part / whole if whole else None
 
     return ClassScore(
-        category=category, name=CATEGORIES[category], objects=hits + missed, predicted=hits + spurious,
-        sensitivity=share(hits, hits + missed), precision=share(hits, hits + spurious), mean_iou=share(iou_sum, hits))
+        category=category,
+        name=CATEGORIES[category],
+        objects=hits + missed,
+        predicted=hits + spurious,
+        sensitivity=share(hits, hits + missed),
+        precision=share(hits, hits + spurious),
+        mean_iou=share(iou_sum, hits),
+    )
 
 
 def format_scores(scores: Scores) -> str:
     """Lay the classes and the score out for a terminal."""
-    return (f'{format_classes(scores.classes)}\n{scores.images} images   score {scores.score:.5f}   '
-            f'at IoU 0.5 {scores.score_50:.5f}   at IoU 0.75 {scores.score_75:.5f}')
+    return (
+        f'{format_classes(scores.classes)}\n{scores.images} images   score {scores.score:.5f}   '
+        f'at IoU 0.5 {scores.score_50:.5f}   at IoU 0.75 {scores.score_75:.5f}'
+    )
 
 
 def format_classes(classes: Sequence[ClassScore]) -> str:
     """Lay the classes out as a table for a terminal or a log."""
+
     def cell(value: float | None) -> str:
         return '-' if value is None else f'{value:.3f}'
 
-    lines = [f'{"id":>3}  {"class":<40} {"objects":>8} {"predicted":>10} {"sensitivity":>12} {"precision":>10} '
-             f'{"mean IoU":>9}']
-    lines += [f'{row.category:>3}  {row.name:<40} {row.objects:>8} {row.predicted:>10} {cell(row.sensitivity):>12} '
-              f'{cell(row.precision):>10} {cell(row.mean_iou):>9}' for row in classes]
+    lines = [
+        f'{"id":>3}  {"class":<40} {"objects":>8} {"predicted":>10} {"sensitivity":>12} {"precision":>10} '
+        f'{"mean IoU":>9}'
+    ]
+    lines += [
+        f'{row.category:>3}  {row.name:<40} {row.objects:>8} {row.predicted:>10} {cell(row.sensitivity):>12} '
+        f'{cell(row.precision):>10} {cell(row.mean_iou):>9}'
+        for row in classes
+    ]
     return '\n'.join(lines)

@@ -31,8 +31,9 @@ class Row:
     class_id: str
 
 
-def write_submission(path: str | os.PathLike, predictions: Iterable[Prediction], image_ids: Iterable[str],
-                     settle_overlap: bool = False) -> int:
+def write_submission(
+    path: str | os.PathLike, predictions: Iterable[Prediction], image_ids: Iterable[str], settle_overlap: bool = False
+) -> int:
     """Write a submission: one row a mask, the masks of an image by descending score, every image at least once.
 
     Args:
@@ -57,7 +58,8 @@ def write_submission(path: str | os.PathLike, predictions: Iterable[Prediction],
                 rows = _format_rows(prediction, texts, keep_empty=not settle_overlap)
                 if prediction.image_id not in rest:
                     raise ValueError(
-                        f'{prediction.image_id}: not an image of the sample submission, or predicted twice')
+                        f'{prediction.image_id}: not an image of the sample submission, or predicted twice'
+                    )
                 if rows:
                     del rest[prediction.image_id]
                 file.writelines(rows)
@@ -112,7 +114,8 @@ def read_submission(path: str | os.PathLike, size: tuple[int, int] = SIZE) -> It
         if list(chunk.columns) != list(SUBMISSION_COLUMNS):
             raise ValueError(f'{path}:1: columns {",".join(chunk.columns)}, expected {",".join(SUBMISSION_COLUMNS)}')
         for number, image_id, pixels, class_id in zip(
-                chunk.index, *(chunk[column] for column in SUBMISSION_COLUMNS), strict=True):
+            chunk.index, *(chunk[column] for column in SUBMISSION_COLUMNS), strict=True
+        ):
             line = int(number) + 2
             try:
                 if not image_id:
@@ -153,8 +156,9 @@ def parse_runs(pixels: str, size: tuple[int, int]) -> rle.Runs:
     return rle.merge_runs(starts, ends)
 
 
-def find_problems(path: str | os.PathLike, sample: str | os.PathLike | None = None,
-                  size: tuple[int, int] = SIZE) -> Iterator[str]:
+def find_problems(
+    path: str | os.PathLike, sample: str | os.PathLike | None = None, size: tuple[int, int] = SIZE
+) -> Iterator[str]:
     """Check a submission by the competition's rules.
 
     Args:
@@ -212,6 +216,10 @@ def read_predictions(path: str | os.PathLike, size: tuple[int, int] = SIZE) -> d
 def _to_prediction(image_id: str, rows: list[Row], size: tuple[int, int]) -> Prediction:
     parsed = [parse_class_id(row.class_id) for row in rows]
     return Prediction(
-        image_id=image_id, size=size, categories=np.array([category for category, _ in parsed], np.int64),
-        scores=np.arange(len(rows), 0, -1, dtype=np.float32), masks=[rle.runs_to_coco(row.runs, *size) for row in rows],
-        attributes=[attributes for _, attributes in parsed])
+        image_id=image_id,
+        size=size,
+        categories=np.array([category for category, _ in parsed], np.int64),
+        scores=np.arange(len(rows), 0, -1, dtype=np.float32),
+        masks=[rle.runs_to_coco(row.runs, *size) for row in rows],
+        attributes=[attributes for _, attributes in parsed],
+    )

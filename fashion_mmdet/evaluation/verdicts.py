@@ -52,8 +52,11 @@ def judge(truth: Truth, prediction: Prediction, iou: float = 0.5) -> Judgement:
 def keep_categories(objects: Truth | Prediction, categories: frozenset[int]) -> Truth | Prediction:
     """Leave out the objects of all other categories."""
     kept = [index for index, category in enumerate(objects.categories.tolist()) if category in categories]
-    changes = dict(categories=objects.categories[kept], masks=[objects.masks[index] for index in kept],
-                   attributes=[objects.attributes[index] for index in kept])
+    changes = dict(
+        categories=objects.categories[kept],
+        masks=[objects.masks[index] for index in kept],
+        attributes=[objects.attributes[index] for index in kept],
+    )
     if isinstance(objects, Prediction):
         changes['scores'] = objects.scores[kept]
     return replace(objects, **changes)

@@ -32,8 +32,10 @@ def check_classes(cfg: Config, model: nn.Module, checkpoint: str | None = None) 
     first, classes = named[0]
     for other, theirs in named[1:]:
         if tuple(theirs) != tuple(classes):
-            raise ValueError(f'{first} has {_describe(classes)}, but {other} {_describe(theirs)}: give all data sets '
-                             'the `categories` that the model is trained on')
+            raise ValueError(
+                f'{first} has {_describe(classes)}, but {other} {_describe(theirs)}: give all data sets '
+                'the `categories` that the model is trained on'
+            )
     for key, count in head_classes(model):
         if count != len(classes):
             raise ValueError(f'{key}={count}, but {first} has {_describe(classes)}; set {key}={len(classes)}')

@@ -58,7 +58,8 @@ def load_file(path: str | Path, map_location: Any = 'cpu', mmap: bool = False) -
         if isinstance(error, UnpicklingError) and (found := REFUSED.search(str(error))):
             raise UntrustedFileError(
                 f'{path}: holds {found[found.lastindex]}, which no weights need; not loaded (--trust loads it and runs '
-                'its code: only for files of people you trust)') from None
+                'its code: only for files of people you trust)'
+            ) from None
         reason = re.split(r'\. |\n', str(error))[0] or type(error).__name__
         raise ValueError(f'{path}: not a checkpoint, or cut off: {reason}') from None
 
@@ -82,8 +83,11 @@ def _allowed() -> list[Any]:
     Checkpoints made with NumPy 1 name its functions by their older module.
     """
     arrays = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
-    functions = [(getattr(arrays, name), f'numpy.{module}.multiarray.{name}')
-                 for name in ('_reconstruct', 'scalar') for module in ('core', '_core')]
+    functions = [
+        (getattr(arrays, name), f'numpy.{module}.multiarray.{name}')
+        for name in ('_reconstruct', 'scalar')
+        for module in ('core', '_core')
+    ]
     kinds = {type(np.dtype(code)) for code in '?bBhHiIlLqQefd'}
     return [HistoryBuffer, (_statistics_method, 'builtins.getattr'), *functions, np.ndarray, np.dtype, *kinds]
 
@@ -101,7 +105,10 @@ def weights_of(checkpoint: Any, path: str | Path) -> dict[str, torch.Tensor]:
         ValueError: there are none.
     """
     state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, dict) else {}
-    if not isinstance(state, dict) or not state or not all(
-            isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()):
+    if (
+        not isinstance(state, dict)
+        or not state
+        or not all(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items())
+    ):
         raise ValueError(f'{path}: holds no model weights')
     return state

@@ -83,7 +83,7 @@ def read_dumped(path: str | Path) -> 'Config':
     try:
         return Config(read_assignments(path.read_text(encoding='utf-8')), filename=str(path))
     except (ValueError, KeyError, TypeError) as error:  # of Config: a name that it keeps for itself
-        raise ValueError(f'{path}: {error}; a run\'s config is read as data, as mmengine dumps it') from None
+        raise ValueError(f"{path}: {error}; a run's config is read as data, as mmengine dumps it") from None
 
 
 def flatten(cfg: 'Config | Mapping') -> dict[str, Any]:
@@ -97,8 +97,11 @@ def diff_configs(cfgs: Sequence['Config | Mapping']) -> Leaves:
     Returns:
         Key and one value per config, `MISSING` where it has none, in the order of the configs.
     """
-    return [(key, values) for key, values in _all_leaves(cfgs)
-            if not DERIVED.match(key) and not all(_same(values[0], value) for value in values[1:])]
+    return [
+        (key, values)
+        for key, values in _all_leaves(cfgs)
+        if not DERIVED.match(key) and not all(_same(values[0], value) for value in values[1:])
+    ]
 
 
 def _plain(cfg: 'Config | Mapping') -> dict:
@@ -158,8 +161,9 @@ def _leaves(key: str, values: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     kinds = [_kind(value) for value in values]
     filled = {type(value): kind for value, kind in zip(values, kinds, strict=True) if kind in split}
     # An empty list or dict beside a filled one is one of its kind without children, not a leaf of its own.
-    kinds = [filled.get(type(value), kind) if value in ([], {}) else kind
-             for value, kind in zip(values, kinds, strict=True)]
+    kinds = [
+        filled.get(type(value), kind) if value in ([], {}) else kind for value, kind in zip(values, kinds, strict=True)
+    ]
     for kind in dict.fromkeys(kinds):
         if kind == 'missing':
             continue
@@ -207,8 +211,10 @@ def _align_all(pipelines: list[list[dict]]) -> list[list[Any]]:
     for done, pipeline in enumerate(pipelines):
         known = [next(step for step in row if step is not MISSING) for row in rows]
         aligned = align_steps(known, pipeline)
-        rows = [(rows[old] if old is not None else [MISSING] * done)
-                + [pipeline[new] if new is not None else MISSING] for old, new in aligned]
+        rows = [
+            (rows[old] if old is not None else [MISSING] * done) + [pipeline[new] if new is not None else MISSING]
+            for old, new in aligned
+        ]
     return rows
 
 
@@ -229,7 +235,8 @@ def align_steps(before: list[dict], after: list[dict]) -> list[tuple[int | None,
     i = j = 0
     while i < len(before) and j < len(after):
         if _type_name(before[i]) == _type_name(after[j]) and (
-                best[i][j] == _paired(before[i], after[j], best[i + 1][j + 1])):
+            best[i][j] == _paired(before[i], after[j], best[i + 1][j + 1])
+        ):
             pairs.append((i, j))
             i, j = i + 1, j + 1
         elif best[i][j] == best[i + 1][j]:
@@ -268,9 +275,11 @@ def format_table(names: list[str], rows: Leaves) -> str:
 
 def format_markdown(names: list[str], rows: Leaves) -> str:
     """Lay out differences as a Markdown table."""
+
     def line(cells: list[str]) -> str:
         return '| ' + ' | '.join(cell.replace('|', '\\|') for cell in cells) + ' |'
 
-    body = [line([f'`{key}`', *('-' if value is MISSING else f'`{value!r}`' for value in values)])
-            for key, values in rows]
+    body = [
+        line([f'`{key}`', *('-' if value is MISSING else f'`{value!r}`' for value in values)]) for key, values in rows
+    ]
     return '\n'.join([line(['key', *names]), line(['---'] * (len(names) + 1)), *body])

@@ -32,8 +32,10 @@ def export_weights(checkpoint: str | Path, out: str | Path, half: bool = False) 
     check_outputs([out], [checkpoint])
     content = load_file(checkpoint)
     # Copies: safetensors holds no tensors that share memory. A model wrapped for several processes carries a prefix.
-    state = {name.removeprefix('module.'): tensor.clone(memory_format=torch.contiguous_format)
-             for name, tensor in weights_of(content, checkpoint).items()}
+    state = {
+        name.removeprefix('module.'): tensor.clone(memory_format=torch.contiguous_format)
+        for name, tensor in weights_of(content, checkpoint).items()
+    }
     if half:
         state = {name: _halve(name, tensor, checkpoint) for name, tensor in state.items()}
     try:
@@ -68,9 +70,13 @@ def describe(content: dict[str, Any], source: str) -> dict[str, str]:
     if classes:
         found['classes'] = json.dumps(list(map(str, classes)))
     if _inner(hub, 'runtime_info').get('loop_stage') == 'val':
-        found['scores'] = json.dumps({
-            name.removeprefix('val/'): float(history.current())
-            for name, history in _inner(hub, 'log_scalars').items() if name.startswith('val/') and 'time' not in name})
+        found['scores'] = json.dumps(
+            {
+                name.removeprefix('val/'): float(history.current())
+                for name, history in _inner(hub, 'log_scalars').items()
+                if name.startswith('val/') and 'time' not in name
+            }
+        )
     return found
 
 

@@ -57,8 +57,10 @@ def _lock(folder: Path, stack: contextlib.ExitStack) -> str | None:
         if error.errno not in (errno.EACCES, errno.EAGAIN):
             return f'{folder}: locks do not work here ({error.strerror}); see to it that no second training runs in it'
         file.seek(0)
-        raise ValueError(f'{folder}: another training runs here: {file.read() or "just begun"}; wait for it, stop it, '
-                         'or choose another --work-dir') from None
+        raise ValueError(
+            f'{folder}: another training runs here: {file.read() or "just begun"}; wait for it, stop it, '
+            'or choose another --work-dir'
+        ) from None
     file.truncate(0)
     file.write(f'process {os.getpid()} on {socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M:%S}')
     file.flush()

@@ -15,19 +15,33 @@ from mmengine.runner import Runner
 from fashion_mmdet.experiments.record import RECORD, read_record
 from fashion_mmdet.utils.files import sha256, write_text
 
-PACKAGES = ('onedl-mmdetection', 'onedl-mmcv', 'onedl-mmengine', 'torch', 'torchvision', 'timm', 'pycocotools', 'numpy',
-            'pandas', 'opencv-python-headless')
+PACKAGES = (
+    'onedl-mmdetection',
+    'onedl-mmcv',
+    'onedl-mmengine',
+    'torch',
+    'torchvision',
+    'timm',
+    'pycocotools',
+    'numpy',
+    'pandas',
+    'opencv-python-headless',
+)
 WRITE_EVERY = 50  # iterations
 COUNTED = ('train_time_s', 'epochs', 'iterations', 'images_seen')
 
 
 def describe_code(folder: str | Path) -> dict | None:
     """Name the git commit of a checkout and whether its tracked files are as committed; None outside of git."""
+
     def git(*words: str) -> str:
         return subprocess.run(['git', '-C', str(folder), *words], capture_output=True, text=True, check=True).stdout
+
     try:
-        return dict(commit=git('rev-parse', 'HEAD').strip(),
-                    clean=not git('status', '--porcelain', '--untracked-files=no').strip())
+        return dict(
+            commit=git('rev-parse', 'HEAD').strip(),
+            clean=not git('status', '--porcelain', '--untracked-files=no').strip(),
+        )
     except (OSError, subprocess.CalledProcessError):  # no git, no repository
         return None
 
@@ -35,6 +49,7 @@ def describe_code(folder: str | Path) -> dict | None:
 def describe_machine() -> dict:
     """Name Python, packages, platform and device."""
     import torch
+
     versions = {}
     for name in PACKAGES:
         try:
@@ -84,16 +99,28 @@ class ProvenanceHook(Hook):
             self.run = before
             return
         self.run = dict(
-            command=self.command, config=self.config, git=describe_code(Path(__file__).parent), **describe_machine(),
-            world_size=dist.get_world_size(), seed=seed, data=self._describe_data(runner),
-            start=before.get('start', self.start), random_start=before.get('random_start', self.random_start),
-            started=before.get('started', _now()), finished=None, train_time_s=0.0,
-            epochs=runner.iter / len(runner.train_dataloader), iterations=runner.iter, images_seen=0)
+            command=self.command,
+            config=self.config,
+            git=describe_code(Path(__file__).parent),
+            **describe_machine(),
+            world_size=dist.get_world_size(),
+            seed=seed,
+            data=self._describe_data(runner),
+            start=before.get('start', self.start),
+            random_start=before.get('random_start', self.random_start),
+            started=before.get('started', _now()),
+            finished=None,
+            train_time_s=0.0,
+            epochs=runner.iter / len(runner.train_dataloader),
+            iterations=runner.iter,
+            images_seen=0,
+        )
         self.run.update(self.counted)
         self._write(runner)
 
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
-                         outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """Add up time, epochs, iterations and images."""
         if not dist.is_main_process():
             return

@@ -7,10 +7,25 @@ from fashion_mmdet.utils.json_files import COUNT, NUMBER, OBJECT, TEXT, TRUTH, r
 
 RECORD = 'run.json'
 FIELDS = {
-    'command': TEXT, 'config': TEXT, 'start': TEXT, 'started': TEXT, 'finished': TEXT, 'random_start': TRUTH,
-    'git': OBJECT, 'git.commit': TEXT, 'git.clean': TRUTH, 'packages': OBJECT, 'data': OBJECT, 'data.root': TEXT,
-    'data.train_csv_sha256': TEXT, 'data.train_images': COUNT, 'data.val_images': COUNT, 'train_time_s': NUMBER,
-    'epochs': NUMBER, 'iterations': COUNT, 'images_seen': COUNT,
+    'command': TEXT,
+    'config': TEXT,
+    'start': TEXT,
+    'started': TEXT,
+    'finished': TEXT,
+    'random_start': TRUTH,
+    'git': OBJECT,
+    'git.commit': TEXT,
+    'git.clean': TRUTH,
+    'packages': OBJECT,
+    'data': OBJECT,
+    'data.root': TEXT,
+    'data.train_csv_sha256': TEXT,
+    'data.train_images': COUNT,
+    'data.val_images': COUNT,
+    'train_time_s': NUMBER,
+    'epochs': NUMBER,
+    'iterations': COUNT,
+    'images_seen': COUNT,
 }
 
 

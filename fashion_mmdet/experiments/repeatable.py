@@ -52,8 +52,9 @@ class RepeatableHook(Hook):
         if getattr(loader.worker_init_fn, 'func', None) is worker_init_fn:
             loader.worker_init_fn = None  # then PyTorch seeds every library from the generator
 
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
-                         outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """Seed the next batch: its loading, where no worker does that, and its training step."""
         seed_everything(runner, runner.iter + 1)
 
@@ -75,8 +76,7 @@ class RepeatableHook(Hook):
 def lacks_validation(runner: Runner) -> bool:
     """Tell whether a run stands where its config validates and its logs have no score from there."""
     loop = runner.train_loop
-    done, end = ((loop.epoch, loop.max_epochs) if isinstance(loop, EpochBasedTrainLoop)
-                 else (loop.iter, loop.max_iters))
+    done, end = (loop.epoch, loop.max_epochs) if isinstance(loop, EpochBasedTrainLoop) else (loop.iter, loop.max_iters)
     if not done or done < loop.val_begin or (done % loop.val_interval and done < end):
         return False
     # Where training counts no epochs, a score stands at the last logged loss before it.
@@ -106,15 +106,20 @@ def _follow_config(runner: Runner, schedulers: list[_ParamScheduler], checkpoint
     replay(runner, schedulers, checkpoint['meta']['iter'])
     now = runner.optim_wrapper.state_dict()
     before = [group['lr'] for group in saved['param_groups']]
-    saved['param_groups'] = [{**group, 'params': old['params']} for group, old in zip(  # torch refuses other lengths
-        now['param_groups'], saved['param_groups'], strict=False)]
+    saved['param_groups'] = [
+        {**group, 'params': old['params']}
+        for group, old in zip(  # torch refuses other lengths
+            now['param_groups'], saved['param_groups'], strict=False
+        )
+    ]
     if 'base_param_settings' in now:
         saved['base_param_settings'] = now['base_param_settings']
     checkpoint['param_schedulers'] = [scheduler.state_dict() for scheduler in schedulers]
     rates = [group['lr'] for group in saved['param_groups']]
     if rates != before:
-        print_log(f'by the config the learning rate is {rates[0]:g} here; the checkpoint had {before[0]:g}',
-                  logger='current')
+        print_log(
+            f'by the config the learning rate is {rates[0]:g} here; the checkpoint had {before[0]:g}', logger='current'
+        )
 
 
 def replay(runner: Runner, schedulers: list[_ParamScheduler], iterations: int) -> None:
@@ -136,11 +141,15 @@ def _keep_rates(schedulers: list[_ParamScheduler], checkpoint: dict) -> None:
     """Take progress and rates from the checkpoint, the settings of what goes by the scores from the config."""
     for scheduler, saved in itertools.zip_longest(schedulers, checkpoint.get('param_schedulers', []), fillvalue={}):
         now = scheduler.state_dict() if scheduler else {}
-        changed = sorted(name for name in (now.keys() | saved.keys()) - PROGRESS
-                         if now.get(name) != saved.get(name) and not callable(now.get(name)))
+        changed = sorted(
+            name
+            for name in (now.keys() | saved.keys()) - PROGRESS
+            if now.get(name) != saved.get(name) and not callable(now.get(name))
+        )
         if changed and not getattr(scheduler, 'need_val_args', False):
             raise ValueError(
                 f'param_scheduler: {changed[0]} is {now.get(changed[0])} and was {saved.get(changed[0])} in the '
                 'checkpoint; beside a scheduler that goes by the scores the rate cannot be worked out: set it back, or '
-                'start a new run with load_from')
+                'start a new run with load_from'
+            )
         saved.update({name: now.get(name) for name in changed})

@@ -42,6 +42,7 @@ def start_processes(cfg: Config, launcher: str) -> None:
     mmengine's own start calls `torch.cuda.set_device` whatever the backend.
     """
     import torch
+
     cfg.launcher = launcher
     use_own_cores()
     if launcher == 'none':
@@ -55,8 +56,11 @@ def start_processes(cfg: Config, launcher: str) -> None:
         raise ValueError(f'--launcher {launcher} needs GPUs; without any, use pytorch (torchrun)')
     torch.distributed.init_process_group('gloo')
     cfg.model_wrapper_cfg = dict(
-        type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
-        find_unused_parameters=cfg.get('find_unused_parameters', False))
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )
 
 
 def use_own_cores() -> None:
@@ -67,19 +71,25 @@ def use_own_cores() -> None:
     """
     import joblib
     import torch
+
     if 'OMP_NUM_THREADS' in os.environ:
         return
     cores = joblib.cpu_count()
     torch.set_num_threads(min(torch.get_num_threads(), cores))
     busy = round(os.getloadavg()[0]) if hasattr(os, 'getloadavg') else 0
     if busy and torch.get_num_threads() > 1 and not torch.cuda.is_available():
-        print_log(f'load average {busy} on {cores} cores: if others go on using them, OMP_NUM_THREADS='
-                  f'{max(1, cores - busy)} may train faster', logger='current', level=logging.WARNING)
+        print_log(
+            f'load average {busy} on {cores} cores: if others go on using them, OMP_NUM_THREADS='
+            f'{max(1, cores - busy)} may train faster',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def use_mixed_precision(cfg: Config) -> None:
     """Switch the optimizer wrapper to mixed precision: float16 with loss scaling on a GPU, bfloat16 on a CPU."""
     import torch
+
     if cfg.optim_wrapper.type == 'OptimWrapper':
         cfg.optim_wrapper.type = 'AmpOptimWrapper' if torch.cuda.is_available() else 'Bfloat16OptimWrapper'
     if cfg.optim_wrapper.type == 'AmpOptimWrapper':
@@ -173,14 +183,17 @@ def prepare_test(cfg: Config, checkpoint: str, split: str, dump: str, tta: bool 
         cfg.test_dataloader = cfg.val_dataloader
         evaluators = cfg.val_evaluator if isinstance(cfg.val_evaluator, (list, tuple)) else [cfg.val_evaluator]
     elif cfg.test_dataloader.dataset.split != 'test':
-        raise ValueError(f"{cfg.filename}: test_dataloader.dataset.split is {cfg.test_dataloader.dataset.split!r}, "
-                         "not 'test'")
+        raise ValueError(
+            f"{cfg.filename}: test_dataloader.dataset.split is {cfg.test_dataloader.dataset.split!r}, not 'test'"
+        )
     if tta:
         use_tta(cfg)
         text = f'# tested with tta_model and tta_pipeline\n{text}'
     cfg.work_dir = str(Path(cfg.work_dir) / 'test')
     cfg.test_evaluator = [
-        *evaluators, dict(type='DumpRawPredictions', path=dump, config=text, checkpoint=str(checkpoint))]
+        *evaluators,
+        dict(type='DumpRawPredictions', path=dump, config=text, checkpoint=str(checkpoint)),
+    ]
 
 
 def submission_images(cfg: Config) -> list[str]:

@@ -1,12 +1,12 @@
 """Runs as they lie in work_dirs: which folders are runs, their order, their config and record. No torch.
 
-    work_dirs/maskrcnn_lite0_cpu/
-      maskrcnn_lite0_cpu.py                    resolved config
-      run.json                                 record: command, commit, data, start, time, epochs
-      20260131_101500/vis_data/scalars.json    losses and val scores; a folder for every time it was started
-      val.parquet                              raw predictions of the val split
-      val.json                                 the scores that tools/test.py printed
-      val.scores.json                          scores of every image, kept by `compare.scores`
+work_dirs/maskrcnn_lite0_cpu/
+  maskrcnn_lite0_cpu.py                    resolved config
+  run.json                                 record: command, commit, data, start, time, epochs
+  20260131_101500/vis_data/scalars.json    losses and val scores; a folder for every time it was started
+  val.parquet                              raw predictions of the val split
+  val.json                                 the scores that tools/test.py printed
+  val.scores.json                          scores of every image, kept by `compare.scores`
 """
 
 import os
@@ -27,10 +27,17 @@ if TYPE_CHECKING:
 DUMP, PRINTED, LOGS = 'val.parquet', 'val.json', '*/vis_data/scalars.json'
 EVALUATORS = list_of(OBJECT)
 CONFIG_FIELDS = {
-    'train_cfg': OBJECT, 'train_cfg.max_epochs': COUNT, 'train_cfg.max_iters': COUNT, 'val_dataloader': OBJECT,
-    'val_dataloader.dataset': OBJECT, 'val_dataloader.dataset.data_root': TEXT,
-    'val_dataloader.dataset.ann_file': TEXT, 'val_dataloader.dataset.data_prefix': OBJECT,
-    'val_dataloader.dataset.data_prefix.img_path': TEXT, 'postprocess': OBJECT, 'deck_score': NUMBER,
+    'train_cfg': OBJECT,
+    'train_cfg.max_epochs': COUNT,
+    'train_cfg.max_iters': COUNT,
+    'val_dataloader': OBJECT,
+    'val_dataloader.dataset': OBJECT,
+    'val_dataloader.dataset.data_root': TEXT,
+    'val_dataloader.dataset.ann_file': TEXT,
+    'val_dataloader.dataset.data_prefix': OBJECT,
+    'val_dataloader.dataset.data_prefix.img_path': TEXT,
+    'postprocess': OBJECT,
+    'deck_score': NUMBER,
     'val_evaluator': Kind('evaluator, or list of them', lambda value: OBJECT.holds(value) or EVALUATORS.holds(value)),
 }
 A_RUN = f'a run has its config (*.py) and one of {RECORD}, {DUMP} and <time>/vis_data/scalars.json'
@@ -91,8 +98,14 @@ class Run:
     @property
     def files(self) -> list[Path | None]:
         """What a comparison reads, apart from photos."""
-        return [Path(self.config.filename), self.folder / RECORD, self.folder / PRINTED, self.dump, self.truth,
-                *self.logs]
+        return [
+            Path(self.config.filename),
+            self.folder / RECORD,
+            self.folder / PRINTED,
+            self.dump,
+            self.truth,
+            *self.logs,
+        ]
 
     @cached_property
     def options(self) -> dict[str, Any]:
@@ -119,7 +132,8 @@ def find_logs(folder: Path) -> list[Path]:
 def is_run(folder: Path) -> bool:
     """Tell whether a folder holds a config and what a run leaves beside it."""
     return any(folder.glob('*.py')) and (
-        (folder / RECORD).is_file() or (folder / DUMP).is_file() or any(folder.glob(LOGS)))
+        (folder / RECORD).is_file() or (folder / DUMP).is_file() or any(folder.glob(LOGS))
+    )
 
 
 def find_runs(root: str | os.PathLike) -> list[Path]:
@@ -153,8 +167,10 @@ def read_runs(folders: Sequence[str | os.PathLike]) -> list[Run]:
         if not is_run(path):
             raise ValueError(f'{path}: {"no run; " + A_RUN if path.is_dir() else "no such folder"}')
     own = [path.resolve().name for path in paths]
-    return [Run(path, name if own.count(name) == 1 else str(path), _read_config(path), read_record(path))
-            for path, name in zip(paths, own, strict=True)]
+    return [
+        Run(path, name if own.count(name) == 1 else str(path), _read_config(path), read_record(path))
+        for path, name in zip(paths, own, strict=True)
+    ]
 
 
 def _read_config(folder: Path) -> 'Config':

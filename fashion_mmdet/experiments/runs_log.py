@@ -87,8 +87,10 @@ def join(earlier: Log, later: Log) -> Log:
     first_val = min((line['step'] for line in later.val), default=float('inf'))
     if later.train:
         first_val = min(first_val, min(line.get('epoch', line['step']) for line in later.train))
-    return Log([line for line in earlier.train if line['step'] < first_train] + later.train,
-               [line for line in earlier.val if line['step'] < first_val] + later.val)
+    return Log(
+        [line for line in earlier.train if line['step'] < first_train] + later.train,
+        [line for line in earlier.val if line['step'] < first_val] + later.val,
+    )
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

@@ -53,13 +53,18 @@ def prepare_weights(cfg: Config) -> list[str]:
 
 def _fall_back_to_coco(cfg: Config) -> list[str]:
     """Start from `coco_weights` where the run that `load_from` points into has not been trained."""
-    if not cfg.get('load_from') or not cfg.get('coco_weights') or _to_url(cfg.load_from) \
-            or Path(cfg.load_from).is_file():
+    if (
+        not cfg.get('load_from')
+        or not cfg.get('coco_weights')
+        or _to_url(cfg.load_from)
+        or Path(cfg.load_from).is_file()
+    ):
         return []
     wanted = Path(cfg.load_from)
     cfg.load_from = cfg.coco_weights
-    return [f'{wanted}: no such checkpoint; train {wanted.parent.name} first to start from it; '
-            'going on from COCO weights']
+    return [
+        f'{wanted}: no such checkpoint; train {wanted.parent.name} first to start from it; going on from COCO weights'
+    ]
 
 
 def thaw(model: ConfigDict) -> None:
@@ -96,6 +101,7 @@ def find_weights(source: str) -> str | None:
         read_checkpoint(source)
         return None
     import torch
+
     file = _local_file(url)
     if file.is_file():
         return None
@@ -104,8 +110,10 @@ def find_weights(source: str) -> str | None:
         with _timeout(TIMEOUT_S):
             torch.hub.download_url_to_file(url, str(file))
     except OSError as error:  # URLError, HTTPError and time-outs are OSErrors
-        return (f'pretrained weights missing: put {file.name} into {file.parent} (from {url}), or use {DOWNLOAD_FREE}, '
-                f'which needs no download; going on from random weights, nothing frozen ({error})')
+        return (
+            f'pretrained weights missing: put {file.name} into {file.parent} (from {url}), or use {DOWNLOAD_FREE}, '
+            f'which needs no download; going on from random weights, nothing frozen ({error})'
+        )
     return None
 
 
@@ -137,21 +145,29 @@ def read_checkpoint(path: str | Path) -> dict[str, 'torch.Tensor']:
 def check_fit(path: str | Path, model: 'torch.nn.Module') -> None:
     """Raise ValueError unless a checkpoint holds every tensor of a model; mmengine itself only warns."""
     # Weights of a model wrapped for several processes carry a prefix.
-    found, wanted = ({name.removeprefix('module.'): tensor.shape for name, tensor in state.items()}
-                     for state in (read_checkpoint(path), model.state_dict()))
+    found, wanted = (
+        {name.removeprefix('module.'): tensor.shape for name, tensor in state.items()}
+        for state in (read_checkpoint(path), model.state_dict())
+    )
     wrong = [name for name, shape in wanted.items() if found.get(name) != shape]
     if wrong:
-        raise ValueError(f'{path}: weights of another model: {len(wrong)} tensors are missing or of another shape, '
-                         f'such as {wrong[0]}')
+        raise ValueError(
+            f'{path}: weights of another model: {len(wrong)} tensors are missing or of another shape, '
+            f'such as {wrong[0]}'
+        )
 
 
 def check_shares(source: str, model: 'torch.nn.Module') -> None:
     """Raise ValueError unless some of the weights to start from fit a model; mmengine would go on with none."""
-    found, wanted = ({(name.removeprefix('module.'), tensor.shape) for name, tensor in state.items()}
-                     for state in (weights_of(load_from_anywhere(source), source), model.state_dict()))
+    found, wanted = (
+        {(name.removeprefix('module.'), tensor.shape) for name, tensor in state.items()}
+        for state in (weights_of(load_from_anywhere(source), source), model.state_dict())
+    )
     if not found & wanted:
-        raise ValueError(f'{source}: weights of another model: none of its {len(found)} tensors, such as '
-                         f'{min(name for name, _ in found)}, fits')
+        raise ValueError(
+            f'{source}: weights of another model: none of its {len(found)} tensors, such as '
+            f'{min(name for name, _ in found)}, fits'
+        )
 
 
 def _check_prefix(init_cfg: ConfigDict) -> None:
@@ -163,12 +179,14 @@ def _check_prefix(init_cfg: ConfigDict) -> None:
 def _local_file(url: str) -> Path:
     """Name the file that torch.hub would keep a URL's content in."""
     import torch
+
     return Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(url).path).name
 
 
 def _to_url(source: str) -> str | None:
     if source.startswith('torchvision://'):
         from mmengine.runner.checkpoint import get_torchvision_models
+
         models, name = get_torchvision_models(), source.removeprefix('torchvision://')
         if name not in models:
             raise ValueError(f'{source}: torchvision has no such weights')
@@ -179,8 +197,11 @@ def _to_url(source: str) -> str | None:
 def _pretrained_parts(node: ConfigDict) -> Iterator[ConfigDict]:
     """Walk a model's config to every part with `init_cfg=dict(type='Pretrained', ...)`."""
     children = node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ()
-    if isinstance(node, dict) and isinstance(node.get('init_cfg'), dict) \
-            and node['init_cfg'].get('type') == 'Pretrained':
+    if (
+        isinstance(node, dict)
+        and isinstance(node.get('init_cfg'), dict)
+        and node['init_cfg'].get('type') == 'Pretrained'
+    ):
         yield node
     for child in children:
         yield from _pretrained_parts(child)

@@ -37,8 +37,9 @@ def shrink_by_cover(runs: Runs, size: tuple[int, int], new_size: tuple[int, int]
     return merge_runs(np.concatenate(starts or empty), np.concatenate(ends or empty))
 
 
-def _sum_cover(column: np.ndarray, top: np.ndarray, bottom: np.ndarray, size: tuple[int, int],
-               new_size: tuple[int, int]) -> tuple[np.ndarray, int]:
+def _sum_cover(
+    column: np.ndarray, top: np.ndarray, bottom: np.ndarray, size: tuple[int, int], new_size: tuple[int, int]
+) -> tuple[np.ndarray, int]:
     """Sum up how many units of each new pixel the pieces of one mask cover.
 
     Returns:
@@ -60,4 +61,4 @@ def _sum_cover(column: np.ndarray, top: np.ndarray, bottom: np.ndarray, size: tu
                 weight.append(sign * units * part)
     sums = np.bincount(np.concatenate(index), np.concatenate(weight), columns * rows).reshape(columns, rows)
     cover = np.cumsum(sums, axis=1)[:, :new_height]
-    return cover[:min(columns, new_width - left)], left
+    return cover[: min(columns, new_width - left)], left

@@ -17,9 +17,26 @@ from fashion_mmdet.masks.rle_batch import checked_edges, edges_to_coco
 from fashion_mmdet.masks.transform import Runs, crop, flip, merge_runs, nearest_source, resize
 
 __all__ = [
-    'Runs', 'area', 'bounding_box', 'coco_to_runs', 'crop', 'flip', 'kaggle_to_runs', 'last_pixel', 'mask_to_runs',
-    'merge_runs', 'nearest_source', 'parse_kaggle', 'resize', 'resize_coco', 'runs_to_coco', 'runs_to_kaggle',
-    'runs_to_mask', 'stack_coco', 'subtract', 'unite',
+    'Runs',
+    'area',
+    'bounding_box',
+    'coco_to_runs',
+    'crop',
+    'flip',
+    'kaggle_to_runs',
+    'last_pixel',
+    'mask_to_runs',
+    'merge_runs',
+    'nearest_source',
+    'parse_kaggle',
+    'resize',
+    'resize_coco',
+    'runs_to_coco',
+    'runs_to_kaggle',
+    'runs_to_mask',
+    'stack_coco',
+    'subtract',
+    'unite',
 ]
 
 NUMBERS = re.compile(r'[\s0-9-]*', re.ASCII)  # numpy alone would take 1_0, +1 and digits of other scripts

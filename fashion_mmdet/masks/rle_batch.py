@@ -27,8 +27,9 @@ def coco_to_edges(masks: Sequence[dict], wanted: np.ndarray | None = None) -> tu
     edges, bounds, totals = _decompress(masks, wanted)
     if (totals < 0).any():
         broken = masks[int(np.argmax(totals < 0))]
-        raise ValueError(f'a mask of {"x".join(map(str, broken["size"]))} with negative or endless runs: '
-                         f'{broken["counts"][:40]!r}')
+        raise ValueError(
+            f'a mask of {"x".join(map(str, broken["size"]))} with negative or endless runs: {broken["counts"][:40]!r}'
+        )
     return edges, bounds
 
 
@@ -40,8 +41,9 @@ def checked_edges(masks: Sequence[dict], height: int, width: int) -> tuple[np.nd
     """
     for mask in masks:
         if tuple(mask['size']) != (height, width):
-            raise ValueError(f'a mask of {mask["size"][0]}x{mask["size"][1]} for a photo of {height}x{width} (height x '
-                             'width)')
+            raise ValueError(
+                f'a mask of {mask["size"][0]}x{mask["size"][1]} for a photo of {height}x{width} (height x width)'
+            )
     edges, bounds, totals = _decompress(masks, None)
     if (totals != height * width).any():
         raise ValueError(f'the runs of a mask do not add up to its {height}x{width} pixels')
@@ -65,7 +67,7 @@ def _as_text(counts: str | bytes | Sequence[int]) -> str:
     if isinstance(counts, bytes):
         return counts.decode('ascii')
     positions = np.cumsum(np.asarray(counts, np.int64))
-    edges = positions[:positions.size // 2 * 2]
+    edges = positions[: positions.size // 2 * 2]
     return edges_to_coco(edges, np.array([0, edges.size]), 1, int(positions[-1]) if positions.size else 0)[0]['counts']
 
 
@@ -73,5 +75,4 @@ def edges_to_coco(edges: np.ndarray, bounds: np.ndarray, height: int, width: int
     """Turn the runs of many masks of one size into COCO RLE, counts as str."""
     codes, offsets = rle_kernels.compress(edges, bounds, height * width)
     text, places = codes.tobytes().decode('ascii'), offsets.tolist()
-    return [{'size': [int(height), int(width)], 'counts': text[start:stop]}
-            for start, stop in pairwise(places)]
+    return [{'size': [int(height), int(width)], 'counts': text[start:stop]} for start, stop in pairwise(places)]

@@ -16,8 +16,7 @@ NUMBER_CHARACTERS = 20  # 19 digits and a space
 
 
 @compiled
-def decompress(codes: np.ndarray, offsets: np.ndarray,
-               wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def decompress(codes: np.ndarray, offsets: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read pycocotools' compressed counts: 5 bits a character, low bits first, from the fourth on as differences.
 
     Args:
@@ -165,7 +164,7 @@ def pick(edges: np.ndarray, bounds: np.ndarray, chosen: np.ndarray) -> tuple[np.
         new_bounds[place + 1] = new_bounds[place] + bounds[chosen[place] + 1] - bounds[chosen[place]]
     kept = np.empty(new_bounds[-1], np.int64)
     for place in range(chosen.size):
-        kept[new_bounds[place]:new_bounds[place + 1]] = edges[bounds[chosen[place]]:bounds[chosen[place] + 1]]
+        kept[new_bounds[place] : new_bounds[place + 1]] = edges[bounds[chosen[place]] : bounds[chosen[place] + 1]]
     return kept, new_bounds
 
 
@@ -174,8 +173,11 @@ def intersect(edges: np.ndarray, bounds: np.ndarray, mask: int, other: int) -> i
     """Count the pixels that two masks share."""
     left, left_stop, right, right_stop = bounds[mask], bounds[mask + 1], bounds[other], bounds[other + 1]
     shared = 0
-    if left == left_stop or right == right_stop or (
-            edges[left_stop - 1] <= edges[right] or edges[right_stop - 1] <= edges[left]):
+    if (
+        left == left_stop
+        or right == right_stop
+        or (edges[left_stop - 1] <= edges[right] or edges[right_stop - 1] <= edges[left])
+    ):
         return shared
     while left < left_stop and right < right_stop:
         low, high = max(edges[left], edges[right]), min(edges[left + 1], edges[right + 1])
@@ -210,8 +212,9 @@ def _subtract(runs: np.ndarray, count: int, other: np.ndarray, result: np.ndarra
 
 
 @compiled
-def settle_overlap(edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray,
-                   since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def settle_overlap(
+    edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray, since: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Give each pixel that several masks of a group claim to the first of them.
 
     Args:
@@ -226,12 +229,16 @@ def settle_overlap(edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray,
     result, new_bounds = np.empty(2 * edges.size, np.int64), np.zeros(bounds.size, np.int64)
     filled = 0
     for mask in range(groups.size):
-        runs = edges[bounds[mask]:bounds[mask + 1]]
+        runs = edges[bounds[mask] : bounds[mask + 1]]
         count = runs.size
         for other in range(since[mask], mask):
-            if groups[other] == groups[mask] >= 0 and count and bounds[other + 1] > bounds[other] and (
-                    edges[bounds[other]] < runs[count - 1] and edges[bounds[other + 1] - 1] > runs[0]):
-                loss = edges[bounds[other]:bounds[other + 1]]
+            if (
+                groups[other] == groups[mask] >= 0
+                and count
+                and bounds[other + 1] > bounds[other]
+                and (edges[bounds[other]] < runs[count - 1] and edges[bounds[other + 1] - 1] > runs[0])
+            ):
+                loss = edges[bounds[other] : bounds[other + 1]]
                 rest = np.empty(count + loss.size, np.int64)  # a run taken away cuts at most one in two
                 count = _subtract(runs, count, loss, rest)
                 runs = rest
@@ -239,15 +246,16 @@ def settle_overlap(edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray,
             larger = np.empty(2 * (filled + count), np.int64)
             larger[:filled] = result[:filled]
             result = larger
-        result[filled:filled + count] = runs[:count]
+        result[filled : filled + count] = runs[:count]
         filled += count
         new_bounds[mask + 1] = filled
     return result[:filled], new_bounds
 
 
 @compiled
-def suppress_duplicates(edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray, kept: np.ndarray,
-                        max_iou: float) -> np.ndarray:
+def suppress_duplicates(
+    edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray, kept: np.ndarray, max_iou: float
+) -> np.ndarray:
     """Non-maximum suppression by mask IoU within each group.
 
     Args:

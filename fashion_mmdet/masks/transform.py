@@ -64,8 +64,10 @@ def crop(runs: Runs, size: tuple[int, int], box: tuple[int, int, int, int], coun
     """
     x1, y1, x2, y2 = map(int, box)
     if not (0 <= y1 < y2 <= size[0] and 0 <= x1 < x2 <= size[1]):
-        raise ValueError(f'crop {x1, y1, x2, y2} (x1, y1, x2, y2) of a mask {size[0]} high and {size[1]} wide: the box '
-                         'must lie inside and hold a pixel')
+        raise ValueError(
+            f'crop {x1, y1, x2, y2} (x1, y1, x2, y2) of a mask {size[0]} high and {size[1]} wide: the box '
+            'must lie inside and hold a pixel'
+        )
     return _sample(runs, size, np.arange(y1, y2), np.arange(x1, x2), count)
 
 
@@ -86,8 +88,9 @@ def flip(runs: Runs, size: tuple[int, int], direction: str = 'horizontal', count
     return merge_runs(column * height + top, column * height + bottom)
 
 
-def place(runs: Runs, size: tuple[int, int], new_size: tuple[int, int], top: int = 0, left: int = 0,
-          count: int = 1) -> Runs:
+def place(
+    runs: Runs, size: tuple[int, int], new_size: tuple[int, int], top: int = 0, left: int = 0, count: int = 1
+) -> Runs:
     """Put masks into larger ones that are empty elsewhere.
 
     Args:
@@ -103,8 +106,10 @@ def place(runs: Runs, size: tuple[int, int], new_size: tuple[int, int], top: int
     """
     (height, width), (new_height, new_width) = size, new_size
     if not (0 <= top <= new_height - height and 0 <= left <= new_width - width):
-        raise ValueError(f'a mask {height} high and {width} wide does not fit into {new_height} x {new_width} at row '
-                         f'{top}, column {left}')
+        raise ValueError(
+            f'a mask {height} high and {width} wide does not fit into {new_height} x {new_width} at row '
+            f'{top}, column {left}'
+        )
     if tuple(size) == tuple(new_size):
         return runs
     column, first, last = split_columns(runs, height)

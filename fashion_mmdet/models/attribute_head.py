@@ -47,10 +47,17 @@ class AttributeBBoxHead(ConvFCBBoxHead):
         *args, **kwargs: ConvFCBBoxHead's.
     """
 
-    def __init__(self, *args, num_attribute_convs: int = 0, num_attribute_fcs: int = 1,
-                 attribute_feat_size: int | None = None, attribute_in_channels: int | None = None,
-                 loss_attribute: Mapping | None = None,
-                 allowed_attributes: Mapping[int, Sequence[int]] | None = None, **kwargs) -> None:
+    def __init__(
+        self,
+        *args,
+        num_attribute_convs: int = 0,
+        num_attribute_fcs: int = 1,
+        attribute_feat_size: int | None = None,
+        attribute_in_channels: int | None = None,
+        loss_attribute: Mapping | None = None,
+        allowed_attributes: Mapping[int, Sequence[int]] | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.loss_attribute = MODELS.build(loss_attribute or dict(type='CrossEntropyLoss', use_sigmoid=True))
         channels = attribute_in_channels or self.in_channels
@@ -126,8 +133,7 @@ class AttributeBBoxHead(ConvFCBBoxHead):
         if not counted.any():
             return logits.sum() * 0
         target = attributes & counted
-        return self.loss_attribute(logits, target.float(), weight=counted.float(),
-                                   avg_factor=max(int(target.sum()), 1))
+        return self.loss_attribute(logits, target.float(), weight=counted.float(), avg_factor=max(int(target.sum()), 1))
 
     def attribute_probs(self, feats: Tensor, boxes: Tensor, labels: Tensor) -> Tensor:
         """Predict the attributes of detections.

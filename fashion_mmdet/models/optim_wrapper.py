@@ -33,6 +33,5 @@ class Bfloat16OptimWrapper(OptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Accumulate gradients as mmengine does, under autocast."""
-        with super().optim_context(model), torch.autocast(
-                get_device(), dtype=torch.bfloat16, enabled=self.enabled):
+        with super().optim_context(model), torch.autocast(get_device(), dtype=torch.bfloat16, enabled=self.enabled):
             yield

@@ -16,8 +16,15 @@ class RawFCNMaskHead(FCNMaskHead):
     turns them into masks.
     """
 
-    def predict_by_feat(self, mask_preds: list[Tensor], results_list: list[InstanceData], batch_img_metas: list[dict],
-                        rcnn_test_cfg: dict, rescale: bool = False, activate_map: bool = False) -> list[InstanceData]:
+    def predict_by_feat(
+        self,
+        mask_preds: list[Tensor],
+        results_list: list[InstanceData],
+        batch_img_metas: list[dict],
+        rcnn_test_cfg: dict,
+        rescale: bool = False,
+        activate_map: bool = False,
+    ) -> list[InstanceData]:
         """Add the predicted class's mask probabilities to every detection.
 
         Args:

@@ -35,8 +35,15 @@ class TimmBackbone(BaseModule):
         ValueError: timm has no such model, no package carries its weights, or it cannot be frozen up to that level.
     """
 
-    def __init__(self, model_name: str, out_indices: Sequence[int] = (1, 2, 3, 4), weights: str | None = None,
-                 frozen_stages: int = -1, norm_eval: bool = True, init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        model_name: str,
+        out_indices: Sequence[int] = (1, 2, 3, 4),
+        weights: str | None = None,
+        frozen_stages: int = -1,
+        norm_eval: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         if model_name not in timm.list_models():
             raise ValueError(f'timm has no model {model_name!r}: see timm.list_models()')
@@ -47,7 +54,8 @@ class TimmBackbone(BaseModule):
         self.model_name, self.weights = model_name, weights
         self.frozen_stages, self.norm_eval = frozen_stages, norm_eval
         self.body = timm.create_model(
-            model_name, features_only=True, out_indices=tuple(out_indices), pretrained=weights == 'timm')
+            model_name, features_only=True, out_indices=tuple(out_indices), pretrained=weights == 'timm'
+        )
         self.out_channels: list[int] = self.body.feature_info.channels()
         self._freeze()
 
@@ -90,7 +98,7 @@ class TimmBackbone(BaseModule):
         modules = list(self.body.modules())  # parents before children, else in the order of computation
         if self.frozen_stages <= max(self.body.feature_info.out_indices):  # beyond that timm leaves layers out
             last = list(self._level(self.frozen_stages - 1).modules())[-1]
-            modules = modules[:modules.index(last) + 1]
+            modules = modules[: modules.index(last) + 1]
         frozen = set(modules)
         for module in modules:
             # Not only leaves hold parameters: timm's BatchNormAct2d has children, so has ConvNeXt's block (gamma).

@@ -76,8 +76,10 @@ def flip_back(raw: RawPrediction, flipped: bool) -> RawPrediction:
 
 def _is_flipped(sample: DetDataSample) -> bool:
     if 'flip' not in sample.metainfo:
-        raise ValueError("test-time augmentation: a view does not say whether it is flipped: it needs a RandomFlip "
-                         "(prob=0.0 for none), and 'flip' and 'flip_direction' in the meta_keys of PackDetInputs")
+        raise ValueError(
+            'test-time augmentation: a view does not say whether it is flipped: it needs a RandomFlip '
+            "(prob=0.0 for none), and 'flip' and 'flip_direction' in the meta_keys of PackDetInputs"
+        )
     if sample.flip and sample.flip_direction != 'horizontal':
         raise ValueError(f'test-time augmentation: flip direction {sample.flip_direction!r}: only horizontal is known')
     return bool(sample.flip)

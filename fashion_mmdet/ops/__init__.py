@@ -21,11 +21,20 @@ FAMILIES = {  # module of this package: its operators
     'soft_nms': ('softnms',),
     'roi_align': ('roi_align_forward', 'roi_align_backward'),
     'roi_pool': ('roi_pool_forward', 'roi_pool_backward'),
-    'deform_conv': ('deform_conv_forward', 'deform_conv_backward_input', 'deform_conv_backward_parameters',
-                    'modulated_deform_conv_forward', 'modulated_deform_conv_backward'),
+    'deform_conv': (
+        'deform_conv_forward',
+        'deform_conv_backward_input',
+        'deform_conv_backward_parameters',
+        'modulated_deform_conv_forward',
+        'modulated_deform_conv_backward',
+    ),
     'ms_deform_attn': ('ms_deform_attn_forward', 'ms_deform_attn_backward'),
-    'focal_loss': ('sigmoid_focal_loss_forward', 'sigmoid_focal_loss_backward',
-                   'softmax_focal_loss_forward', 'softmax_focal_loss_backward'),
+    'focal_loss': (
+        'sigmoid_focal_loss_forward',
+        'sigmoid_focal_loss_backward',
+        'softmax_focal_loss_forward',
+        'softmax_focal_loss_backward',
+    ),
     'masked_conv': ('masked_im2col_forward', 'masked_col2im_forward'),
     'carafe': ('carafe_forward', 'carafe_backward', 'carafe_naive_forward', 'carafe_naive_backward'),
 }
@@ -68,6 +77,7 @@ class _StandIn(types.ModuleType):
             raise NotImplementedError(
                 f'mmcv operator "{name}" has no stand-in here: install mmcv with compiled operators '
                 '(MMCV_WITH_OPS=1 pip install --no-binary onedl-mmcv --no-build-isolation onedl-mmcv, with a compiler '
-                'and, for GPUs, the CUDA toolkit)')
+                'and, for GPUs, the CUDA toolkit)'
+            )
 
         return missing

@@ -10,31 +10,61 @@ from torch import Tensor
 from torch.nn.functional import unfold
 
 
-def carafe_forward(features: Tensor, masks: Tensor, rfeatures: Tensor, routput: Tensor, rmasks: Tensor,
-                   output: Tensor, kernel_size: int, group_size: int, scale_factor: int) -> None:
+def carafe_forward(
+    features: Tensor,
+    masks: Tensor,
+    rfeatures: Tensor,
+    routput: Tensor,
+    rmasks: Tensor,
+    output: Tensor,
+    kernel_size: int,
+    group_size: int,
+    scale_factor: int,
+) -> None:
     """Upsample; writes into `output`."""
     rfeatures.copy_(features)
     output.copy_(_reassemble(features, masks, kernel_size, group_size, scale_factor))
 
 
-def carafe_backward(top_grad: Tensor, rfeatures: Tensor, masks: Tensor, rtop_grad: Tensor, rbottom_grad_hs: Tensor,
-                    rbottom_grad: Tensor, rmask_grad: Tensor, bottom_grad: Tensor, mask_grad: Tensor,
-                    kernel_size: int, group_size: int, scale_factor: int) -> None:
+def carafe_backward(
+    top_grad: Tensor,
+    rfeatures: Tensor,
+    masks: Tensor,
+    rtop_grad: Tensor,
+    rbottom_grad_hs: Tensor,
+    rbottom_grad: Tensor,
+    rmask_grad: Tensor,
+    bottom_grad: Tensor,
+    mask_grad: Tensor,
+    kernel_size: int,
+    group_size: int,
+    scale_factor: int,
+) -> None:
     """Write the gradients of `carafe_forward` by features and masks into `bottom_grad` and `mask_grad`."""
     carafe_naive_backward(top_grad, rfeatures, masks, bottom_grad, mask_grad, kernel_size, group_size, scale_factor)
 
 
-def carafe_naive_forward(features: Tensor, masks: Tensor, output: Tensor, kernel_size: int, group_size: int,
-                         scale_factor: int) -> None:
+def carafe_naive_forward(
+    features: Tensor, masks: Tensor, output: Tensor, kernel_size: int, group_size: int, scale_factor: int
+) -> None:
     """Upsample; writes into `output`."""
     output.copy_(_reassemble(features, masks, kernel_size, group_size, scale_factor))
 
 
-def carafe_naive_backward(top_grad: Tensor, features: Tensor, masks: Tensor, bottom_grad: Tensor, mask_grad: Tensor,
-                          kernel_size: int, group_size: int, scale_factor: int) -> None:
+def carafe_naive_backward(
+    top_grad: Tensor,
+    features: Tensor,
+    masks: Tensor,
+    bottom_grad: Tensor,
+    mask_grad: Tensor,
+    kernel_size: int,
+    group_size: int,
+    scale_factor: int,
+) -> None:
     """Write the gradients of `carafe_naive_forward` by features and masks into `bottom_grad` and `mask_grad`."""
     _, pull_back = torch.func.vjp(
-        lambda *inputs: _reassemble(*inputs, kernel_size, group_size, scale_factor), features, masks)
+        lambda *inputs: _reassemble(*inputs, kernel_size, group_size, scale_factor), features, masks
+    )
     for target, gradient in zip((bottom_grad, mask_grad), pull_back(top_grad), strict=True):
         target.copy_(gradient)
 

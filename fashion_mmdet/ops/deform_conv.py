@@ -17,18 +17,57 @@ from fashion_mmdet.ops.common import in_kernel_dtype
 
 
 def modulated_deform_conv_forward(
-        input, weight, bias, ones, offset, mask, output, columns, kernel_h: int, kernel_w: int, stride_h: int,
-        stride_w: int, pad_h: int, pad_w: int, dilation_h: int, dilation_w: int, group: int, deformable_group: int,
-        with_bias: bool) -> None:
+    input,
+    weight,
+    bias,
+    ones,
+    offset,
+    mask,
+    output,
+    columns,
+    kernel_h: int,
+    kernel_w: int,
+    stride_h: int,
+    stride_w: int,
+    pad_h: int,
+    pad_w: int,
+    dilation_h: int,
+    dilation_w: int,
+    group: int,
+    deformable_group: int,
+    with_bias: bool,
+) -> None:
     """Convolve at learned offsets under a learned mask (DCNv2); writes into `output`."""
     geometry = (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, group, deformable_group, True)
     output.copy_(_convolve(output, input, weight, offset, mask, bias if with_bias else None, geometry))
 
 
 def modulated_deform_conv_backward(
-        input, weight, bias, ones, offset, mask, columns, grad_input, grad_weight, grad_bias, grad_offset, grad_mask,
-        grad_output, kernel_h: int, kernel_w: int, stride_h: int, stride_w: int, pad_h: int, pad_w: int,
-        dilation_h: int, dilation_w: int, group: int, deformable_group: int, with_bias: bool) -> None:
+    input,
+    weight,
+    bias,
+    ones,
+    offset,
+    mask,
+    columns,
+    grad_input,
+    grad_weight,
+    grad_bias,
+    grad_offset,
+    grad_mask,
+    grad_output,
+    kernel_h: int,
+    kernel_w: int,
+    stride_h: int,
+    stride_w: int,
+    pad_h: int,
+    pad_w: int,
+    dilation_h: int,
+    dilation_w: int,
+    group: int,
+    deformable_group: int,
+    with_bias: bool,
+) -> None:
     """Give the gradients of `modulated_deform_conv_forward`; writes into `grad_*`."""
     geometry = (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, group, deformable_group, True)
     found = _differentiate(grad_output, input, weight, offset, mask, geometry)
@@ -38,17 +77,50 @@ def modulated_deform_conv_backward(
             _store(gradient, target)
 
 
-def deform_conv_forward(input, weight, offset, output, columns, ones, kW: int, kH: int, dW: int, dH: int,
-                        padW: int, padH: int, dilationW: int, dilationH: int, group: int,
-                        deformable_group: int, im2col_step: int) -> None:
+def deform_conv_forward(
+    input,
+    weight,
+    offset,
+    output,
+    columns,
+    ones,
+    kW: int,
+    kH: int,
+    dW: int,
+    dH: int,
+    padW: int,
+    padH: int,
+    dilationW: int,
+    dilationH: int,
+    group: int,
+    deformable_group: int,
+    im2col_step: int,
+) -> None:
     """Convolve at learned offsets (DCN, version 1); writes into `output`."""
     geometry = (dH, dW, padH, padW, dilationH, dilationW, group, deformable_group, False)
     output.copy_(_convolve(output, input, weight, offset, None, None, geometry))
 
 
-def deform_conv_backward_input(input, offset, grad_output, grad_input, grad_offset, weight, columns, kW: int,
-                               kH: int, dW: int, dH: int, padW: int, padH: int, dilationW: int,
-                               dilationH: int, group: int, deformable_group: int, im2col_step: int) -> None:
+def deform_conv_backward_input(
+    input,
+    offset,
+    grad_output,
+    grad_input,
+    grad_offset,
+    weight,
+    columns,
+    kW: int,
+    kH: int,
+    dW: int,
+    dH: int,
+    padW: int,
+    padH: int,
+    dilationW: int,
+    dilationH: int,
+    group: int,
+    deformable_group: int,
+    im2col_step: int,
+) -> None:
     """Give the gradients of `deform_conv_forward` by input and offset; writes into `grad_input`, `grad_offset`."""
     geometry = (dH, dW, padH, padW, dilationH, dilationW, group, deformable_group, False)
     by_input, _, by_offset, _, _ = _differentiate(grad_output, input, weight, offset, None, geometry)
@@ -56,15 +128,32 @@ def deform_conv_backward_input(input, offset, grad_output, grad_input, grad_offs
     _store(by_offset, grad_offset)
 
 
-def deform_conv_backward_parameters(input, offset, grad_output, grad_weight, columns, ones, kW: int, kH: int,
-                                    dW: int, dH: int, padW: int, padH: int, dilationW: int,
-                                    dilationH: int, group: int, deformable_group: int, scale: float,
-                                    im2col_step: int) -> None:
+def deform_conv_backward_parameters(
+    input,
+    offset,
+    grad_output,
+    grad_weight,
+    columns,
+    ones,
+    kW: int,
+    kH: int,
+    dW: int,
+    dH: int,
+    padW: int,
+    padH: int,
+    dilationW: int,
+    dilationH: int,
+    group: int,
+    deformable_group: int,
+    scale: float,
+    im2col_step: int,
+) -> None:
     """Add `scale` times the gradient of `deform_conv_forward` by its weight to `grad_weight`."""
     geometry = (dH, dW, padH, padW, dilationH, dilationW, group, deformable_group, False)
     # The weight's gradient does not hang on the weight, which mmcv does not hand over here.
     _, by_weight, _, _, _ = _differentiate(
-        grad_output, input, grad_weight.new_zeros(grad_weight.shape), offset, None, geometry)
+        grad_output, input, grad_weight.new_zeros(grad_weight.shape), offset, None, geometry
+    )
     grad_weight.add_(by_weight.to(grad_weight.dtype), alpha=scale)
 
 
@@ -77,13 +166,22 @@ def _differentiate(grad_output, input, weight, offset, mask, geometry: tuple):
     """Compute all gradients: by input, weight, offset, mask and bias."""
     input, weight, offset, mask, bias = _complete(grad_output, input, weight, offset, mask, None)
     by_input, by_weight, by_offset, by_mask, by_bias = torch.ops.torchvision._deform_conv2d_backward(
-        in_kernel_dtype(grad_output), input, weight, offset, mask, bias, *geometry)
+        in_kernel_dtype(grad_output), input, weight, offset, mask, bias, *geometry
+    )
     outside = _lies_outside(offset, weight.shape[2:], *geometry[:6])
     return by_input, by_weight, by_offset.masked_fill(outside, 0), by_mask, by_bias
 
 
-def _lies_outside(offset: Tensor, kernel: tuple[int, int], stride_h: int, stride_w: int, pad_h: int, pad_w: int,
-                  dilation_h: int, dilation_w: int) -> Tensor:
+def _lies_outside(
+    offset: Tensor,
+    kernel: tuple[int, int],
+    stride_h: int,
+    stride_w: int,
+    pad_h: int,
+    pad_w: int,
+    dilation_h: int,
+    dilation_w: int,
+) -> Tensor:
     """Tell which samples lie a whole pixel or more above or left of the input; as shaped as `offset`.
 
     A sample's value falls to 0 at one pixel beyond the input. Just there mmcv gives the offset no gradient, torchvision
@@ -120,7 +218,7 @@ def _fit(values: Tensor, output: Tensor) -> Tensor:
     mmdet's DyHead relies on it: it gives the offsets of one level to the next, which has a quarter of the pixels.
     """
     shape = (values.shape[1], *output.shape[2:])
-    return values.flatten(1)[:, :math.prod(shape)].reshape(-1, *shape)
+    return values.flatten(1)[:, : math.prod(shape)].reshape(-1, *shape)
 
 
 def _store(gradient: Tensor, target: Tensor) -> None:
@@ -128,4 +226,4 @@ def _store(gradient: Tensor, target: Tensor) -> None:
     if gradient.shape == target.shape:
         target.copy_(gradient)
     else:
-        target.flatten(1)[:, :gradient[0].numel()] = gradient.flatten(1).to(target.dtype)
+        target.flatten(1)[:, : gradient[0].numel()] = gradient.flatten(1).to(target.dtype)

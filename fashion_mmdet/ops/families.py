@@ -81,6 +81,7 @@ def _prepare() -> None:
     import torch._dynamo  # noqa: F401  what the optimizers load late
     from mmdet.utils import register_all_modules
     from mmengine.logging import MessageHub, MMLogger
+
     register_all_modules()
     MMLogger.get_current_instance().setLevel('ERROR')  # else how every tensor is initialized
     MessageHub.get_current_instance().update_info_dict(dict(iter=0, max_iters=1, epoch=0, max_epochs=1))
@@ -92,13 +93,20 @@ def _steps(config: 'Config') -> Iterator[str]:
     from mmdet.registry import MODELS
     from mmdet.testing import demo_mm_inputs
     from mmengine.optim import OptimWrapper
+
     torch.manual_seed(0)
     model = MODELS.build(config.model)
     model.init_weights()
     yield 'builds'
     text = str(config.model)
-    batch = demo_mm_inputs(2, (3, 128, 128), [3, 2], with_mask='mask' in text, with_semantic=True,
-                           sem_seg_output_strides=8 if 'SemanticHead' in text else 1)
+    batch = demo_mm_inputs(
+        2,
+        (3, 128, 128),
+        [3, 2],
+        with_mask='mask' in text,
+        with_semantic=True,
+        sem_seg_output_strides=8 if 'SemanticHead' in text else 1,
+    )
     for sample in batch['data_samples']:
         sample.gt_instances.labels.zero_()  # the one class that all heads have
     optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), lr=1e-4))
@@ -117,6 +125,7 @@ def _steps(config: 'Config') -> Iterator[str]:
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
     """Raise a TimeoutError when the block takes more processor time."""
+
     def stop(*_) -> None:
         raise TimeoutError(f'not done after {seconds:g} s')
 
@@ -131,7 +140,7 @@ def _at_most(seconds: float) -> Iterator[None]:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('families', nargs='*', help='folders of mmdet\'s configs; all by default')
+    parser.add_argument('families', nargs='*', help="folders of mmdet's configs; all by default")
     parser.add_argument('--seconds', type=float, default=SECONDS, help='limit a model')
     args = parser.parse_args(argv)
     steps = ('builds', 'trains', 'predicts')

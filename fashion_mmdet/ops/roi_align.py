@@ -16,9 +16,19 @@ MAX_COORDINATE = 1e7  # image pixels
 MAX_SAMPLES = 64  # a bin and axis, far beyond what FPN's levels give; larger ones would take much memory here
 
 
-def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, argmax_y: Tensor, argmax_x: Tensor,
-                      aligned_height: int, aligned_width: int, spatial_scale: float, sampling_ratio: int,
-                      pool_mode: int, aligned: bool) -> None:
+def roi_align_forward(
+    input: Tensor,
+    rois: Tensor,
+    output: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
     """Pool each box of a feature map to a fixed grid by averaged bilinear samples; writes into `output`.
 
     Args:
@@ -40,13 +50,26 @@ def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, argmax_y: Ten
     _refuse_max_pooling(pool_mode)
     _refuse_wild_boxes(rois)
     input = in_kernel_dtype(input)
-    output.copy_(torch.ops.torchvision.roi_align(
-        input, rois.to(input.dtype), spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned))
+    output.copy_(
+        torch.ops.torchvision.roi_align(
+            input, rois.to(input.dtype), spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned
+        )
+    )
 
 
-def roi_align_backward(grad_output: Tensor, rois: Tensor, argmax_y: Tensor, argmax_x: Tensor, grad_input: Tensor,
-                       aligned_height: int, aligned_width: int, spatial_scale: float, sampling_ratio: int,
-                       pool_mode: int, aligned: bool) -> None:
+def roi_align_backward(
+    grad_output: Tensor,
+    rois: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    grad_input: Tensor,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
     """Spread the gradient of `roi_align_forward` over the feature map; writes into `grad_input` (B, C, H, W).
 
     The sparse product takes a fifth of the time of torchvision's kernel.
@@ -59,8 +82,18 @@ def roi_align_backward(grad_output: Tensor, rois: Tensor, argmax_y: Tensor, argm
         gradient = backward(grad_output, rois, (batch, height, width), spatial_scale, sampling_ratio, aligned)
     else:
         gradient = torch.ops.torchvision._roi_align_backward(
-            grad_output, rois, spatial_scale, aligned_height, aligned_width, batch, channels, height, width,
-            sampling_ratio, aligned)
+            grad_output,
+            rois,
+            spatial_scale,
+            aligned_height,
+            aligned_width,
+            batch,
+            channels,
+            height,
+            width,
+            sampling_ratio,
+            aligned,
+        )
     grad_input.copy_(gradient)
 
 
@@ -72,8 +105,10 @@ def _refuse_max_pooling(pool_mode: int) -> None:
 def _refuse_wild_boxes(rois: Tensor) -> None:
     if rois.device.type == 'cpu' and not (sane := rois.abs() < MAX_COORDINATE).all():
         first = int((~sane).any(1).nonzero()[0])
-        raise ValueError(f'RoIAlign: box {first} of {len(rois)} is {rois[first, 1:].tolist()}: the model has diverged; '
-                         'lower the learning rate, warm up for longer or clip the gradients')
+        raise ValueError(
+            f'RoIAlign: box {first} of {len(rois)} is {rois[first, 1:].tolist()}: the model has diverged; '
+            'lower the learning rate, warm up for longer or clip the gradients'
+        )
 
 
 def is_worth_it(grad_output: Tensor, rois: Tensor, scale: float, sampling_ratio: int) -> bool:
@@ -86,8 +121,9 @@ def is_worth_it(grad_output: Tensor, rois: Tensor, scale: float, sampling_ratio:
     return largest <= MAX_SAMPLES * min(grad_output.shape[2:])  # not for NaN either
 
 
-def backward(grad_output: Tensor, rois: Tensor, shape: tuple[int, int, int], scale: float, sampling_ratio: int,
-             aligned: bool) -> Tensor:
+def backward(
+    grad_output: Tensor, rois: Tensor, shape: tuple[int, int, int], scale: float, sampling_ratio: int, aligned: bool
+) -> Tensor:
     """Spread the gradient of the bins over the feature pixels that they were made of.
 
     Args:
@@ -104,8 +140,9 @@ def backward(grad_output: Tensor, rois: Tensor, shape: tuple[int, int, int], sca
     return gradient.reshape(*shape, channels).permute(0, 3, 1, 2)
 
 
-def bin_weights(rois: Tensor, shape: tuple[int, int, int], bins: tuple[int, int], scale: float, sampling_ratio: int,
-                aligned: bool) -> Tensor:
+def bin_weights(
+    rois: Tensor, shape: tuple[int, int, int], bins: tuple[int, int], scale: float, sampling_ratio: int, aligned: bool
+) -> Tensor:
     """Find how much each feature pixel counts in each bin: the mean of bilinear samples is linear in the pixels.
 
     Args:
@@ -137,8 +174,12 @@ def bin_weights(rois: Tensor, shape: tuple[int, int, int], bins: tuple[int, int]
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', message='Sparse CSR tensor support is in beta')
         return torch.sparse_csr_tensor(
-            ends, pixel, y_weight[y_tap] * x_weight[x_tap], (counts.numel(), shape[0] * height * width),
-            check_invariants=False)
+            ends,
+            pixel,
+            y_weight[y_tap] * x_weight[x_tap],
+            (counts.numel(), shape[0] * height * width),
+            check_invariants=False,
+        )
 
 
 def _firsts(counts: Tensor) -> Tensor:
@@ -147,8 +188,9 @@ def _firsts(counts: Tensor) -> Tensor:
     return (flat.cumsum(0) - flat).reshape(counts.shape)
 
 
-def _axis_taps(low: Tensor, high: Tensor, bins: int, length: int, sampling_ratio: int, aligned: bool
-               ) -> tuple[Tensor, Tensor, Tensor]:
+def _axis_taps(
+    low: Tensor, high: Tensor, bins: int, length: int, sampling_ratio: int, aligned: bool
+) -> tuple[Tensor, Tensor, Tensor]:
     """List the feature rows (or columns) that each bin's samples touch.
 
     Returns:

@@ -6,8 +6,15 @@ from torch import Tensor
 from fashion_mmdet.ops.common import in_kernel_dtype
 
 
-def roi_pool_forward(input: Tensor, rois: Tensor, output: Tensor, argmax: Tensor, pooled_height: int,
-                     pooled_width: int, spatial_scale: float) -> None:
+def roi_pool_forward(
+    input: Tensor,
+    rois: Tensor,
+    output: Tensor,
+    argmax: Tensor,
+    pooled_height: int,
+    pooled_width: int,
+    spatial_scale: float,
+) -> None:
     """Take the maximum of each bin of each box.
 
     Args:
@@ -34,8 +41,15 @@ def roi_pool_forward(input: Tensor, rois: Tensor, output: Tensor, argmax: Tensor
         argmax[n] = torch.where(found, pixels.expand_as(values).gather(-1, where[..., None])[..., 0], -1)
 
 
-def roi_pool_backward(grad_output: Tensor, rois: Tensor, argmax: Tensor, grad_input: Tensor, pooled_height: int,
-                      pooled_width: int, spatial_scale: float) -> None:
+def roi_pool_backward(
+    grad_output: Tensor,
+    rois: Tensor,
+    argmax: Tensor,
+    grad_input: Tensor,
+    pooled_height: int,
+    pooled_width: int,
+    spatial_scale: float,
+) -> None:
     """Add each bin's gradient to its maximum's pixel in `grad_input` (B, C, H, W)."""
     planes = grad_input.flatten(0, 1).flatten(1)  # (B * C, H * W), the same memory
     channels = grad_input.shape[1]

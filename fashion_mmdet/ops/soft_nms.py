@@ -9,8 +9,16 @@ from fashion_mmdet.utils.jit import compiled
 NAIVE, LINEAR, GAUSSIAN = range(3)
 
 
-def softnms(boxes: Tensor, scores: Tensor, dets: Tensor, iou_threshold: float, sigma: float, min_score: float,
-            method: int, offset: int) -> Tensor:
+def softnms(
+    boxes: Tensor,
+    scores: Tensor,
+    dets: Tensor,
+    iou_threshold: float,
+    sigma: float,
+    min_score: float,
+    method: int,
+    offset: int,
+) -> Tensor:
     """Lower the scores of boxes that overlap a better one instead of suppressing them.
 
     All tensors are on the CPU, where mmcv brings them.
@@ -29,8 +37,16 @@ def softnms(boxes: Tensor, scores: Tensor, dets: Tensor, iou_threshold: float, s
         (K,) int64, indices of the boxes kept, in the order of `dets`.
     """
     corners, final, order = boxes.float().numpy(), scores.float().numpy().copy(), np.arange(len(scores))
-    kept = _decay(corners, final, order, np.float32(iou_threshold), np.float32(sigma), np.float32(min_score), method,
-                  np.float32(offset))
+    kept = _decay(
+        corners,
+        final,
+        order,
+        np.float32(iou_threshold),
+        np.float32(sigma),
+        np.float32(min_score),
+        method,
+        np.float32(offset),
+    )
     order = order[:kept]
     dets[:kept] = torch.from_numpy(np.hstack([corners[order], final[order, None]]))
     return torch.from_numpy(order)

@@ -24,13 +24,19 @@ def provide_cache() -> None:
         if folder.stat().st_uid != owner:
             raise PermissionError(None, 'somebody else made it', str(folder))
     except OSError as error:
-        logging.getLogger(__name__).warning('no folder for caches: %s cannot be written, nor %s (%s); set %s',
-                                            usual, error.filename, error.strerror, VARIABLE)
+        logging.getLogger(__name__).warning(
+            'no folder for caches: %s cannot be written, nor %s (%s); set %s',
+            usual,
+            error.filename,
+            error.strerror,
+            VARIABLE,
+        )
         return
     os.environ[VARIABLE] = str(folder)
     os.environ.setdefault('MPLCONFIGDIR', str(folder / 'matplotlib'))
-    logging.getLogger(__name__).warning('%s cannot be written; caches go to %s, unless %s names another folder',
-                                        usual, folder, VARIABLE)
+    logging.getLogger(__name__).warning(
+        '%s cannot be written; caches go to %s, unless %s names another folder', usual, folder, VARIABLE
+    )
 
 
 def is_writable(folder: str | os.PathLike) -> bool:

@@ -27,8 +27,11 @@ class Interval:
     def __contains__(self, value: object) -> bool:
         if not isinstance(value, Integral if self.whole else Real) or isinstance(value, bool):
             return False
-        return (math.isfinite(value) and (self.low < value if self.open_low else self.low <= value)
-                and (value < self.high if self.open_high else value <= self.high))
+        return (
+            math.isfinite(value)
+            and (self.low < value if self.open_low else self.low <= value)
+            and (value < self.high if self.open_high else value <= self.high)
+        )
 
     def describe(self, plural: bool = False) -> str:
         """Say which numbers these are."""

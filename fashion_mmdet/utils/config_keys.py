@@ -11,9 +11,21 @@ from fashion_mmdet.utils.checks import FINITE, is_list
 # What mmengine takes out of a part's settings before it calls the part's class.
 BUILDER_KEYS = frozenset({'type', '_scope_', 'priority', 'convert_to_iter_based', 'constructor', 'paramwise_cfg'})
 # Read by mmengine's runner or our tools at the top of a config, beside the runner's own arguments.
-TOP_LEVEL = frozenset({
-    'postprocess', 'tta_model', 'tta_pipeline', 'coco_weights', 'custom_imports', 'model_wrapper_cfg',
-    'find_unused_parameters', 'sync_bn', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'})
+TOP_LEVEL = frozenset(
+    {
+        'postprocess',
+        'tta_model',
+        'tta_pipeline',
+        'coco_weights',
+        'custom_imports',
+        'model_wrapper_cfg',
+        'find_unused_parameters',
+        'sync_bn',
+        'compile',
+        'activation_checkpointing',
+        'efficient_conv_bn_eval',
+    }
+)
 # Parts by name, where a new name needs a part with a type, and dicts of free keys.
 NAMED_PARTS = frozenset({'default_hooks', 'pipeline'})
 FREE = frozenset({'tta_pipeline', 'merge', 'dist_cfg', 'custom_keys'})
@@ -107,12 +119,14 @@ def _reader(path: list[str], kind: object) -> Callable | None:
     if kind is not None:
         return find_class(kind) if isinstance(kind, str) else kind
     from mmengine.runner import Runner
+
     if not path:
         return Runner
     if path == ['randomness']:
         return Runner.set_randomness
     if path[-1].endswith('_dataloader'):
         from torch.utils.data import DataLoader
+
         return DataLoader
     return None
 
@@ -122,6 +136,7 @@ def find_class(kind: str) -> Callable | None:
     """Find a registered class or function by its `type`."""
     import mmdet.registry
     from mmengine.registry import Registry
+
     registries = [one for one in vars(mmdet.registry).values() if isinstance(one, Registry)]
     return next((found for one in registries if (found := one.get(kind)) is not None), None)
 
@@ -152,6 +167,7 @@ def dotted_keys(node: object, path: str = '') -> Iterator[str]:
 
 def nearest(key: str, known: set[str], count: int = 3) -> list[str]:
     """Find the keys whose last part is most like the last part of `key`; of these the ones most like it as a whole."""
+
     def rate(other: str) -> tuple[float, float]:
         pairs = ((key.rpartition('.')[2], other.rpartition('.')[2]), (key, other))
         return tuple(difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs)

@@ -59,8 +59,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def _create_locked(target: Path) -> tuple[int | None, Path]:
-    """Create a temporary file and lock it; returns the open handle, which holds the lock if there is one, and the path.
-    """
+    """Create a temporary file and lock it; return the handle, which holds the lock if there is one, and the path."""
     while True:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f'.{target.name}.', suffix=TEMPORARY_SUFFIX)
         if fcntl is None:  # Windows renames no open file
@@ -181,8 +180,12 @@ def check_outputs(outputs: Iterable[str | os.PathLike | None], inputs: Iterable[
         written.add(target)
 
 
-def sibling(path: str | os.PathLike, suffix: str, outputs: Iterable[str | os.PathLike | None] = (),
-            inputs: Iterable[str | os.PathLike | None] = ()) -> Path:
+def sibling(
+    path: str | os.PathLike,
+    suffix: str,
+    outputs: Iterable[str | os.PathLike | None] = (),
+    inputs: Iterable[str | os.PathLike | None] = (),
+) -> Path:
     """Name the output that goes beside another, under another suffix.
 
     Raises:

@@ -38,24 +38,29 @@ OBJECT = Kind('object', lambda value: isinstance(value, Mapping))
 def list_of(kind: Kind, length: int | None = None) -> Kind:
     """Describe a list whose items are all of a kind, and its length where that is fixed."""
     name = f'list of {"" if length is None else f"{length} times "}{kind.name}'
-    return Kind(name, lambda value: isinstance(value, (list, tuple)) and length in (None, len(value))
-                and all(map(kind.holds, value)))
+    return Kind(
+        name,
+        lambda value: isinstance(value, (list, tuple)) and length in (None, len(value)) and all(map(kind.holds, value)),
+    )
 
 
 def object_of(kind: Kind) -> Kind:
     """Describe an object whose values are all of a kind."""
-    return Kind(f'object of {kind.name}', lambda value: isinstance(value, Mapping)
-                and all(map(kind.holds, value.values())))
+    return Kind(
+        f'object of {kind.name}', lambda value: isinstance(value, Mapping) and all(map(kind.holds, value.values()))
+    )
 
 
-def read_object(path: str | Path, fields: Mapping[str, Kind] | None = None, required: Collection[str] = ()
-                ) -> dict[str, Any]:
+def read_object(
+    path: str | Path, fields: Mapping[str, Kind] | None = None, required: Collection[str] = ()
+) -> dict[str, Any]:
     """Read a file that holds one JSON object; errors as `parse_object`, and OSError."""
     return parse_object(Path(path).read_bytes(), str(path), fields, required)
 
 
-def parse_object(text: str | bytes, where: str, fields: Mapping[str, Kind] | None = None,
-                 required: Collection[str] = ()) -> dict[str, Any]:
+def parse_object(
+    text: str | bytes, where: str, fields: Mapping[str, Kind] | None = None, required: Collection[str] = ()
+) -> dict[str, Any]:
     """Parse a JSON object.
 
     Args:
@@ -77,8 +82,9 @@ def parse_object(text: str | bytes, where: str, fields: Mapping[str, Kind] | Non
     return value
 
 
-def check_fields(value: Mapping[str, Any], fields: Mapping[str, Kind], where: str, required: Collection[str] = ()
-                 ) -> None:
+def check_fields(
+    value: Mapping[str, Any], fields: Mapping[str, Kind], where: str, required: Collection[str] = ()
+) -> None:
     """Raise ValueError, naming the field, unless what is there is of its kind.
 
     Args:

@@ -38,8 +38,11 @@ def read_assignment(text: str, name: str) -> object:
     Raises:
         ValueError: the text is no Python, or the value is no literal.
     """
-    values = [statement.value for statement in _parse(text) if isinstance(statement, ast.Assign)
-              and [getattr(target, 'id', None) for target in statement.targets] == [name]]
+    values = [
+        statement.value
+        for statement in _parse(text)
+        if isinstance(statement, ast.Assign) and [getattr(target, 'id', None) for target in statement.targets] == [name]
+    ]
     return _evaluate(values[-1]) if values else None
 
 

@@ -91,8 +91,10 @@ class WorkerPool:
             connection.send((function, item))
             is_error, result = connection.recv()
         except (EOFError, OSError):
-            raise ChildProcessError('a worker process was killed (out of memory?): run the same command again, with '
-                                    'fewer workers or more memory if that happens again') from None
+            raise ChildProcessError(
+                'a worker process was killed (out of memory?): run the same command again, with '
+                'fewer workers or more memory if that happens again'
+            ) from None
         finally:
             self._idle.put(connection)  # a dead one too, to which the next call fails at once
         if is_error:

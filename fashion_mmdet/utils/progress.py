@@ -17,7 +17,8 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
     """
     console = Console(stderr=True)
     yield from rich_track(
-        items, description, total=total, console=console, transient=True, disable=not console.is_terminal)
+        items, description, total=total, console=console, transient=True, disable=not console.is_terminal
+    )
 
 
 def progress_bar() -> Progress:

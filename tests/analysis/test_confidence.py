@@ -38,9 +38,13 @@ def raw_of(image_id: str, *objects: tuple[int, float, tuple], probability: float
     if not objects:
         return empty_prediction(image_id, *SIZE)
     return RawPrediction(
-        image_id, *SIZE, np.array([one[0] for one in objects], np.int64),
-        np.array([one[1] for one in objects], np.float32), np.array([one[2] for one in objects], np.float32),
-        np.full((len(objects), 28, 28), probability, np.float16))
+        image_id,
+        *SIZE,
+        np.array([one[0] for one in objects], np.int64),
+        np.array([one[1] for one in objects], np.float32),
+        np.array([one[2] for one in objects], np.float32),
+        np.full((len(objects), 28, 28), probability, np.float16),
+    )
 
 
 def truth_of(image_id: str, *objects: tuple[int, tuple]) -> Truth:
@@ -70,12 +74,38 @@ def test_one_object_by_hand():
     border: 12/48 to the left, 24/96 above and below, so 1/4. Alone it is the figure, the best, and overlaps nothing."""
     found = {name: values[0] for name, values in columns(raw_of('x', (7, 0.75, (12, 24, 24, 72)))).items()}
     by_hand = dict(
-        category=7, score=0.75, score_to_best=1, score_to_class_best=1, rank=0, rank_in_class=0,
-        log_area=round(np.log(1 / 8), 5), log_aspect=round(np.log(1 / 4), 5), width=0.25, height=0.5,
-        centre_x=0.375, centre_y=0.5, border_gap=0.25, figure_dx=0, figure_dy=0,
-        mask_mean=1, mask_uncertain=0, mask_fill=1, mask_stability=1,
-        box_iou_class=0, box_iou_any=0, mask_iou_class=0, mask_iou_any=0, inside_class=0, inside_any=0,
-        covering_score=0, followers=0, detections=1, detections_of_class=1, seen=1, seen_of_class=1)
+        category=7,
+        score=0.75,
+        score_to_best=1,
+        score_to_class_best=1,
+        rank=0,
+        rank_in_class=0,
+        log_area=round(np.log(1 / 8), 5),
+        log_aspect=round(np.log(1 / 4), 5),
+        width=0.25,
+        height=0.5,
+        centre_x=0.375,
+        centre_y=0.5,
+        border_gap=0.25,
+        figure_dx=0,
+        figure_dy=0,
+        mask_mean=1,
+        mask_uncertain=0,
+        mask_fill=1,
+        mask_stability=1,
+        box_iou_class=0,
+        box_iou_any=0,
+        mask_iou_class=0,
+        mask_iou_any=0,
+        inside_class=0,
+        inside_any=0,
+        covering_score=0,
+        followers=0,
+        detections=1,
+        detections_of_class=1,
+        seen=1,
+        seen_of_class=1,
+    )
     assert found == {**dict.fromkeys(FEATURE_NAMES, 0), **by_hand}
 
 
@@ -117,11 +147,15 @@ def test_a_mask_in_doubt_by_hand():
     assert (found['mask_fill'], found['mask_uncertain'], found['mask_stability']) == ([0.5], [0.5], [0])
 
 
-@pytest.mark.parametrize('objects', [
-    [(1, 0.0, (10, 10, 10, 10))],
-    [(1, 0.0, (0, 0, 48, 96)), (1, 0.0, (0, 0, 48, 96))],
-    [(45, 1.0, (-5, -5, 0, 0)), (0, 1e-30, (47, 95, 48, 96))],
-], ids=['no area, no score', 'full twice', 'outside, one pixel'])
+@pytest.mark.parametrize(
+    'objects',
+    [
+        [(1, 0.0, (10, 10, 10, 10))],
+        [(1, 0.0, (0, 0, 48, 96)), (1, 0.0, (0, 0, 48, 96))],
+        [(45, 1.0, (-5, -5, 0, 0)), (0, 1e-30, (47, 95, 48, 96))],
+    ],
+    ids=['no area, no score', 'full twice', 'outside, one pixel'],
+)
 def test_odd_detections_give_finite_features(objects):
     assert np.isfinite(extract_features(raw_of('x', *objects))).all()
     assert np.isfinite(extract_features(raw_of('x', *objects, probability=0.0))).all()
@@ -132,8 +166,13 @@ def test_the_order_of_the_detections_does_not_matter():
     raws, _ = random_images(1, 5)
     raw = raws[0]
     shuffled = generator.permutation(len(raw.scores))
-    other = replace(raw, categories=raw.categories[shuffled], scores=raw.scores[shuffled], boxes=raw.boxes[shuffled],
-                    mask_probs=raw.mask_probs[shuffled])
+    other = replace(
+        raw,
+        categories=raw.categories[shuffled],
+        scores=raw.scores[shuffled],
+        boxes=raw.boxes[shuffled],
+        mask_probs=raw.mask_probs[shuffled],
+    )
     np.testing.assert_allclose(extract_features(other), extract_features(raw)[shuffled], rtol=1e-6, atol=1e-6)
 
 
@@ -144,18 +183,27 @@ def test_hits_are_those_of_the_sweep_and_a_duplicate_is_none():
     """Truth 10 x 20. Row 1 is exact; row 0, the worse copy, NMS takes. Row 2 has the other class; row 3 covers 12 of
     the 20 rows of its own object: IoU 0.6, a hit above 0.5 and 0.55, not above 0.6."""
     true = truth_of('x', (1, (10, 10, 20, 30)), (3, (30, 10, 40, 30)))
-    raw = raw_of('x', (1, 0.2, (10, 10, 20, 30)), (1, 0.3, (10, 10, 20, 30)), (2, 0.9, (10, 10, 20, 30)),
-                 (3, 0.1, (30, 10, 40, 22)))
+    raw = raw_of(
+        'x',
+        (1, 0.2, (10, 10, 20, 30)),
+        (1, 0.3, (10, 10, 20, 30)),
+        (2, 0.9, (10, 10, 20, 30)),
+        (3, 0.1, (30, 10, 40, 22)),
+    )
     hits = sweep_hits(raw, true, BASE)
     assert hits.sum(axis=1).tolist() == [0, 10, 0, 2]
     assert hits[3].tolist() == [True, True] + [False] * 8
 
 
-@pytest.mark.parametrize(('raw', 'true'), [
-    (raw_of('x'), truth_of('x', (1, (0, 0, 5, 5)))),
-    (raw_of('x', (1, 0.5, (0, 0, 5, 5))), truth_of('x')),
-    (raw_of('x'), truth_of('x')),
-], ids=['nothing predicted', 'nothing there', 'neither'])
+@pytest.mark.parametrize(
+    ('raw', 'true'),
+    [
+        (raw_of('x'), truth_of('x', (1, (0, 0, 5, 5)))),
+        (raw_of('x', (1, 0.5, (0, 0, 5, 5))), truth_of('x')),
+        (raw_of('x'), truth_of('x')),
+    ],
+    ids=['nothing predicted', 'nothing there', 'neither'],
+)
 def test_nothing_hits_where_one_side_is_empty(raw, true):
     assert sweep_hits(raw, true, BASE).shape == (len(raw.scores), 10)
     assert not sweep_hits(raw, true, BASE).any()
@@ -338,8 +386,11 @@ def test_postprocessing_takes_the_confidences_for_scores(fitted: ConfidenceFilte
     assert found.masks != postprocess(raw, replace(options, filter=None), SIZE).masks
 
 
-@pytest.mark.parametrize('objects', [[], [(1, 0.9, (1, 60, 11, 76))], [(1, 0.9, (1, 4, 11, 20))]],
-                         ids=['nothing', 'one that is suppressed', 'one that stays'])
+@pytest.mark.parametrize(
+    'objects',
+    [[], [(1, 0.9, (1, 60, 11, 76))], [(1, 0.9, (1, 4, 11, 20))]],
+    ids=['nothing', 'one that is suppressed', 'one that stays'],
+)
 def test_images_with_little_in_them(objects, fitted: ConfidenceFilter, tmp_path: Path):
     save_filter(fitted, tmp_path / 'filter.skops')
     found = postprocess(raw_of('x', *objects), Postprocess(score_thr=0.4, filter=str(tmp_path / 'filter.skops')))
@@ -351,8 +402,9 @@ def test_a_missing_filter_is_one_line():
         Postprocess.from_config(dict(filter='nowhere.skops'))
 
 
-def test_a_filter_of_other_features_is_refused(fitted: ConfidenceFilter, tmp_path: Path,
-                                               monkeypatch: pytest.MonkeyPatch):
+def test_a_filter_of_other_features_is_refused(
+    fitted: ConfidenceFilter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     save_filter(fitted, tmp_path / 'filter.skops')
     monkeypatch.setattr(store, 'FEATURE_VERSION', feature_module.FEATURE_VERSION + 1)
     with pytest.raises(ValueError, match='made for version 1 of the features, this is version 2; train it again'):
@@ -363,22 +415,25 @@ class Stranger:
     """Nothing that a filter is made of."""
 
 
-@pytest.mark.parametrize(('content', 'message'), [
-    (b'PK', 'not a confidence filter'),
-    (skops_io.dumps([1, 2]), 'not a confidence filter'),
-    (skops_io.dumps(dict(about=json.dumps({'format': 'x'}), hit=1, gain=1)), 'not a confidence filter'),
-    (skops_io.dumps(dict(about='{', hit=1, gain=1)), 'not a confidence filter'),
-    (skops_io.dumps(dict(about='{}', hit=Stranger(), gain=1)), 'Stranger, which no filter needs; not loaded'),
-    (skops_io.dumps([1]).replace(b'__class__', b'__cl\xff\xff__'), 'not a confidence filter'),
-], ids=['no zip', 'a list', 'another format', 'broken text', 'another type', 'no UTF-8'])
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'PK', 'not a confidence filter'),
+        (skops_io.dumps([1, 2]), 'not a confidence filter'),
+        (skops_io.dumps(dict(about=json.dumps({'format': 'x'}), hit=1, gain=1)), 'not a confidence filter'),
+        (skops_io.dumps(dict(about='{', hit=1, gain=1)), 'not a confidence filter'),
+        (skops_io.dumps(dict(about='{}', hit=Stranger(), gain=1)), 'Stranger, which no filter needs; not loaded'),
+        (skops_io.dumps([1]).replace(b'__class__', b'__cl\xff\xff__'), 'not a confidence filter'),
+    ],
+    ids=['no zip', 'a list', 'another format', 'broken text', 'another type', 'no UTF-8'],
+)
 def test_files_that_are_no_filter_are_refused(content, message, tmp_path: Path):
     (tmp_path / 'filter.skops').write_bytes(content)
     with pytest.raises(ValueError, match=message):
         load_filter(tmp_path / 'filter.skops')
 
 
-@pytest.mark.parametrize(('field', 'value'), [
-    ('left', 0), ('right', 10 ** 6), ('feature_idx', 999), ('bitset_idx', 999)])
+@pytest.mark.parametrize(('field', 'value'), [('left', 0), ('right', 10**6), ('feature_idx', 999), ('bitset_idx', 999)])
 def test_a_tree_that_leads_out_of_itself_is_refused(fitted, tmp_path: Path, field: str, value: int):
     """Its loops would read beyond the arrays, or go round for ever."""
     made = copy.deepcopy(fitted)
@@ -414,19 +469,40 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     for raw in raws:
         writer.write(raw)
         true = truths[raw.image_id]
-        rows += [(raw.image_id, runs_to_kaggle(coco_to_runs(mask)), HEIGHT, WIDTH, str(category))
-                 for mask, category in zip(true.masks, true.categories, strict=True)]
+        rows += [
+            (raw.image_id, runs_to_kaggle(coco_to_runs(mask)), HEIGHT, WIDTH, str(category))
+            for mask, category in zip(true.masks, true.categories, strict=True)
+        ]
     writer.close()
     pd.DataFrame(rows, columns=['ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId']).to_csv(
-        folder / 'train.csv', index=False)
+        folder / 'train.csv', index=False
+    )
     return folder / 'val.parquet', folder / 'train.csv'
 
 
 def test_the_tool_writes_a_filter_that_scores(files, tmp_path: Path, capsys: pytest.CaptureFixture):
     dump, truth = files
     out, unseen = tmp_path / 'filter.skops', tmp_path / 'unseen.parquet'
-    assert train_filter.main([str(dump), '--truth', str(truth), '--out', str(out), '--folds', '2', '--repeats', '1',
-                              '--size', '0', '--out-of-fold', str(unseen)]) == 0
+    assert (
+        train_filter.main(
+            [
+                str(dump),
+                '--truth',
+                str(truth),
+                '--out',
+                str(out),
+                '--folds',
+                '2',
+                '--repeats',
+                '1',
+                '--size',
+                '0',
+                '--out-of-fold',
+                str(unseen),
+            ]
+        )
+        == 0
+    )
     printed = capsys.readouterr().out
     assert 'filter, its threshold' in printed
     assert 'calibration error' in printed

@@ -22,8 +22,15 @@ from tools import eda as tool
 
 HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId'
 # 4x5 and 10x2 photos have 20 pixels. d.jpg has an empty mask alone: the audit drops it.
-ROWS = ('a.jpg,1 4,4,5,0_34_3', 'b.jpg,1 2,4,5,0', 'a.jpg,5 2,4,5,23', 'c.jpg,1 6 11 4,10,2,23', 'd.jpg,,4,5,7',
-        'c.jpg,11 5,10,2,31', 'a.jpg,9 1,4,5,23')
+ROWS = (
+    'a.jpg,1 4,4,5,0_34_3',
+    'b.jpg,1 2,4,5,0',
+    'a.jpg,5 2,4,5,23',
+    'c.jpg,1 6 11 4,10,2,23',
+    'd.jpg,,4,5,7',
+    'c.jpg,11 5,10,2,31',
+    'a.jpg,9 1,4,5,23',
+)
 
 
 def write(root: Path, *rows: str) -> Path:
@@ -64,11 +71,14 @@ def test_the_tables_agree_with_the_records(sample_root: Path):
     assert tables.image_ids == [record.image_id for record in records]
     objects = [(record, instance) for record in records for instance in record.instances]
     found = sorted(zip(tables.image, tables.category, tables.area_px, strict=True))
-    wanted = sorted((tables.image_ids.index(record.image_id), instance.category, int(coco_mask.area(instance.mask)))
-                    for record, instance in objects)
+    wanted = sorted(
+        (tables.image_ids.index(record.image_id), instance.category, int(coco_mask.area(instance.mask)))
+        for record, instance in objects
+    )
     assert found == wanted
     assert Counter(tables.attribute.tolist()) == Counter(
-        attribute for _, instance in objects for attribute in instance.attributes)
+        attribute for _, instance in objects for attribute in instance.attributes
+    )
 
 
 def test_statistics_by_hand(tables: eda.Tables):
@@ -78,7 +88,10 @@ def test_statistics_by_hand(tables: eda.Tables):
     assert eda.objects_per_image(tables.image, 3).tolist() == [3, 1, 2]
     objects, images = eda.count_categories(tables.image, tables.category)
     assert {category: (objects[category], images[category]) for category in np.flatnonzero(objects)} == {
-        0: (2, 2), 23: (3, 2), 31: (1, 1)}
+        0: (2, 2),
+        23: (3, 2),
+        31: (1, 1),
+    }
     assert np.flatnonzero(eda.count_attributes(tables.attribute)).tolist() == [3, 34]
     shares = eda.attribute_shares(tables.category, tables.attribute_object)
     assert shares[0] == 0.5
@@ -158,8 +171,9 @@ def test_a_draw_of_more_than_there_are_takes_all():
     assert sorted(offer_all(ExampleDraw(9, 0), 'aba')) == [('a', [0, 2]), ('b', [1])]
 
 
-@pytest.mark.parametrize(('panels', 'columns'), [(1, 1), (3, 3), (4, 4), (5, 5), (6, 6), (7, 4), (9, 5), (10, 5),
-                                                 (11, 4), (16, 4), (18, 6)])
+@pytest.mark.parametrize(
+    ('panels', 'columns'), [(1, 1), (3, 3), (4, 4), (5, 5), (6, 6), (7, 4), (9, 5), (10, 5), (11, 4), (16, 4), (18, 6)]
+)
 def test_columns_leave_few_gaps(panels: int, columns: int):
     """7: 4 columns leave 1 gap, 5 leave 3, 6 leave 5. 9: 3, 1, 3. 11: 1, 4, 1, so 4. 18: 2, 2, 0."""
     assert pick_columns(panels) == columns
@@ -187,7 +201,10 @@ def test_an_object_has_a_panel_where_its_mask_is():
     photo = np.full((512, 512, 3), 100, np.uint8)
     figure = plot_example(photo, Record('c.jpg', 10, 2), [Row(31, (), low), Row(23, (), left)])
     assert [axes.get_title(loc='left') or axes.get_title() for axes in figure.axes] == [
-        'photo, 2 objects', 'shoe  50 %', 'sleeve  20 %']
+        'photo, 2 objects',
+        'shoe  50 %',
+        'sleeve  20 %',
+    ]
     _, shoe, sleeve = (np.asarray(axes.images[0].get_array()) for axes in figure.axes)
     assert shoe[100, 100].tolist() == sleeve[480, 400].tolist() == [100, 100, 100]
     assert shoe[100, 400].tolist() == sleeve[100, 100].tolist() == [224, 224, 224]
@@ -222,7 +239,8 @@ def full_figures() -> dict[str, Figure]:
             skewed=eda_plots.plot_attributes(np.geomspace(99_999, 1, 92).astype(int)),
             shares=eda_plots.plot_attribute_shares(rng.random(13)),
             together=eda_plots.plot_together(together + together.T + np.diag(np.full(46, 45_625))),
-            areas=eda_plots.plot_areas(np.sort(rng.random((46, 5)), axis=1), objects))
+            areas=eda_plots.plot_areas(np.sort(rng.random((46, 5)), axis=1), objects),
+        )
 
 
 def test_nothing_is_clipped_and_no_labels_overlap():
@@ -234,8 +252,11 @@ def test_nothing_is_clipped_and_no_labels_overlap():
         assert drawn.y1 < height_in + 0.01, name
         for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
             low, high = sorted(axis.get_view_interval())
-            boxes = [label.get_window_extent() for place, label in zip(
-                axis.get_majorticklocs(), axis.get_ticklabels(), strict=False) if low <= place <= high]
+            boxes = [
+                label.get_window_extent()
+                for place, label in zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=False)
+                if low <= place <= high
+            ]
             for one, two in pairwise(boxes):
                 assert not one.padded(-0.5).overlaps(two.padded(-0.5)), (name, one, two)
 
@@ -253,8 +274,9 @@ def test_boxes_and_bars_have_the_colour_of_their_category():
     objects[[6, 23]] = 1, 5
     axes = eda_plots.plot_categories(objects, objects).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ['shoe', 'pants']
-    np.testing.assert_allclose([bar.get_facecolor()[:3] for bar in axes.patches],
-                               np.array([PALETTE[23], PALETTE[6]]) / 255)
+    np.testing.assert_allclose(
+        [bar.get_facecolor()[:3] for bar in axes.patches], np.array([PALETTE[23], PALETTE[6]]) / 255
+    )
 
 
 @pytest.fixture
@@ -275,8 +297,9 @@ def run(root: Path, out: Path, *options: str) -> str:
 def test_the_page_shows_every_picture_and_the_numbers(sample_root: Path, tmp_path: Path):
     page = run(sample_root, tmp_path / 'eda', '--examples', '2')
     linked = re.findall(r'!\[[^\]]+\]\(([^)]+)\)', page)
-    assert linked == [f'{name}.png' for name in ('labels', 'categories', 'attributes', 'together', 'areas', 'example_1',
-                                                 'example_2')]
+    assert linked == [
+        f'{name}.png' for name in ('labels', 'categories', 'attributes', 'together', 'areas', 'example_1', 'example_2')
+    ]
     assert sorted([*linked, 'README.md']) == sorted(path.name for path in (tmp_path / 'eda').iterdir())
     for name in linked:
         with Image.open(tmp_path / 'eda' / name) as picture:
@@ -299,8 +322,10 @@ def test_the_data_set_is_that_of_the_environment(sample_root: Path, tmp_path: Pa
 
 
 def test_the_seed_chooses_the_examples(sample_root: Path, tmp_path: Path, unsaved: list[str]):
-    shown = [re.findall(r'^`(.+)`$', run(sample_root, tmp_path, '--examples', '3', '--seed', seed), re.MULTILINE)
-             for seed in ('1', '1', '2')]
+    shown = [
+        re.findall(r'^`(.+)`$', run(sample_root, tmp_path, '--examples', '3', '--seed', seed), re.MULTILINE)
+        for seed in ('1', '1', '2')
+    ]
     assert len(shown[0]) == 3
     assert shown[0] == shown[1] != shown[2]
 
@@ -352,17 +377,24 @@ def test_one_object_makes_a_page(tmp_path: Path):
     assert 'No image holds two categories.' in page
     assert '0.0 % of the images have 2 to 10 objects; the median is 1, the mean 1.0, the most 1.' in page
     assert sorted(path.name for path in (tmp_path / 'eda').iterdir()) == [
-        'README.md', 'areas.png', 'categories.png', 'labels.png']
+        'README.md',
+        'areas.png',
+        'categories.png',
+        'labels.png',
+    ]
 
 
-@pytest.mark.parametrize(('rows', 'options', 'message'), [
-    (None, [], 'train.csv: no such file; --data or FASHION_DATA names the folder that holds train.csv'),
-    ((), [], 'train.csv:2: no rows after the header'),
-    (('a.jpg,,4,5,0',), [], 'train.csv: no row holds an object; the audit found: empty_mask: 1'),
-    (('a.jpg,1 2,4,x,0',), [], "train.csv:2: Width 'x' is no positive whole number"),
-    (ROWS, ['--examples', '-1'], '--examples -1: 0 or more'),
-    (ROWS, ['--seed', '-1'], '--seed -1: 0 or more'),
-])
+@pytest.mark.parametrize(
+    ('rows', 'options', 'message'),
+    [
+        (None, [], 'train.csv: no such file; --data or FASHION_DATA names the folder that holds train.csv'),
+        ((), [], 'train.csv:2: no rows after the header'),
+        (('a.jpg,,4,5,0',), [], 'train.csv: no row holds an object; the audit found: empty_mask: 1'),
+        (('a.jpg,1 2,4,x,0',), [], "train.csv:2: Width 'x' is no positive whole number"),
+        (ROWS, ['--examples', '-1'], '--examples -1: 0 or more'),
+        (ROWS, ['--seed', '-1'], '--seed -1: 0 or more'),
+    ],
+)
 def test_bad_input_is_one_line_and_status_2(rows, options, message, tmp_path: Path, capsys: pytest.CaptureFixture):
     root = tmp_path / 'data'
     if rows is not None:

@@ -32,14 +32,24 @@ def column(start: int, stop: int) -> dict:
 
 
 def make_truth(*objects: tuple[int, dict]) -> Truth:
-    return Truth('a', SIZE, np.array([category for category, _ in objects], int), [mask for _, mask in objects],
-                 [()] * len(objects))
+    return Truth(
+        'a',
+        SIZE,
+        np.array([category for category, _ in objects], int),
+        [mask for _, mask in objects],
+        [()] * len(objects),
+    )
 
 
 def make_prediction(*objects: tuple[int, dict]) -> Prediction:
     """Objects by descending score 0.9, 0.8, ..."""
-    return Prediction('a', SIZE, np.array([category for category, _ in objects], int),
-                      0.9 - 0.1 * np.arange(len(objects)), [mask for _, mask in objects])
+    return Prediction(
+        'a',
+        SIZE,
+        np.array([category for category, _ in objects], int),
+        0.9 - 0.1 * np.arange(len(objects)),
+        [mask for _, mask in objects],
+    )
 
 
 def test_each_kind_of_error_is_counted_once():
@@ -48,8 +58,11 @@ def test_each_kind_of_error_is_counted_once():
     shoe is missed.
     """
     tallies = [ClassTally(category) for category in range(46)]
-    count_errors(make_truth((6, column(0, 3)), (8, column(3, 6)), (23, column(8, 10))),
-                 make_prediction((6, column(0, 3)), (10, column(3, 6)), (6, column(0, 3)), (24, column(6, 8))), tallies)
+    count_errors(
+        make_truth((6, column(0, 3)), (8, column(3, 6)), (23, column(8, 10))),
+        make_prediction((6, column(0, 3)), (10, column(3, 6)), (6, column(0, 3)), (24, column(6, 8))),
+        tallies,
+    )
     pants, skirt, dress, shoe, bag = (tallies[category] for category in (6, 8, 10, 23, 24))
     assert (pants.objects, pants.images, pants.hits, pants.mistaken, pants.spurious) == (1, 1, 1, 1, 0)
     assert (skirt.hits, skirt.missed, dict(skirt.called)) == (0, 0, {10: 1})
@@ -60,9 +73,15 @@ def test_each_kind_of_error_is_counted_once():
     assert (skirt.sensitivity, bag.sensitivity, bag.precision) == (0, None, 0)
 
 
-@pytest.mark.parametrize(('truth', 'prediction'), [
-    (make_truth(), make_prediction()), (make_truth((0, column(0, 2))), make_prediction()),
-    (make_truth(), make_prediction((0, column(0, 2))))], ids=['nothing', 'nothing_predicted', 'nothing_true'])
+@pytest.mark.parametrize(
+    ('truth', 'prediction'),
+    [
+        (make_truth(), make_prediction()),
+        (make_truth((0, column(0, 2))), make_prediction()),
+        (make_truth(), make_prediction((0, column(0, 2)))),
+    ],
+    ids=['nothing', 'nothing_predicted', 'nothing_true'],
+)
 def test_empty_images_are_counted(truth: Truth, prediction: Prediction):
     tallies = [ClassTally(category) for category in range(46)]
     count_errors(truth, prediction, tallies)
@@ -85,25 +104,45 @@ def test_average_precision_is_that_of_pycocotools():
     truths, predictions = zip(*(draw_image(rng) for _ in range(30)), strict=True)
     coco = COCO()
     coco.dataset = dict(
-        info={}, images=[dict(id=index, height=10, width=10) for index in range(30)],
+        info={},
+        images=[dict(id=index, height=10, width=10) for index in range(30)],
         categories=[dict(id=category, name=str(category)) for category in range(3)],
-        annotations=[dict(id=index * 10 + place + 1, image_id=index, category_id=int(category), segmentation=mask,
-                          area=50, bbox=[0, 0, 1, 1], iscrowd=0)
-                     for index, truth in enumerate(truths)
-                     for place, (category, mask) in enumerate(zip(truth.categories, truth.masks, strict=True))])
+        annotations=[
+            dict(
+                id=index * 10 + place + 1,
+                image_id=index,
+                category_id=int(category),
+                segmentation=mask,
+                area=50,
+                bbox=[0, 0, 1, 1],
+                iscrowd=0,
+            )
+            for index, truth in enumerate(truths)
+            for place, (category, mask) in enumerate(zip(truth.categories, truth.masks, strict=True))
+        ],
+    )
     with contextlib.redirect_stdout(io.StringIO()):
         coco.createIndex()
-        results = coco.loadRes([
-            dict(image_id=index, category_id=int(category), segmentation=mask, score=float(score))
-            for index, prediction in enumerate(predictions)
-            for category, mask, score in zip(prediction.categories, prediction.masks, prediction.scores, strict=True)])
+        results = coco.loadRes(
+            [
+                dict(image_id=index, category_id=int(category), segmentation=mask, score=float(score))
+                for index, prediction in enumerate(predictions)
+                for category, mask, score in zip(
+                    prediction.categories, prediction.masks, prediction.scores, strict=True
+                )
+            ]
+        )
         evaluation = COCOeval(coco, results, 'segm')
         evaluation.params.iouThrs = np.array([0.5 + 1e-9])  # COCO hits at IoU >= t, the competition above t
         evaluation.evaluate()
         evaluation.accumulate()
     for category in range(3):
-        scored = [(score, hit) for truth, prediction in zip(truths, predictions, strict=True)
-                  for other, score, hit in match_by_class(truth, prediction) if other == category]
+        scored = [
+            (score, hit)
+            for truth, prediction in zip(truths, predictions, strict=True)
+            for other, score, hit in match_by_class(truth, prediction)
+            if other == category
+        ]
         objects = sum(int((truth.categories == category).sum()) for truth in truths)
         wanted = evaluation.eval['precision'][0, :, category, 0, -1].mean()
         assert average_precision(scored, objects) == pytest.approx(wanted, abs=1e-12)
@@ -114,7 +153,8 @@ def draw_image(rng: np.random.Generator) -> tuple[Truth, Prediction]:
     true = [(int(rng.integers(3)), column(start, start + 3)) for start in starts]
     guessed = [
         (category if rng.random() < 0.7 else int(rng.integers(3)), column(start + int(rng.integers(2)), start + 3))
-        for (category, _), start in zip(true, starts, strict=True)]
+        for (category, _), start in zip(true, starts, strict=True)
+    ]
     prediction = make_prediction(*guessed)
     prediction.scores = np.sort(rng.random(len(guessed)))[::-1]
     return make_truth(*true), prediction
@@ -122,8 +162,13 @@ def draw_image(rng: np.random.Generator) -> tuple[Truth, Prediction]:
 
 def test_targets_are_the_least_sensitive_of_the_more_frequent_half():
     """Four classes occur; the frequent half is 0 (10 objects, sensitivity 0.9) and 1 (8, 0.25). 2 is worse but rare."""
-    rows = [ClassTally(0, objects=10, hits=9), ClassTally(1, objects=8, hits=2), ClassTally(2, objects=3, hits=0),
-            ClassTally(3, objects=2, hits=2), ClassTally(4, objects=0)]
+    rows = [
+        ClassTally(0, objects=10, hits=9),
+        ClassTally(1, objects=8, hits=2),
+        ClassTally(2, objects=3, hits=0),
+        ClassTally(3, objects=2, hits=2),
+        ClassTally(4, objects=0),
+    ]
     assert pick_targets(rows, 1) == [1]
     assert pick_targets(rows, 5) == [1, 0]
 
@@ -131,10 +176,20 @@ def test_targets_are_the_least_sensitive_of_the_more_frequent_half():
 def test_the_tool_prints_and_saves(tmp_path: Path, capsys: pytest.CaptureFixture):
     """One photo, a shirt found, pants missed twice: of two classes the more frequent half is the pants."""
     (tmp_path / 'train.csv').write_text(
-        'ImageId,EncodedPixels,Height,Width,ClassId\na.jpg,1 50,10,10,0\na.jpg,51 50,10,10,6\na.jpg,1 5,10,10,6\n')
+        'ImageId,EncodedPixels,Height,Width,ClassId\na.jpg,1 50,10,10,0\na.jpg,51 50,10,10,6\na.jpg,1 5,10,10,6\n'
+    )
     writer = DumpWriter(tmp_path / 'val.parquet')
-    writer.write(RawPrediction('a.jpg', 10, 10, np.array([0]), np.array([0.9], np.float32),
-                               np.array([[0, 0, 5, 10]], np.float32), np.ones((1, 28, 28), np.float16)))
+    writer.write(
+        RawPrediction(
+            'a.jpg',
+            10,
+            10,
+            np.array([0]),
+            np.array([0.9], np.float32),
+            np.array([[0, 0, 5, 10]], np.float32),
+            np.ones((1, 28, 28), np.float16),
+        )
+    )
     writer.close()
     out = tmp_path / 's.json'
     assert tool.main([str(tmp_path / 'val.parquet'), '--truth', str(tmp_path / 'train.csv'), '--out', str(out)]) == 0
@@ -144,11 +199,16 @@ def test_the_tool_prints_and_saves(tmp_path: Path, capsys: pytest.CaptureFixture
     assert [(row['name'], row['sensitivity']) for row in saved['classes']] == [(CATEGORIES[0], 1.0), ('pants', 0.0)]
 
 
-@pytest.mark.parametrize(('options', 'complaint'), [
-    (['--top', '-2'], '--top -2: 1 target or more'),
-    ([], 'train.csv: no such file; name the CSV by --truth or its folder by FASHION_DATA')])
-def test_bad_input_is_one_line_and_status_2(options: list[str], complaint: str, tmp_path: Path,
-                                            capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    ('options', 'complaint'),
+    [
+        (['--top', '-2'], '--top -2: 1 target or more'),
+        ([], 'train.csv: no such file; name the CSV by --truth or its folder by FASHION_DATA'),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    options: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv('FASHION_DATA', str(tmp_path))
     with pytest.raises(SystemExit) as exit_:
         tool.main([str(tmp_path / 'val.parquet'), *options])

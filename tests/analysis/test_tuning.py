@@ -29,8 +29,13 @@ from tools import score_dump, tune_thresholds
 HEIGHT, WIDTH = 48, 36
 SIZE = (HEIGHT, WIDTH)
 CATEGORIES = (0, 3, 5)
-AXES = {'nms_iou': (0.2, 0.5), 'cross_class_iou': (None, 0.5), 'mask_thr': (0.4, 0.5), 'min_area': (1, 40),
-        'overlap': ('class', 'all')}
+AXES = {
+    'nms_iou': (0.2, 0.5),
+    'cross_class_iou': (None, 0.5),
+    'mask_thr': (0.4, 0.5),
+    'min_area': (1, 40),
+    'overlap': ('class', 'all'),
+}
 EVERYTHING = Postprocess(score_thr=0.05, nms_iou=None, overlap='none')
 
 
@@ -51,9 +56,13 @@ def raw_of(image_id: str, *objects: tuple[int, float, tuple]) -> RawPrediction:
     if not objects:
         return empty_prediction(image_id, *SIZE)
     return RawPrediction(
-        image_id, *SIZE, np.array([one[0] for one in objects], np.int64),
-        np.array([one[1] for one in objects], np.float32), np.array([one[2] for one in objects], np.float32),
-        np.ones((len(objects), 28, 28), np.float16))
+        image_id,
+        *SIZE,
+        np.array([one[0] for one in objects], np.int64),
+        np.array([one[1] for one in objects], np.float32),
+        np.array([one[2] for one in objects], np.float32),
+        np.ones((len(objects), 28, 28), np.float16),
+    )
 
 
 def random_images(count: int, seed: int) -> tuple[list[RawPrediction], dict[str, Truth]]:
@@ -69,22 +78,33 @@ def random_images(count: int, seed: int) -> tuple[list[RawPrediction], dict[str,
         name = f'{image}.jpg'
         true = [(int(generator.choice(CATEGORIES)), box()) for _ in range(generator.integers(0, 5))]
         truths[name] = truth_of(name, *true, attributes=(92, 100) if image % 4 == 0 else ())
-        found = [(category, 0.3 + 0.7 * generator.random(), place + generator.normal(0, 0.8, 4))
-                 for category, place in true for _ in range(generator.integers(0, 3))]
+        found = [
+            (category, 0.3 + 0.7 * generator.random(), place + generator.normal(0, 0.8, 4))
+            for category, place in true
+            for _ in range(generator.integers(0, 3))
+        ]
         found += [(int(generator.choice(CATEGORIES)), 0.7 * generator.random(), place) for _, place in true]
-        found += [(int(generator.choice((*CATEGORIES, 9))), 0.8 * generator.random(), box())
-                  for _ in range(generator.integers(0, 4))]
+        found += [
+            (int(generator.choice((*CATEGORIES, 9))), 0.8 * generator.random(), box())
+            for _ in range(generator.integers(0, 4))
+        ]
         raw = raw_of(name, *found)
         raw.mask_probs[:] = generator.uniform(0.3, 1, raw.mask_probs.shape)
         raws.append(raw)
     return raws, truths
 
 
-def plain_score(raws: list[RawPrediction], truths: Mapping[str, Truth], options: Postprocess, average: str = 'image',
-                match: str = 'category') -> float:
+def plain_score(
+    raws: list[RawPrediction],
+    truths: Mapping[str, Truth],
+    options: Postprocess,
+    average: str = 'image',
+    match: str = 'category',
+) -> float:
     """The twin: each image by itself, as tools/score_dump.py does."""
-    return summarize([count_image(truths[raw.image_id], postprocess(raw, options, SIZE), match) for raw in raws],
-                     average).score
+    return summarize(
+        [count_image(truths[raw.image_id], postprocess(raw, options, SIZE), match) for raw in raws], average
+    ).score
 
 
 def everyone(raws: list[RawPrediction]) -> tuple[int, ...]:
@@ -96,15 +116,19 @@ def everyone(raws: list[RawPrediction]) -> tuple[int, ...]:
 
 @pytest.mark.parametrize('match', ['category', 'class_id'])
 @pytest.mark.parametrize('average', ['image', 'image_class'])
-@pytest.mark.parametrize('options', [
-    EVERYTHING,
-    Postprocess(score_thr=0.4, nms_iou=0.3, overlap='none', min_area=60),
-    Postprocess(score_thr={'default': 0.3, 0: 0.6, 5: 0.1}, nms_iou=0.5, overlap='none', drop_categories=(3,)),
-    Postprocess(score_thr={'default': 0.5, 3: 0.2}, nms_iou=0.3, mask_thr=0.4, overlap='class', min_area=40),
-    Postprocess(score_thr=0.35, overlap='all', cross_class_iou=0.6, min_area=30),
-    Postprocess(score_thr=0.2, max_per_image=3),
-    Postprocess(score_thr=1.0),
-], ids=['everything', 'nms and area', 'by class and dropped', 'by class', 'between classes', 'limit', 'none'])
+@pytest.mark.parametrize(
+    'options',
+    [
+        EVERYTHING,
+        Postprocess(score_thr=0.4, nms_iou=0.3, overlap='none', min_area=60),
+        Postprocess(score_thr={'default': 0.3, 0: 0.6, 5: 0.1}, nms_iou=0.5, overlap='none', drop_categories=(3,)),
+        Postprocess(score_thr={'default': 0.5, 3: 0.2}, nms_iou=0.3, mask_thr=0.4, overlap='class', min_area=40),
+        Postprocess(score_thr=0.35, overlap='all', cross_class_iou=0.6, min_area=30),
+        Postprocess(score_thr=0.2, max_per_image=3),
+        Postprocess(score_thr=1.0),
+    ],
+    ids=['everything', 'nms and area', 'by class and dropped', 'by class', 'between classes', 'limit', 'none'],
+)
 def test_the_quick_score_is_the_score_to_the_last_digit(options, average, match):
     """Also from tables with a lower floor, made for other score thresholds."""
     raws, truths = random_images(16, 1)
@@ -120,8 +144,10 @@ def test_the_quick_score_is_the_score_to_the_last_digit(options, average, match)
 def test_scores_along_a_threshold_are_those_of_each_value(average):
     raws, truths = random_images(12, 2)
     detections = Engine(raws, truths, SIZE, average).detections(everyone(raws), EVERYTHING, SCORES[0])
-    wanted = [plain_score(raws, truths, replace(EVERYTHING, score_thr=float(value), drop_categories=(5,)), average)
-              for value in SCORES]
+    wanted = [
+        plain_score(raws, truths, replace(EVERYTHING, score_thr=float(value), drop_categories=(5,)), average)
+        for value in SCORES
+    ]
     np.testing.assert_allclose(detections.scores_along(SCORES, dropped=(5,)), wanted, atol=1e-12)
 
 
@@ -132,9 +158,15 @@ def test_scores_along_one_classs_threshold_are_those_of_each_value(average, cate
     detections = Engine(raws, truths, SIZE, average).detections(everyone(raws), EVERYTHING, SCORES[0])
     grid = SCORES[::6]
     others = thresholds_of(Postprocess(score_thr={'default': 0.4, 3: 0.6}).score_thresholds(), (5,))
-    wanted = [plain_score(raws, truths, replace(
-        EVERYTHING, score_thr={'default': 0.4, 3: 0.6, category: float(value)}, drop_categories=(5,)), average)
-        for value in grid]
+    wanted = [
+        plain_score(
+            raws,
+            truths,
+            replace(EVERYTHING, score_thr={'default': 0.4, 3: 0.6, category: float(value)}, drop_categories=(5,)),
+            average,
+        )
+        for value in grid
+    ]
     np.testing.assert_allclose(detections.scores_of_class(category, grid, others), wanted, atol=1e-12)
 
 
@@ -146,11 +178,18 @@ def test_one_image_with_one_object_by_hand():
     np.testing.assert_allclose(scores, [1 / 2, 1 / 2, 1, 0], atol=1e-12)
 
 
-@pytest.mark.parametrize(('true', 'found', 'score'), [
-    ([], [], 1.0), ([], [(3, 0.9, (2, 2, 9, 9))], 0.0), ([(3, (2, 2, 9, 9))], [], 0.0),
-    ([(3, (2, 2, 9, 9))], [(3, 0.2, (2, 2, 9, 9))], 0.0), ([], [(3, 0.2, (2, 2, 9, 9))], 1.0),
-    ([(3, (2, 2, 9, 9))], [(4, 0.9, (2, 2, 9, 9))], 0.0),
-], ids=['empty', 'spurious', 'missed', 'all suppressed', 'all suppressed and right so', 'class never predicted'])
+@pytest.mark.parametrize(
+    ('true', 'found', 'score'),
+    [
+        ([], [], 1.0),
+        ([], [(3, 0.9, (2, 2, 9, 9))], 0.0),
+        ([(3, (2, 2, 9, 9))], [], 0.0),
+        ([(3, (2, 2, 9, 9))], [(3, 0.2, (2, 2, 9, 9))], 0.0),
+        ([], [(3, 0.2, (2, 2, 9, 9))], 1.0),
+        ([(3, (2, 2, 9, 9))], [(4, 0.9, (2, 2, 9, 9))], 0.0),
+    ],
+    ids=['empty', 'spurious', 'missed', 'all suppressed', 'all suppressed and right so', 'class never predicted'],
+)
 @pytest.mark.parametrize('average', ['image', 'image_class'])
 def test_images_with_little_in_them_by_hand(true, found, score, average):
     engine = Engine([raw_of('a', *found)], {'a': truth_of('a', *true)}, SIZE, average)
@@ -177,16 +216,20 @@ def test_every_stage_gains_on_the_images_it_is_fitted_on():
     raws, truths = random_images(20, 5)
     engine = Engine(raws, truths, SIZE)
     tuner = Tuner(engine, Postprocess(), 2, AXES)
-    scores = [engine.score(everyone(raws), tuner.fit(everyone(raws), tuple(STAGES)[:count]))
-              for count in range(len(STAGES) + 1)]
+    scores = [
+        engine.score(everyone(raws), tuner.fit(everyone(raws), tuple(STAGES)[:count]))
+        for count in range(len(STAGES) + 1)
+    ]
     assert scores == sorted(scores)
     assert len(set(scores)) > 3
 
 
 def test_the_geometry_that_is_right_is_found():
     """Each object twice at an IoU of 360 / (400 + 400 - 360) = 0.82, and a speck: NMS and area remove them."""
-    raws = [raw_of(str(image), (3, 0.9, (2, 2, 22, 22)), (3, 0.8, (4, 2, 24, 22)), (3, 0.85, (30, 30, 36, 36)))
-            for image in range(4)]
+    raws = [
+        raw_of(str(image), (3, 0.9, (2, 2, 22, 22)), (3, 0.8, (4, 2, 24, 22)), (3, 0.85, (30, 30, 36, 36)))
+        for image in range(4)
+    ]
     truths = {str(image): truth_of(str(image), (3, (2, 2, 22, 22))) for image in range(4)}
     base = Postprocess(score_thr=0.5, nms_iou=None, overlap='none')
     tuner = Tuner(Engine(raws, truths, SIZE), base, axes={'nms_iou': (0.5, 0.9), 'min_area': (1, 50)})
@@ -197,8 +240,10 @@ def test_the_geometry_that_is_right_is_found():
 
 def two_classes(count: int) -> tuple[list[RawPrediction], dict[str, Truth]]:
     """Class 3 is right at 0.9 and wrong at 0.71, class 5 right at 0.3."""
-    raws = [raw_of(str(image), (3, 0.9, (2, 2, 12, 12)), (3, 0.71, (2, 30, 12, 40)), (5, 0.3, (20, 20, 30, 30)))
-            for image in range(count)]
+    raws = [
+        raw_of(str(image), (3, 0.9, (2, 2, 12, 12)), (3, 0.71, (2, 30, 12, 40)), (5, 0.3, (20, 20, 30, 30)))
+        for image in range(count)
+    ]
     return raws, {raw.image_id: truth_of(raw.image_id, (3, (2, 2, 12, 12)), (5, (20, 20, 30, 30))) for raw in raws}
 
 
@@ -230,8 +275,15 @@ def test_a_rare_class_keeps_the_common_threshold():
 
 def test_a_class_that_is_never_right_is_dropped_and_a_rare_one_stays():
     """Class 9 is spurious in all 12 images, class 20 in one, below the support of 5."""
-    raws = [raw_of(str(image), (3, 0.9, (2, 2, 12, 12)), (9, 0.9, (20, 20, 30, 30)),
-                   *([(20, 0.9, (2, 30, 12, 40))] if image == 0 else [])) for image in range(12)]
+    raws = [
+        raw_of(
+            str(image),
+            (3, 0.9, (2, 2, 12, 12)),
+            (9, 0.9, (20, 20, 30, 30)),
+            *([(20, 0.9, (2, 30, 12, 40))] if image == 0 else []),
+        )
+        for image in range(12)
+    ]
     truths = {raw.image_id: truth_of(raw.image_id, (3, (2, 2, 12, 12))) for raw in raws}
     found = Tuner(Engine(raws, truths, SIZE), Postprocess(), min_support=5).fit(everyone(raws), ('categories',))
     assert found.drop_categories == (9,)
@@ -271,8 +323,12 @@ def options_by_split(raws: list[RawPrediction], truths: Mapping[str, Truth], onl
     for number, split in enumerate(make_splits(tuner, everyone(raws), 2, 2, 0)):
         if only in (None, number):
             kept = choose_stages(tuner, make_splits(tuner, split.fitted, 2, 1, 0)).kept
-            found.append([*(tuner.fit(split.fitted, tuple(STAGES)[:count]) for count in range(1, len(STAGES) + 1)),
-                          tuner.fit(split.fitted, kept)])
+            found.append(
+                [
+                    *(tuner.fit(split.fitted, tuple(STAGES)[:count]) for count in range(1, len(STAGES) + 1)),
+                    tuner.fit(split.fitted, kept),
+                ]
+            )
     return found
 
 
@@ -302,8 +358,9 @@ def test_what_is_reported_as_held_out_is_the_score_of_images_not_fitted_on():
     raws, truths = random_images(16, 8)
     tuning, tuner = tune(Engine(raws, truths, SIZE), Postprocess(), Plan(repeats=2), 2, AXES)
     for outcome in (tuning.default, tuning.choice.start, *tuning.choice.tried.values(), tuning.procedure):
-        for split, options, held_out, fitted in zip(tuning.splits, outcome.options, outcome.held_out, outcome.fitted,
-                                                    strict=True):
+        for split, options, held_out, fitted in zip(
+            tuning.splits, outcome.options, outcome.held_out, outcome.fitted, strict=True
+        ):
             assert held_out == plain_score([raws[image] for image in split.held_out], truths, options)
             assert fitted == plain_score([raws[image] for image in split.fitted], truths, options)
             if outcome.stages and outcome is not tuning.procedure:
@@ -368,16 +425,20 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     for raw in raws:
         writer.write(raw)
         truth = truths[raw.image_id]
-        rows += [(raw.image_id, runs_to_kaggle(mask_to_runs(coco_mask.decode(mask))), *SIZE, category)
-                 for mask, category in zip(truth.masks, truth.categories, strict=True)]
+        rows += [
+            (raw.image_id, runs_to_kaggle(mask_to_runs(coco_mask.decode(mask))), *SIZE, category)
+            for mask, category in zip(truth.masks, truth.categories, strict=True)
+        ]
     writer.close()
     pd.DataFrame(rows, columns=['ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId']).to_csv(
-        tmp_path / 'train.csv', index=False)
+        tmp_path / 'train.csv', index=False
+    )
     return tmp_path / 'val.parquet', tmp_path / 'train.csv'
 
 
-def test_the_tool_writes_options_that_score_as_it_says(files, tmp_path: Path, capsys: pytest.CaptureFixture,
-                                                       monkeypatch: pytest.MonkeyPatch):
+def test_the_tool_writes_options_that_score_as_it_says(
+    files, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
     dump, truth = map(str, files)
     monkeypatch.setattr('fashion_mmdet.analysis.tuning.search.AXES', {'nms_iou': (0.3, 0.5), 'min_area': (1, 40)})
     out = tmp_path / 'made' / 'tuned.py'
@@ -414,7 +475,8 @@ def test_too_few_images_are_refused():
 
 def test_tuned_options_take_the_place_of_the_configs_and_reach_the_metric(tmp_path: Path):
     (tmp_path / 'tuned.py').write_text(
-        "postprocess = dict(_delete_=True, score_thr={'default': 0.4, 3: 0.6}, min_area=9)")
+        "postprocess = dict(_delete_=True, score_thr={'default': 0.4, 3: 0.6}, min_area=9)"
+    )
     config = str(ROOT / 'configs/fashion/maskrcnn_lite0_cpu.py')
     wanted = dict(score_thr={'default': 0.4, 3: 0.6}, min_area=9)
     assert read_postprocess(str(tmp_path / 'tuned.py')) == wanted
@@ -425,9 +487,14 @@ def test_tuned_options_take_the_place_of_the_configs_and_reach_the_metric(tmp_pa
     assert load_config(str(child)).postprocess.to_dict() == wanted
 
 
-@pytest.mark.parametrize(('text', 'message'), [
-    ('model = 1', 'has no postprocess'), ('postprocess = dict(score=1)', r'x\.py: postprocess\.score: no such option'),
-    ('postprocess = dict(score_thr=2.0)', r'x\.py: score_thr=2\.0')])
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('model = 1', 'has no postprocess'),
+        ('postprocess = dict(score=1)', r'x\.py: postprocess\.score: no such option'),
+        ('postprocess = dict(score_thr=2.0)', r'x\.py: score_thr=2\.0'),
+    ],
+)
 def test_files_without_good_options_are_refused(text, message, tmp_path: Path):
     (tmp_path / 'x.py').write_text(text)
     with pytest.raises(ValueError, match=message):

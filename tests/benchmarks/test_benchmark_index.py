@@ -69,7 +69,13 @@ def test_readers_of_every_kind_are_measured(monkeypatch):
 
 
 def test_the_index_opens_without_torch():
-    code = 'import sys; import fashion_mmdet.datasets.index_store, fashion_mmdet.datasets.image_list; ' \
-           'sys.exit("torch" in sys.modules)'
-    assert subprocess.run([sys.executable, '-c', code], env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
-                          check=False).returncode == 0
+    code = (
+        'import sys; import fashion_mmdet.datasets.index_store, fashion_mmdet.datasets.image_list; '
+        'sys.exit("torch" in sys.modules)'
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, '-c', code], env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}, check=False
+        ).returncode
+        == 0
+    )

@@ -37,15 +37,17 @@ def test_all_peers_of_the_metric_compute_the_same_ap():
 
 def test_a_peer_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr(metric, 'PEERS', (('nobody', 'nobody_at_all', None), metric.PEERS[-1]))
-    monkeypatch.setattr(metric, 'measure', lambda contenders, *_, **__: [
-        metric_row(contender.name) for contender in contenders])
-    table, = metric.run(1, images=2)
+    monkeypatch.setattr(
+        metric, 'measure', lambda contenders, *_, **__: [metric_row(contender.name) for contender in contenders]
+    )
+    (table,) = metric.run(1, images=2)
     assert table.note.endswith('Not installed: nobody.')
     assert [row[1] for row in table.rows] == ['fashion_mmdet', 'pycocotools']
 
 
 def metric_row(name: str):
     from fashion_mmdet.benchmarks.timing import Measured
+
     return Measured(name, 1.0, 10)
 
 
@@ -72,7 +74,7 @@ def test_results_carry_neither_box_nor_area():
 
 
 def test_growth_has_a_row_a_number_of_images(monkeypatch):
-    table, = growth_scores.run_scores(1, images=(1, 2))
+    (table,) = growth_scores.run_scores(1, images=(1, 2))
     assert [row[0] for row in table.rows] == ['1', '2']
     assert all(len(row) == len(table.header) for row in table.rows)
 
@@ -82,6 +84,6 @@ def test_growth_has_a_row_a_number_of_images(monkeypatch):
 def test_benchmarks_run_with_their_memory(module):
     """In fresh processes, at toy size; every row has a time and a peak."""
     sizes = dict(size=(60, 80), masks=4, images=1) if module is postprocess else dict(images=2)
-    table, = module.run(1, **sizes)
+    (table,) = module.run(1, **sizes)
     assert len(table.rows) >= 2
     assert all(row[4].endswith('MB') for row in table.rows)

@@ -22,6 +22,7 @@ def test_base_anchors_have_the_scale_and_the_ratios():
 
 def test_anchors_are_those_of_mmdet():
     from mmdet.models.task_modules import AnchorGenerator
+
     levels = AnchorGenerator(strides=list(step.STRIDES), ratios=[0.5, 1.0, 2.0], scales=[8]).base_anchors
     for stride, anchors in zip(step.STRIDES, levels, strict=True):
         np.testing.assert_allclose(step.base_anchors(stride), anchors.numpy(), atol=1e-4)
@@ -59,11 +60,22 @@ def test_all_train_on_the_same_rois_and_the_table_names_them():
     """One photo of 64 px: ours and mmdet's see the same RoIs; torchvision's sampler may draw a few others."""
     (table,) = step.run(1, size_px=64, images=1, memory=False)
     assert [row[1] for row in table.rows] == [
-        'ours', 'mmdet, stock config', 'torchvision', 'ours, all layers (as the config trains)']
+        'ours',
+        'mmdet, stock config',
+        'torchvision',
+        'ours, all layers (as the config trains)',
+    ]
     assert table.rows[0][3] == '1.00'
     assert 'training step, 1 x 64 px, 7 objects each' in format_tables([table], 'markdown')
-    counts = [tuple(map(int, part.split()[-2:])) for part in table.note.replace(',', '').split('): ')[1].rstrip('.')
-              .replace('mmdet', '\nmmdet').replace('torchvision', '\ntorchvision').splitlines()]
+    counts = [
+        tuple(map(int, part.split()[-2:]))
+        for part in table.note.replace(',', '')
+        .split('): ')[1]
+        .rstrip('.')
+        .replace('mmdet', '\nmmdet')
+        .replace('torchvision', '\ntorchvision')
+        .splitlines()
+    ]
     assert counts[0] == counts[1]
     assert abs(counts[2][1] - counts[0][1]) <= 0.1 * counts[0][1]
 

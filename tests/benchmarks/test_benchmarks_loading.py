@@ -46,10 +46,15 @@ def test_a_slope_is_seconds_a_megapixel():
     np.testing.assert_allclose(growth.fit_slopes([0, 1, 4], [[1, 3], [3, 3.5], [9, 5]]), [2, 0.5])
 
 
-@pytest.mark.parametrize(('module', 'options'), [
-    (loader, dict(size=(240, 160), memory=False)), (masks, dict(size=(240, 160), memory=False)),
-    (growth, dict(long_sides=(120, 240), images=(1, 2)))],
-    ids=['loader', 'masks', 'growth'])
+@pytest.mark.parametrize(
+    ('module', 'options'),
+    [
+        (loader, dict(size=(240, 160), memory=False)),
+        (masks, dict(size=(240, 160), memory=False)),
+        (growth, dict(long_sides=(120, 240), images=(1, 2))),
+    ],
+    ids=['loader', 'masks', 'growth'],
+)
 def test_a_table_has_a_row_a_contender_or_size(module, options: dict):
     table, *_ = module.run(1, None, **options)
     assert len(table.rows) == {'loader': 3, 'masks': 2, 'growth': 3}[module.__name__.rpartition('.')[2]]

@@ -83,7 +83,8 @@ def test_the_tool_writes_the_hand_derived_rows(folder, tmp_path):
     assert table.values.tolist() == [
         ['0001.jpg', shirt, '30', '40', '1'],
         ['0001.jpg', shoe_and_boot, '30', '40', '23'],
-        ['0001.jpg', columns_text(range(30, 40), 20, 5), '30', '40', '23']]
+        ['0001.jpg', columns_text(range(30, 40), 20, 5), '30', '40', '23'],
+    ]
     assert '2 photos with 3 instances, 1 test photos' in done.stdout
 
 
@@ -91,8 +92,14 @@ def test_photos_and_the_other_files_have_the_kaggle_layout(folder, tmp_path):
     target = tmp_path / 'out'
     assert run_tool(folder, target).returncode == 0
     names = sorted(str(path.relative_to(target)) for path in target.rglob('*') if path.is_file())
-    assert names == ['label_descriptions.json', 'sample_submission.csv', 'test/0003.jpg', 'train.csv',
-                     'train/0001.jpg', 'train/0002.jpg']
+    assert names == [
+        'label_descriptions.json',
+        'sample_submission.csv',
+        'test/0003.jpg',
+        'train.csv',
+        'train/0001.jpg',
+        'train/0002.jpg',
+    ]
     assert (target / 'train' / '0001.jpg').read_bytes() == (folder / 'photos' / '0001.jpg').read_bytes()
     assert (target / 'train' / '0001.jpg').stat().st_nlink == 1
     assert (target / 'sample_submission.csv').read_text() == 'ImageId,EncodedPixels,ClassId\n0003.jpg,1 1,0\n'
@@ -180,9 +187,21 @@ def all_rows(folder: Path) -> list[ccp.Row]:
     return [row for stem in stems for row in ccp.photo_rows(folder, stem, table)]
 
 
-@pytest.mark.parametrize('damage', [
-    _wrong_shape, _wrong_type, _missing_photo, _damaged_photo, _damaged_mat, _empty_mat, _other_key, _unlisted_label,
-    _unknown_name, _no_list])
+@pytest.mark.parametrize(
+    'damage',
+    [
+        _wrong_shape,
+        _wrong_type,
+        _missing_photo,
+        _damaged_photo,
+        _damaged_mat,
+        _empty_mat,
+        _other_key,
+        _unlisted_label,
+        _unknown_name,
+        _no_list,
+    ],
+)
 def test_damage_is_a_one_line_error_that_names_the_file(folder, damage):
     expected = damage(folder)
     with pytest.raises(ValueError, match=re.escape(expected)) as caught:

@@ -57,7 +57,7 @@ def row(name: str, mask: np.ndarray, class_id: str = '0') -> tuple:
 
 def left_half(height: int, width: int) -> np.ndarray:
     mask = np.zeros((height, width), bool)
-    mask[:, :width // 2] = True
+    mask[:, : width // 2] = True
     return mask
 
 
@@ -83,17 +83,29 @@ def run(source: Path, target: Path, max_side: int = 40, **options) -> dict:
 @pytest.fixture
 def two(tmp_path: Path) -> Path:
     """a.jpg 100x60 with two objects, b.jpg 30x20 with one."""
-    return make_source(tmp_path / 'two', [
-        row('a.jpg', left_half(100, 60), '10_3_20'), row('a.jpg', ~left_half(100, 60), '31'),
-        row('b.jpg', left_half(30, 20), '23')], a=smooth_photo(100, 60), b=smooth_photo(30, 20))
+    return make_source(
+        tmp_path / 'two',
+        [
+            row('a.jpg', left_half(100, 60), '10_3_20'),
+            row('a.jpg', ~left_half(100, 60), '31'),
+            row('b.jpg', left_half(30, 20), '23'),
+        ],
+        a=smooth_photo(100, 60),
+        b=smooth_photo(30, 20),
+    )
 
 
-@pytest.mark.parametrize(('size', 'new_size'), [
-    ((3000, 2000), (1024, 683)),  # 2000 * 1024 / 3000 = 682.7
-    ((6824, 10717), (652, 1024)),  # 6824 * 1024 / 10717 = 652.04
-    ((2048, 3), (1024, 2)),  # 1.5, a half rounds up
-    ((5000, 1), (1024, 1)),  # 0.2, but no side is lost
-    ((1024, 1024), (1024, 1024)), ((10, 20), (10, 20))])
+@pytest.mark.parametrize(
+    ('size', 'new_size'),
+    [
+        ((3000, 2000), (1024, 683)),  # 2000 * 1024 / 3000 = 682.7
+        ((6824, 10717), (652, 1024)),  # 6824 * 1024 / 10717 = 652.04
+        ((2048, 3), (1024, 2)),  # 1.5, a half rounds up
+        ((5000, 1), (1024, 1)),  # 0.2, but no side is lost
+        ((1024, 1024), (1024, 1024)),
+        ((10, 20), (10, 20)),
+    ],
+)
 def test_the_longer_side_fits_and_nothing_is_enlarged(size, new_size):
     assert fit_size(size, 1024) == new_size
 
@@ -101,19 +113,25 @@ def test_the_longer_side_fits_and_nothing_is_enlarged(size, new_size):
 def test_masks_equal_cv2_on_the_decoded_masks_in_the_data_set(sample_root: Path, tmp_path: Path):
     """12 drawn people of 96x64 at 40 px; the oracle is pycocotools' bitmap through cv2.resize."""
     counts = run(sample_root, tmp_path / 'small')
-    before, after = (IMaterialistDataset(data_root=str(root), ann_file='train.csv', data_prefix=dict(img_path='train'))
-                     for root in (sample_root, tmp_path / 'small'))
+    before, after = (
+        IMaterialistDataset(data_root=str(root), ann_file='train.csv', data_prefix=dict(img_path='train'))
+        for root in (sample_root, tmp_path / 'small')
+    )
     assert len(after) == len(before) == 12
     assert not after.audit.counts
     objects = 0
     for old, new in zip(map(before.get_data_info, range(12)), map(after.get_data_info, range(12)), strict=True):
         assert (new['img_id'], new['height'], new['width']) == (old['img_id'], 40, 27)  # 64 * 40 / 96 = 26.7
         assert cv2.imread(new['img_path']).shape == (40, 27, 3)
-        masks = [(one, cv2.resize(coco.decode(one['mask']), (27, 40), interpolation=cv2.INTER_NEAREST))
-                 for one in old['instances']]
+        masks = [
+            (one, cv2.resize(coco.decode(one['mask']), (27, 40), interpolation=cv2.INTER_NEAREST))
+            for one in old['instances']
+        ]
         expected = [(one['bbox_label'], one['attributes'], mask.tobytes()) for one, mask in masks if mask.any()]
-        found = [(one['bbox_label'], one['attributes'], coco.decode(one['mask']).tobytes(order='C'))
-                 for one in new['instances']]
+        found = [
+            (one['bbox_label'], one['attributes'], coco.decode(one['mask']).tobytes(order='C'))
+            for one in new['instances']
+        ]
         assert sorted(found) == sorted(set(expected))
         objects += len(found)
     assert objects == counts['rows_written'] > 50
@@ -135,13 +153,18 @@ def test_class_ids_stay_and_a_small_photo_is_copied_byte_for_byte(two: Path, tmp
     run(two, tmp_path / 'small')
     rows = read_csv(tmp_path / 'small' / 'train.csv')
     assert [(r['ImageId'], r['Height'], r['Width'], r['ClassId']) for r in rows] == [
-        ('a.jpg', '40', '24', '10_3_20'), ('a.jpg', '40', '24', '31'), ('b.jpg', '30', '20', '23')]
+        ('a.jpg', '40', '24', '10_3_20'),
+        ('a.jpg', '40', '24', '31'),
+        ('b.jpg', '30', '20', '23'),
+    ]
     assert rows[0]['EncodedPixels'] == '1 480'  # the left 12 of 24 columns, 40 high
     assert (tmp_path / 'small/train/b.jpg').read_bytes() == (two / 'train/b.jpg').read_bytes()
 
 
-@pytest.mark.parametrize(('size', 'max_side'), [
-    ((800, 600), 100), ((800, 600), 399), ((800, 600), 401), ((803, 601), 101), ((803, 601), 401), ((161, 997), 125)])
+@pytest.mark.parametrize(
+    ('size', 'max_side'),
+    [((800, 600), 100), ((800, 600), 399), ((800, 600), 401), ((803, 601), 101), ((803, 601), 401), ((161, 997), 125)],
+)
 def test_a_photo_looks_like_a_full_decode_shrunk_by_area(tmp_path: Path, size, max_side):
     """From a JPEG decoded at 1/8, 1/2, whole; on average within 1.5 grey levels, the new JPEG's loss included."""
     source = make_source(tmp_path / 'source', [row('x.jpg', left_half(*size))], x=smooth_photo(*size))
@@ -199,15 +222,40 @@ def test_broken_rows_and_photos_are_left_out_and_every_row_is_accounted_for(tmp_
     whole = cv2.imencode('.jpg', smooth_photo(100, 60))[1].tobytes()
     source = make_source(
         tmp_path / 'source',
-        [row('good.jpg', half, '3'), row('good.jpg', half, '46'), ('good.jpg', '1 x', 100, 60, '3'),
-         row('lost.jpg', half), row('cut.jpg', half), row('cut.jpg', ~half), row('other.jpg', left_half(60, 100)),
-         row('text.jpg', half), row('bad.jpg', half, '99')],
-        good=whole, cut=whole[:-200], other=whole, text=b'no image', bad=whole, spare=whole)
+        [
+            row('good.jpg', half, '3'),
+            row('good.jpg', half, '46'),
+            ('good.jpg', '1 x', 100, 60, '3'),
+            row('lost.jpg', half),
+            row('cut.jpg', half),
+            row('cut.jpg', ~half),
+            row('other.jpg', left_half(60, 100)),
+            row('text.jpg', half),
+            row('bad.jpg', half, '99'),
+        ],
+        good=whole,
+        cut=whole[:-200],
+        other=whole,
+        text=b'no image',
+        bad=whole,
+        spare=whole,
+    )
     counts = run(source, tmp_path / 'small')
-    assert counts['audit'] == {'unknown_category': 2, 'runs_malformed': 1, 'image_without_rows': 1, 'missing_file': 1,
-                               'truncated_file': 1, 'size_mismatch': 1, 'unreadable_file': 1}
-    assert (counts['rows'], counts['rows_dropped_by_audit'], counts['rows_of_unusable_photos'],
-            counts['rows_written']) == (9, 3, 5, 1)
+    assert counts['audit'] == {
+        'unknown_category': 2,
+        'runs_malformed': 1,
+        'image_without_rows': 1,
+        'missing_file': 1,
+        'truncated_file': 1,
+        'size_mismatch': 1,
+        'unreadable_file': 1,
+    }
+    assert (
+        counts['rows'],
+        counts['rows_dropped_by_audit'],
+        counts['rows_of_unusable_photos'],
+        counts['rows_written'],
+    ) == (9, 3, 5, 1)
     assert counts['train_photos_without_rows'] == 2  # bad and spare
     assert [r['ImageId'] for r in read_csv(tmp_path / 'small' / 'train.csv')] == ['good.jpg']
     assert [path.name for path in (tmp_path / 'small' / 'train').iterdir()] == ['good.jpg']
@@ -221,14 +269,18 @@ def test_an_object_that_vanishes_or_becomes_anothers_equal_is_counted(tmp_path: 
     point, corner, block = (np.zeros((100, 100), bool) for _ in range(3))
     point[5, 5] = corner[0, 0] = True
     block[:5, :5] = True
-    source = make_source(tmp_path / 'source', [
-        row('x.jpg', point, '13'), row('x.jpg', corner, '1'), row('x.jpg', block, '1'), row('x.jpg', block, '2')],
-        x=smooth_photo(100, 100))
+    source = make_source(
+        tmp_path / 'source',
+        [row('x.jpg', point, '13'), row('x.jpg', corner, '1'), row('x.jpg', block, '1'), row('x.jpg', block, '2')],
+        x=smooth_photo(100, 100),
+    )
     counts = run(source, tmp_path / 'small', 10)
     assert (counts['rows'], counts['rows_vanished'], counts['rows_merged'], counts['rows_written']) == (4, 1, 1, 2)
     assert counts['vanished_by_category'] == {'13': 1}
     assert [(r['EncodedPixels'], r['ClassId']) for r in read_csv(tmp_path / 'small/train.csv')] == [
-        ('1 1', '1'), ('1 1', '2')]
+        ('1 1', '1'),
+        ('1 1', '2'),
+    ]
 
 
 def test_a_garbled_height_costs_its_row_and_no_memory(tmp_path: Path):
@@ -257,8 +309,11 @@ def test_a_missing_test_photo_is_reported_and_the_sample_submission_stays_whole(
     (two / 'test').mkdir()
     for name in ('t.jpg', 'unlisted.jpg'):
         cv2.imwrite(str(two / 'test' / name), smooth_photo(50, 90))
-    write_csv(two / 'sample_submission.csv', [('t.jpg', '1 1', 0), ('lost.jpg', '1 1', 0)], ('ImageId', 'EncodedPixels',
-                                                                                          'ClassId'))
+    write_csv(
+        two / 'sample_submission.csv',
+        [('t.jpg', '1 1', 0), ('lost.jpg', '1 1', 0)],
+        ('ImageId', 'EncodedPixels', 'ClassId'),
+    )
     counts = run(two, tmp_path / 'small')
     assert (counts['test_photos'], counts['test_photos_not_in_sample'], counts['audit']) == (1, 1, {'missing_file': 1})
     assert cv2.imread(str(tmp_path / 'small/test/t.jpg')).shape == (22, 40, 3)
@@ -300,6 +355,7 @@ def test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_copy(two: Path, tmp_
 
         def interrupt(*args):
             raise KeyboardInterrupt
+
         with monkeypatch.context() as patch:
             patch.setattr(copy, step, interrupt)
             with pytest.raises(KeyboardInterrupt):
@@ -313,6 +369,7 @@ def test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_copy(two: Path, tmp_
 def test_ctrl_c_is_one_line_that_says_how_to_go_on(two: Path, tmp_path: Path, monkeypatch, capsys):
     def interrupt(job):
         raise KeyboardInterrupt
+
     monkeypatch.setattr(copy, 'shrink_photo', interrupt)
     assert tool.main([str(two), str(tmp_path / 'small'), '--max-side', '40', '--workers', '1']) == 130
     assert capsys.readouterr().err == 'prepare_data: interrupted; the same command goes on\n'
@@ -323,6 +380,7 @@ def test_a_full_disk_is_one_line_and_status_2(two: Path, tmp_path: Path, monkeyp
         with open(path, 'wb') as file:
             file.write(content[:10])
         raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+
     arguments = [str(two), str(tmp_path / 'small'), '--max-side', '40', '--workers', '1']
     with monkeypatch.context() as patch:
         patch.setattr(Path, 'write_bytes', fail)
@@ -365,8 +423,12 @@ def test_a_moved_source_is_the_same_source(two: Path, tmp_path: Path):
 def test_folders_that_would_lose_data_are_refused(two: Path, tmp_path: Path):
     (tmp_path / 'full').mkdir()
     (tmp_path / 'full' / 'thesis.txt').write_text('mine')
-    for target, message in ((tmp_path / 'full', 'not empty'), (two, 'lies in'), (two / 'train', 'lies in'),
-                            (tmp_path, 'or holds it')):
+    for target, message in (
+        (tmp_path / 'full', 'not empty'),
+        (two, 'lies in'),
+        (two / 'train', 'lies in'),
+        (tmp_path, 'or holds it'),
+    ):
         with pytest.raises(ValueError, match=message):
             run(two, target)
     with pytest.raises(ValueError, match=r'no train\.csv; SRC is a folder'):
@@ -400,14 +462,17 @@ def test_image_ids_without_a_suffix_name_jpegs(two: Path, tmp_path: Path):
     assert {line.split(',')[0] for line in rows} == {'a', 'b'}
 
 
-@pytest.mark.parametrize(('damage', 'message'), [
-    (lambda root: (root / 'train/a.jpg').unlink(), 'missing_file'),
-    (lambda root: (root / 'train/a.jpg').write_bytes((root / 'train/a.jpg').read_bytes()[:-9]), 'truncated_file'),
-    (lambda root: (root / 'train/a.jpg').write_bytes((root / 'train/b.jpg').read_bytes()), 'size_mismatch'),
-    (lambda root: write_csv(root / 'train.csv', [('a.jpg', '950 20', 40, 24, '1')]), 'runs_outside_image'),
-    (lambda root: write_csv(root / 'train.csv', [('a.jpg', '1 2', 40, 24, '1')]), 'rows written 1, 3 expected'),
-    (lambda root: (root / 'train.csv').unlink(), 'not complete'),
-])
+@pytest.mark.parametrize(
+    ('damage', 'message'),
+    [
+        (lambda root: (root / 'train/a.jpg').unlink(), 'missing_file'),
+        (lambda root: (root / 'train/a.jpg').write_bytes((root / 'train/a.jpg').read_bytes()[:-9]), 'truncated_file'),
+        (lambda root: (root / 'train/a.jpg').write_bytes((root / 'train/b.jpg').read_bytes()), 'size_mismatch'),
+        (lambda root: write_csv(root / 'train.csv', [('a.jpg', '950 20', 40, 24, '1')]), 'runs_outside_image'),
+        (lambda root: write_csv(root / 'train.csv', [('a.jpg', '1 2', 40, 24, '1')]), 'rows written 1, 3 expected'),
+        (lambda root: (root / 'train.csv').unlink(), 'not complete'),
+    ],
+)
 def test_the_check_finds_damage_and_the_same_command_mends_it(two: Path, tmp_path: Path, damage, message, capsys):
     target = tmp_path / 'small'
     run(two, target)
@@ -440,8 +505,15 @@ def test_a_photo_whose_header_alone_is_right_is_found(two: Path, tmp_path: Path)
 
 def test_counts_that_do_not_add_up_are_named():
     """9 rows: 3 dropped, 1 vanished, 5 written is right; one fewer written, or one dropped unseen, is not."""
-    counts = dict(rows=9, rows_dropped_by_audit=3, rows_vanished=1, rows_merged=0, rows_of_unusable_photos=0,
-                  rows_written=5, audit={'empty_mask': 3, 'missing_file': 2})
+    counts = dict(
+        rows=9,
+        rows_dropped_by_audit=3,
+        rows_vanished=1,
+        rows_merged=0,
+        rows_of_unusable_photos=0,
+        rows_written=5,
+        audit={'empty_mask': 3, 'missing_file': 2},
+    )
     assert add_up(counts) == []
     assert add_up({**counts, 'rows_written': 4}) == ['4 rows left out and 4 written do not make 9']
     assert add_up({**counts, 'audit': {'empty_mask': 2}}) == ['3 rows dropped, 2 of them by the audit']
@@ -471,6 +543,7 @@ def test_a_damaged_plan_is_made_anew(two: Path, tmp_path: Path, monkeypatch, cap
 def test_two_runs_at_once_on_one_copy_are_refused(two: Path, tmp_path: Path, monkeypatch):
     def run_again(*args):
         run(two, tmp_path / 'small')
+
     monkeypatch.setattr(copy, '_plan_rows', run_again)
     with pytest.raises(ValueError, match='another run is at work on it'):
         run(two, tmp_path / 'small')
@@ -483,8 +556,9 @@ def test_a_damaged_manifest_is_named(two: Path, tmp_path: Path):
         run(two, tmp_path / 'small')
 
 
-@pytest.mark.parametrize('arguments', [['a'], ['a', 'b'], ['--check', 'a', 'b'], ['a', 'b', '--max-side', '9',
-                                                                                 '--workers', '0']])
+@pytest.mark.parametrize(
+    'arguments', [['a'], ['a', 'b'], ['--check', 'a', 'b'], ['a', 'b', '--max-side', '9', '--workers', '0']]
+)
 def test_a_wrong_command_line_is_status_2(arguments: list[str], capsys):
     with pytest.raises(SystemExit) as exit_:
         tool.main(arguments)

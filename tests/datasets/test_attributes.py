@@ -18,20 +18,27 @@ def loaded() -> dict:
     """What mmdet's LoadAnnotations leaves."""
     masks = np.zeros((3, 40, 40), np.uint8)
     for index, mask in enumerate(masks):
-        mask[15 * index:15 * index + 10, 5:30] = 1
+        mask[15 * index : 15 * index + 10, 5:30] = 1
     return dict(
-        img=np.zeros((40, 40, 3), np.uint8), img_shape=(40, 40), img_path='a.jpg', gt_masks=BitmapMasks(masks, 40, 40),
+        img=np.zeros((40, 40, 3), np.uint8),
+        img_shape=(40, 40),
+        img_path='a.jpg',
+        gt_masks=BitmapMasks(masks, 40, 40),
         gt_bboxes=HorizontalBoxes(np.array([[5, 15 * i, 30, 15 * i + 10] for i in range(3)], np.float32)),
-        gt_bboxes_labels=np.array(LABELS), gt_ignore_flags=np.zeros(3, bool),
-        instances=[dict(bbox_label=label, attributes=ids) for label, ids in zip(LABELS, ATTRIBUTES, strict=True)])
+        gt_bboxes_labels=np.array(LABELS),
+        gt_ignore_flags=np.zeros(3, bool),
+        instances=[dict(bbox_label=label, attributes=ids) for label, ids in zip(LABELS, ATTRIBUTES, strict=True)],
+    )
 
 
 def found(results: dict) -> list[tuple[int, tuple[int, ...], float]]:
     """Label, attributes and left edge of every packed object."""
     instances = PackAttributes(meta_keys=('img_path',)).transform(results)['data_samples'].gt_instances
     assert instances.attributes.shape == (len(instances.labels), 92)
-    return [(int(label), tuple(np.flatnonzero(marks.numpy()).tolist()), float(box[0])) for label, marks, box in zip(
-        instances.labels, instances.attributes, instances.bboxes.tensor, strict=True)]
+    return [
+        (int(label), tuple(np.flatnonzero(marks.numpy()).tolist()), float(box[0]))
+        for label, marks, box in zip(instances.labels, instances.attributes, instances.bboxes.tensor, strict=True)
+    ]
 
 
 def test_labels_and_attributes_come_apart_as_they_were():
@@ -69,8 +76,13 @@ def test_ignored_objects_take_their_attributes_with_them():
 
 
 def test_a_photo_without_objects_has_no_attributes():
-    results = dict(img=np.zeros((4, 4, 3), np.uint8), instances=[], gt_bboxes=HorizontalBoxes(np.zeros((0, 4))),
-                   gt_bboxes_labels=np.zeros(0, np.int64), gt_ignore_flags=np.zeros(0, bool))
+    results = dict(
+        img=np.zeros((4, 4, 3), np.uint8),
+        instances=[],
+        gt_bboxes=HorizontalBoxes(np.zeros((0, 4))),
+        gt_bboxes_labels=np.zeros(0, np.int64),
+        gt_ignore_flags=np.zeros(0, bool),
+    )
     assert found(AttachAttributes().transform(results)) == []
 
 
@@ -87,9 +99,17 @@ def test_packing_without_attaching_is_refused():
 
 
 def test_attributes_are_attached_before_the_first_step_that_drops_objects():
-    names = [step['type'] for step in order_steps(dict(
-        pack=dict(type='pack'), crop=dict(type='crop'), attributes=dict(type='attributes'),
-        annotations=dict(type='annotations')))]
+    names = [
+        step['type']
+        for step in order_steps(
+            dict(
+                pack=dict(type='pack'),
+                crop=dict(type='crop'),
+                attributes=dict(type='attributes'),
+                annotations=dict(type='annotations'),
+            )
+        )
+    ]
     assert names == ['annotations', 'attributes', 'crop', 'pack']
 
 

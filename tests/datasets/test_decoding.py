@@ -15,17 +15,33 @@ from fashion_mmdet.datasets.image_formats import NEXT_MARKER
 
 HEIGHT, WIDTH = 20, 30
 JPEGS = {
-    'baseline': {}, 'progressive': dict(progressive=True), 'grey': dict(mode='L'), 'cmyk': dict(mode='CMYK'),
-    'full colour': dict(subsampling=0), 'restart markers': dict(restart_marker_blocks=1), 'turned': dict(turn=6)}
+    'baseline': {},
+    'progressive': dict(progressive=True),
+    'grey': dict(mode='L'),
+    'cmyk': dict(mode='CMYK'),
+    'full colour': dict(subsampling=0),
+    'restart markers': dict(restart_marker_blocks=1),
+    'turned': dict(turn=6),
+}
 OTHERS = {
-    'png': ('PNG', {}), 'png grey': ('PNG', dict(mode='L')), 'png palette': ('PNG', dict(mode='P')),
-    'png alpha': ('PNG', dict(mode='RGBA')), 'png bits': ('PNG', dict(mode='1')),
-    'png 16 bits': ('PNG', dict(mode='I;16')), 'png turned': ('PNG', dict(turn=6)), 'bmp': ('BMP', {}),
-    'bmp palette': ('BMP', dict(mode='P')), 'webp': ('WEBP', {}), 'webp alpha': ('WEBP', dict(mode='RGBA')),
-    'webp lossless': ('WEBP', dict(lossless=True)), 'webp turned': ('WEBP', dict(turn=6)), 'tiff': ('TIFF', {}),
+    'png': ('PNG', {}),
+    'png grey': ('PNG', dict(mode='L')),
+    'png palette': ('PNG', dict(mode='P')),
+    'png alpha': ('PNG', dict(mode='RGBA')),
+    'png bits': ('PNG', dict(mode='1')),
+    'png 16 bits': ('PNG', dict(mode='I;16')),
+    'png turned': ('PNG', dict(turn=6)),
+    'bmp': ('BMP', {}),
+    'bmp palette': ('BMP', dict(mode='P')),
+    'webp': ('WEBP', {}),
+    'webp alpha': ('WEBP', dict(mode='RGBA')),
+    'webp lossless': ('WEBP', dict(lossless=True)),
+    'webp turned': ('WEBP', dict(turn=6)),
+    'tiff': ('TIFF', {}),
     'tiff lzw': ('TIFF', dict(compression='tiff_lzw')),
     'tiff jpeg': ('TIFF', dict(compression='jpeg')),
-    'tiff turned': ('TIFF', dict(tiffinfo={0x0112: 6}))}
+    'tiff turned': ('TIFF', dict(tiffinfo={0x0112: 6})),
+}
 FORMATS = {**{name: ('JPEG', options) for name, options in JPEGS.items()}, **OTHERS}
 TURNED = {'turned', 'png turned', 'tiff turned'}  # OpenCV does not turn a WebP
 
@@ -33,8 +49,11 @@ TURNED = {'turned', 'png turned', 'tiff turned'}  # OpenCV does not turn a WebP
 def encode(kind: str, mode: str = 'RGB', turn: int | None = None, **options) -> bytes:
     """A photo of noise, 20 high and 30 wide as stored."""
     noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-    image = Image.fromarray(noise[..., 0].astype(np.uint16) * 257) if mode == 'I;16' else Image.fromarray(
-        noise).convert(mode)
+    image = (
+        Image.fromarray(noise[..., 0].astype(np.uint16) * 257)
+        if mode == 'I;16'
+        else Image.fromarray(noise).convert(mode)
+    )
     if turn:
         options['exif'] = Image.Exif()
         options['exif'][0x0112] = turn
@@ -103,7 +122,8 @@ def test_whatever_is_broken_the_audit_says_what_the_loader_does(name, seed, monk
         data = bytearray(good)
         for _ in range(generator.integers(1, 4)):
             data[generator.integers(0, len(data) if generator.random() < 0.5 else min(300, len(data)))] = (
-                generator.integers(0, 256))
+                generator.integers(0, 256)
+            )
         assert audited(bytes(data)) == loaded(bytes(data)), bytes(data).hex()
 
 
@@ -134,8 +154,9 @@ def test_the_end_of_a_thumbnail_is_not_the_photos():
     assert audited(data[:-100]) == loaded(data[:-100]) == 'refused'
 
 
-@pytest.mark.parametrize('start', [
-    'ffdaffff', 'ffda0000', 'ffda0002', 'ffe00000', 'ffc00004', 'ffff', 'ffd8', '00', ''])
+@pytest.mark.parametrize(
+    'start', ['ffdaffff', 'ffda0000', 'ffda0002', 'ffe00000', 'ffc00004', 'ffff', 'ffd8', '00', '']
+)
 def test_a_jpeg_whose_segments_make_no_sense_is_refused(start):
     data = b'\xff\xd8\xff\xe0\x00\x02' + bytes.fromhex(start) + bytes(100)
     assert audited(data) == loaded(data) == 'refused'
@@ -155,7 +176,8 @@ def test_an_orientation_of_an_odd_type_means_the_same_to_the_audit_and_the_loade
     """A BYTE, SHORT, LONG or SLONG of 6: OpenCV and Pillow do not take the same ones for an orientation."""
     value = struct.pack(order + {1: 'B3x', 3: 'H2x', 4: 'I', 9: 'i'}[kind], 6)
     tiff = struct.pack(order + '2sHI', b'II' if order == '<' else b'MM', 42, 8) + struct.pack(
-        order + 'HHHI4sI', 1, 0x0112, kind, 1, value, 0)
+        order + 'HHHI4sI', 1, 0x0112, kind, 1, value, 0
+    )
     data = encode('JPEG')
     data = data[:2] + b'\xff\xe1' + struct.pack('>H', len(tiff) + 8) + b'Exif\0\0' + tiff + data[2:]
     assert audited(data) == loaded(data) != 'refused'

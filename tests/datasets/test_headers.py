@@ -115,7 +115,8 @@ def test_a_file_that_is_not_whole_is_read_anew(tmp_path, read, caplog, content):
         assert sizes(tmp_path / 'train', 'a.jpg') == [(5, 9)]
     assert read == ['a.jpg'] * 2
     assert [record.getMessage() for record in caplog.records] == [
-        f'train.headers.arrow: read anew: {path}: damaged, or not of this version']
+        f'train.headers.arrow: read anew: {path}: damaged, or not of this version'
+    ]
 
 
 def test_a_single_flipped_bit_is_noticed(tmp_path, caplog):
@@ -125,7 +126,7 @@ def test_a_single_flipped_bit_is_noticed(tmp_path, caplog):
     path = tmp_path / 'train.headers.arrow'
     content = path.read_bytes()
     for place in range(0, len(content), 7):
-        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1:])
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1 :])
         assert sizes(tmp_path / 'train', 'a.jpg') == [(5, 9)]
     assert len(caplog.records) == len(range(0, len(content), 7))
 
@@ -139,7 +140,7 @@ def test_a_sealed_file_whose_names_lead_out_of_it_is_read_anew(tmp_path, caplog)
     content, ends = bytes(read_sealed(path)), np.array([0, 5, 10]).tobytes()
     assert content.count(ends) == 1
     with write_sealed(path) as file:
-        file.write(content.replace(ends, np.array([0, 10 ** 12, 10]).tobytes()))
+        file.write(content.replace(ends, np.array([0, 10**12, 10]).tobytes()))
     assert sizes(tmp_path / 'train', 'a.jpg') == [(5, 9)]
     assert 'train.headers.arrow: read anew' in caplog.text
 

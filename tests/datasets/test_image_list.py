@@ -17,15 +17,19 @@ IMAGES = 12
 @pytest.fixture
 def root(tmp_path) -> Path:
     """12 photos of 50 x 40, of which photo i has 1 + i % 3 objects of categories i and up; no files."""
-    rows = [f'{image}.jpg,{1 + 9 * number} {3 + image},50,40,{image + number}'
-            for image in range(IMAGES) for number in range(1 + image % 3)]
+    rows = [
+        f'{image}.jpg,{1 + 9 * number} {3 + image},50,40,{image + number}'
+        for image in range(IMAGES)
+        for number in range(1 + image % 3)
+    ]
     (tmp_path / 'train.csv').write_text('\n'.join([HEADER, *rows]) + '\n')
     return tmp_path
 
 
 def dataset(root: Path, **options) -> IMaterialistDataset:
-    return IMaterialistDataset(data_root=str(root), ann_file='train.csv', data_prefix=dict(img_path='train'),
-                               check_images=False, **options)
+    return IMaterialistDataset(
+        data_root=str(root), ann_file='train.csv', data_prefix=dict(img_path='train'), check_images=False, **options
+    )
 
 
 def ids(data: IMaterialistDataset) -> list[str]:
@@ -42,8 +46,12 @@ def test_the_list_makes_dicts_and_holds_none(root):
     assert len(images) == IMAGES
     assert [image['img_id'] for image in images] == names(*range(IMAGES))
     assert images[2]['instances'][1] == dict(
-        bbox=[0, 9, 1, 14], bbox_label=3, attributes=(), ignore_flag=0,  # pixels 10 to 14 of the first column
-        mask=images[2]['instances'][1]['mask'])
+        bbox=[0, 9, 1, 14],
+        bbox_label=3,
+        attributes=(),
+        ignore_flag=0,  # pixels 10 to 14 of the first column
+        mask=images[2]['instances'][1]['mask'],
+    )
     images[2]['instances'].clear()  # a transform may do as it likes with its dict
     assert len(images[2]['instances']) == 3
 
@@ -65,8 +73,10 @@ def test_serializing_makes_no_difference(root, serialize):
     assert not hasattr(data, 'data_bytes')
 
 
-@pytest.mark.parametrize(('indices', 'expected'), [
-    (3, [0, 1, 2]), (-2, [10, 11]), ([5, 0, 5], [5, 0, 5]), ((11, -1), [11, 11]), ([], []), (0, [])])
+@pytest.mark.parametrize(
+    ('indices', 'expected'),
+    [(3, [0, 1, 2]), (-2, [10, 11]), ([5, 0, 5], [5, 0, 5]), ((11, -1), [11, 11]), ([], []), (0, [])],
+)
 def test_mmdets_subsets(root, indices, expected):
     whole = dataset(root)
     part = whole.get_subset(indices)
@@ -97,7 +107,8 @@ def test_a_data_set_pickles_without_its_masks(root):
     assert counts in (root / 'train.csv.index.arrow').read_bytes()
     assert counts not in text
     assert [pickle.loads(text).get_data_info(index) for index in range(7)] == [
-        data.get_data_info(index) for index in range(7)]
+        data.get_data_info(index) for index in range(7)
+    ]
 
 
 def test_mmdets_wrappers_read_it(root):

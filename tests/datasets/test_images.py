@@ -15,7 +15,8 @@ from fashion_mmdet.datasets.images import find_problem, photo_path, read_size
 
 XMP_TURNED = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>')
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
 
 
 def photo(height: int = 20, width: int = 30, mode: str = 'RGB') -> Image.Image:
@@ -34,9 +35,21 @@ def opencv_size(path: Path) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize('suffix', ['jpg', 'png'])
-@pytest.mark.parametrize(('orientation', 'size'), [
-    (1, (20, 30)), (2, (20, 30)), (3, (20, 30)), (4, (20, 30)), (5, (30, 20)), (6, (30, 20)), (7, (30, 20)),
-    (8, (30, 20)), (0, (20, 30)), (9, (20, 30))])
+@pytest.mark.parametrize(
+    ('orientation', 'size'),
+    [
+        (1, (20, 30)),
+        (2, (20, 30)),
+        (3, (20, 30)),
+        (4, (20, 30)),
+        (5, (30, 20)),
+        (6, (30, 20)),
+        (7, (30, 20)),
+        (8, (30, 20)),
+        (0, (20, 30)),
+        (9, (20, 30)),
+    ],
+)
 def test_an_exif_orientation_swaps_height_and_width_as_in_opencv(tmp_path, suffix, orientation, size):
     """Stored 20 high and 30 wide; orientations 5 to 8 include a quarter turn, 0 and 9 mean nothing."""
     path = tmp_path / f'x.{suffix}'
@@ -51,8 +64,10 @@ def test_an_orientation_in_xmp_alone_does_not_count(tmp_path):
     assert read_size(path) == (20, 30) == opencv_size(path)
 
 
-@pytest.mark.parametrize(('mode', 'suffix'), [('RGB', 'jpg'), ('L', 'jpg'), ('CMYK', 'jpg'), ('RGB', 'png'),
-                                              ('RGBA', 'png'), ('P', 'png'), ('1', 'png')])
+@pytest.mark.parametrize(
+    ('mode', 'suffix'),
+    [('RGB', 'jpg'), ('L', 'jpg'), ('CMYK', 'jpg'), ('RGB', 'png'), ('RGBA', 'png'), ('P', 'png'), ('1', 'png')],
+)
 def test_the_size_is_height_then_width_in_every_colour_mode(tmp_path, mode, suffix):
     path = tmp_path / f'x.{suffix}'
     photo(mode=mode).save(path)
@@ -68,7 +83,9 @@ def test_a_jpeg_cut_off_is_truncated(tmp_path):
         read_size(path)
     assert str(path) in str(error.value)
     assert find_problem(path, 20, 30) == (
-        'truncated_file', f'{path}: cannot be decoded: the JPEG is cut off, or broken inside')
+        'truncated_file',
+        f'{path}: cannot be decoded: the JPEG is cut off, or broken inside',
+    )
 
 
 def test_padding_after_the_end_of_a_jpeg_does_no_harm(tmp_path):
@@ -79,9 +96,16 @@ def test_padding_after_the_end_of_a_jpeg_does_no_harm(tmp_path):
     assert find_problem(path, 20, 30) is None
 
 
-@pytest.mark.parametrize(('content', 'kind'), [
-    (b'', 'unreadable_file'), (b'not an image', 'unreadable_file'), (b'<html>404 Not Found</html>', 'unreadable_file'),
-    (b'\xff\xd8\xff', 'truncated_file'), (b'\x89PNG\r\n\x1a\n', 'truncated_file')])
+@pytest.mark.parametrize(
+    ('content', 'kind'),
+    [
+        (b'', 'unreadable_file'),
+        (b'not an image', 'unreadable_file'),
+        (b'<html>404 Not Found</html>', 'unreadable_file'),
+        (b'\xff\xd8\xff', 'truncated_file'),
+        (b'\x89PNG\r\n\x1a\n', 'truncated_file'),
+    ],
+)
 def test_a_file_that_is_no_image_is_named(tmp_path, content, kind):
     path = tmp_path / 'x.jpg'
     path.write_bytes(content)
@@ -123,6 +147,7 @@ def test_broken_bytes_in_the_header_never_raise(tmp_path, seed):
 
 def test_a_photo_of_more_pixels_than_the_limit_is_unreadable(tmp_path):
     """40,000 x 40,000 are 1,600 megapixels; 2^30 are 1,074."""
+
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', zlib.crc32(kind + content))
 
@@ -131,8 +156,10 @@ def test_a_photo_of_more_pixels_than_the_limit_is_unreadable(tmp_path):
     path.write_bytes(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', b'') + chunk(b'IEND', b''))
     kind, where = find_problem(path, 40_000, 40_000)
     assert kind == 'unreadable_file'
-    assert where == (f'{path}: a photo of 40000x40000; at most 1,048,576 px a side and 1,073,741,824 in all are read: '
-                     'make it smaller')
+    assert where == (
+        f'{path}: a photo of 40000x40000; at most 1,048,576 px a side and 1,073,741,824 in all are read: '
+        'make it smaller'
+    )
 
 
 def test_a_photo_of_196_megapixels_is_read(tmp_path):
@@ -140,7 +167,7 @@ def test_a_photo_of_196_megapixels_is_read(tmp_path):
     photo(16, 16, 'L').save(tmp_path / 'small.jpg')
     data = (tmp_path / 'small.jpg').read_bytes()
     frame = data.index(b'\xff\xc0') + 5
-    data = data[:frame] + struct.pack('>2H', 14_000, 14_000) + data[frame + 4:]
+    data = data[:frame] + struct.pack('>2H', 14_000, 14_000) + data[frame + 4 :]
     (tmp_path / 'x.jpg').write_bytes(data)
     assert find_problem(tmp_path / 'x.jpg', 14_000, 14_000) is None
     assert decode_area(data, 'x.jpg', (14_000, 14_000), (100, 100)).shape == (100, 100, 3)

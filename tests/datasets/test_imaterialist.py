@@ -52,7 +52,8 @@ def root(tmp_path):
     for name in ('t1.jpg', 't0.jpg', 't2.jpg'):
         write_photo(tmp_path / 'test' / name, 10, 20)
     (tmp_path / 'sample_submission.csv').write_text(
-        'ImageId,EncodedPixels,ClassId\nt1.jpg,1 1,0\nt0.jpg,1 1,0\nt1.jpg,2 1,0\nt2.jpg,1 1,0\n')
+        'ImageId,EncodedPixels,ClassId\nt1.jpg,1 1,0\nt0.jpg,1 1,0\nt1.jpg,2 1,0\nt2.jpg,1 1,0\n'
+    )
     return tmp_path
 
 
@@ -60,7 +61,8 @@ def dataset(root: Path, split: str = 'all', **options) -> IMaterialistDataset:
     folder = 'test' if split == 'test' else 'train'
     ann_file = 'sample_submission.csv' if split == 'test' else 'train.csv'
     return IMaterialistDataset(
-        data_root=str(root), ann_file=ann_file, data_prefix=dict(img_path=folder), split=split, **options)
+        data_root=str(root), ann_file=ann_file, data_prefix=dict(img_path=folder), split=split, **options
+    )
 
 
 def ids(data: IMaterialistDataset) -> list[str]:
@@ -73,8 +75,9 @@ def add_rows(root: Path, *rows: str) -> None:
 
 
 def test_configs_find_it_by_name(root):
-    data = DATASETS.build(dict(
-        type='IMaterialistDataset', data_root=str(root), ann_file='train.csv', data_prefix=dict(img_path='train')))
+    data = DATASETS.build(
+        dict(type='IMaterialistDataset', data_root=str(root), ann_file='train.csv', data_prefix=dict(img_path='train'))
+    )
     assert isinstance(data, IMaterialistDataset)
     assert len(data) == IMAGES
 
@@ -90,7 +93,10 @@ def test_an_image_has_its_size_path_and_instances(root):
     assert (info['img_id'], info['height'], info['width']) == ('00.jpg', HEIGHT, WIDTH)
     assert info['img_path'] == str(root / 'train' / '00.jpg')
     assert [(one['bbox_label'], one['attributes'], one['ignore_flag']) for one in info['instances']] == [
-        (6, (20, 33), 0), (23, (), 0), (13, (), 0)]
+        (6, (20, 33), 0),
+        (23, (), 0),
+        (13, (), 0),
+    ]
     for instance in info['instances']:
         drawn = bitmap(0, instance['bbox_label'])
         np.testing.assert_array_equal(coco_mask.decode(instance['mask']), drawn)
@@ -190,7 +196,8 @@ def test_problems_of_the_table_and_of_the_files_are_audited_and_logged(root, mon
     write_photo(photos / '04.jpg', WIDTH, HEIGHT)
     data = dataset(root)
     assert dict(data.audit.counts) == dict.fromkeys(
-        ('unknown_category', 'missing_file', 'unreadable_file', 'truncated_file', 'size_mismatch'), 1)
+        ('unknown_category', 'missing_file', 'unreadable_file', 'truncated_file', 'size_mismatch'), 1
+    )
     assert set(ids(data)) == {f'{index:02}.jpg' for index in range(IMAGES)} - {'00.jpg', '02.jpg', '03.jpg', '04.jpg'}
     path = root / 'train.csv'
     assert lines[0] == f"{path}: 36 images for split 'all'"
@@ -218,8 +225,10 @@ def test_the_log_goes_to_the_runs_logger(root, tmp_path):
 def test_when_nothing_is_left_one_line_says_how_many_were_dropped_and_why(root):
     """The photos lie in another folder; of 68 rows one is bad."""
     add_rows(root, f'01.jpg,1 1,{HEIGHT},{WIDTH},46')
-    message = (f"{root}/train.csv: no image is left for split 'val': dropped: missing_file 4 (image dropped), such as "
-               f'{root}/photos/')
+    message = (
+        f"{root}/train.csv: no image is left for split 'val': dropped: missing_file 4 (image dropped), such as "
+        f'{root}/photos/'
+    )
     with pytest.raises(ValueError, match=re.escape(message)) as error:
         IMaterialistDataset(data_root=str(root), ann_file='train.csv', data_prefix=dict(img_path='photos'), split='val')
     assert 'unknown_category 1 (row dropped), such as' in str(error.value)
@@ -260,8 +269,9 @@ def test_image_ids_do_not_leave_the_folder(root):
     write_photo(root / 'stolen.jpg')
     ids_outside = ['../stolen.jpg', str(root / 'stolen.jpg')]
     add_rows(root, *(f'{image_id},1 1,{HEIGHT},{WIDTH},6' for image_id in ids_outside))
-    (root / 'sample_submission.csv').write_text('ImageId,EncodedPixels,ClassId\n' + ''.join(
-        f'{image_id},1 1,0\n' for image_id in [*ids_outside, 't1.jpg']))
+    (root / 'sample_submission.csv').write_text(
+        'ImageId,EncodedPixels,ClassId\n' + ''.join(f'{image_id},1 1,0\n' for image_id in [*ids_outside, 't1.jpg'])
+    )
     for split, expected in (('all', [f'{index:02}.jpg' for index in range(IMAGES)]), ('test', ['t1.jpg'])):
         data = dataset(root, split)
         assert ids(data) == expected
@@ -289,8 +299,7 @@ def test_mmdet_decodes_masks_to_exactly_what_was_drawn(root):
         results = load(dict(data.get_data_info(index), ori_shape=(HEIGHT, WIDTH), img_shape=(HEIGHT, WIDTH)))
         labels = [6, 23, 13] if index == 0 else [6] if index == 1 else [6, 13]
         assert results['gt_bboxes_labels'].tolist() == [(13, 6, 23).index(category) for category in labels]
-        np.testing.assert_array_equal(
-            results['gt_masks'].masks, [bitmap(index, category) for category in labels])
+        np.testing.assert_array_equal(results['gt_masks'].masks, [bitmap(index, category) for category in labels])
         assert len(results['gt_bboxes']) == len(labels)
         assert not results['gt_ignore_flags'].any()
 
@@ -305,26 +314,35 @@ def test_a_pipeline_carries_the_truth_to_the_metric(root):
 
 
 def test_a_whole_training_sample_has_what_mask_rcnn_needs(root):
-    pipeline = [dict(type='LoadImageFromFile'), dict(type='mmdet.LoadAnnotations', with_bbox=True, with_mask=True),
-                dict(type='mmdet.PackDetInputs')]
+    pipeline = [
+        dict(type='LoadImageFromFile'),
+        dict(type='mmdet.LoadAnnotations', with_bbox=True, with_mask=True),
+        dict(type='mmdet.PackDetInputs'),
+    ]
     item = dataset(root, 'train', filter_cfg=dict(filter_empty_gt=True), pipeline=pipeline)[0]
     assert tuple(item['inputs'].shape) == (3, HEIGHT, WIDTH)
     truth = item['data_samples'].gt_instances
     assert len(truth.bboxes) == len(truth.labels) == len(truth.masks) > 0
 
 
-@pytest.mark.parametrize(('options', 'message'), [
-    (dict(split='valid'), "split='valid': one of train, val, all, test"),
-    (dict(num_images=0), 'num_images=0: must be a whole number, at least 1'),
-    (dict(num_images=-1), 'num_images=-1: must be a whole number, at least 1'),
-    (dict(categories=[46]), r'categories=\[46\]: must be a list of whole numbers, at least 0 and at most 45'),
-    (dict(categories=[3, -1]), r'categories=\[3, -1\]: must be a list of whole numbers'),
-    (dict(categories=6), 'categories=6: must be a list'), (dict(categories=[6, 6]), 'an id comes twice'),
-    (dict(num_images=1.5), 'num_images=1.5: must be a whole number'), (dict(split=['val']), r"split=\['val'\]"),
-    (dict(seed='x'), "seed='x'"), (dict(check_images='no'), "check_images='no'"),
-    (dict(split='val', val_fraction='x'), "val_fraction='x'"),
-    (dict(split='val', val_fraction=1.5), 'val_fraction=1.5: must be a finite number, above 0 and below 1'),
-])
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(split='valid'), "split='valid': one of train, val, all, test"),
+        (dict(num_images=0), 'num_images=0: must be a whole number, at least 1'),
+        (dict(num_images=-1), 'num_images=-1: must be a whole number, at least 1'),
+        (dict(categories=[46]), r'categories=\[46\]: must be a list of whole numbers, at least 0 and at most 45'),
+        (dict(categories=[3, -1]), r'categories=\[3, -1\]: must be a list of whole numbers'),
+        (dict(categories=6), 'categories=6: must be a list'),
+        (dict(categories=[6, 6]), 'an id comes twice'),
+        (dict(num_images=1.5), 'num_images=1.5: must be a whole number'),
+        (dict(split=['val']), r"split=\['val'\]"),
+        (dict(seed='x'), "seed='x'"),
+        (dict(check_images='no'), "check_images='no'"),
+        (dict(split='val', val_fraction='x'), "val_fraction='x'"),
+        (dict(split='val', val_fraction=1.5), 'val_fraction=1.5: must be a finite number, above 0 and below 1'),
+    ],
+)
 def test_unknown_options_are_refused(root, options, message):
     with pytest.raises(ValueError, match=message):
         dataset(root, **options)

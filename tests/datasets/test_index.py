@@ -67,17 +67,35 @@ def test_it_reads_other_layouts_as_reading_row_by_row_does(tmp_path, monkeypatch
     """2020's columns, blank lines, classes as a spreadsheet writes them, ids that leave the folder; in batches of 2."""
     monkeypatch.setattr(index_build, 'BATCH_ROWS', 2)
     csv = tmp_path / 'train.csv'
-    csv.write_text('\n'.join([
-        'ImageId,EncodedPixels,Height,Width,ClassId,AttributesIds', 'a,1 2,5,4,10,"3,34"', '', ',,,,,', 'a,3 2,5,4, 6,',
-        'b,1 2,5,4,6.0,', '', '../c,1 2,5,4,6,', 'b,5 2,5,4,99,']) + '\n')
+    csv.write_text(
+        '\n'.join(
+            [
+                'ImageId,EncodedPixels,Height,Width,ClassId,AttributesIds',
+                'a,1 2,5,4,10,"3,34"',
+                '',
+                ',,,,,',
+                'a,3 2,5,4, 6,',
+                'b,1 2,5,4,6.0,',
+                '',
+                '../c,1 2,5,4,6,',
+                'b,5 2,5,4,99,',
+            ]
+        )
+        + '\n'
+    )
     build_index(csv, tmp_path / 'index', jobs)
     index = Index.open(tmp_path / 'index', csv)
     assert_same(index, csv)
     assert [(one.category, one.attributes) for position in range(2) for one in index.instances(position)] == [
-        (10, (3, 34)), (6, ()), (6, ())]
+        (10, (3, 34)),
+        (6, ()),
+        (6, ()),
+    ]
     assert index.audit.examples == {
-        'unsafe_image_id': [f"{csv}:8: '../c'"], 'unknown_category': [f"{csv}:9: ClassId '99'"],
-        'image_without_rows': [f'{csv}: ../c']}
+        'unsafe_image_id': [f"{csv}:8: '../c'"],
+        'unknown_category': [f"{csv}:9: ClassId '99'"],
+        'image_without_rows': [f'{csv}: ../c'],
+    }
 
 
 def test_new_names_of_attributes_build_it_anew(tmp_path):
@@ -126,11 +144,14 @@ def test_a_csv_without_a_good_row_has_an_empty_index(tmp_path):
     assert dict(index.audit.counts) == {'unknown_category': 1, 'empty_mask': 1, 'image_without_rows': 2}
 
 
-@pytest.mark.parametrize(('rows', 'message'), [
-    (['a.jpg,1 2,5,4,3', 'a.jpg,1 2,5,x,3'], r"train\.csv:3: Width 'x' is no positive whole number"),
-    (['a.jpg,1 2,5,4,3', 'a.jpg,1 2,5,4,3,9'], 'not a CSV with the columns'),
-    ([], ':2: no rows after the header'),
-])
+@pytest.mark.parametrize(
+    ('rows', 'message'),
+    [
+        (['a.jpg,1 2,5,4,3', 'a.jpg,1 2,5,x,3'], r"train\.csv:3: Width 'x' is no positive whole number"),
+        (['a.jpg,1 2,5,4,3', 'a.jpg,1 2,5,4,3,9'], 'not a CSV with the columns'),
+        ([], ':2: no rows after the header'),
+    ],
+)
 def test_a_file_that_is_not_this_csv_leaves_no_index(tmp_path, rows, message):
     csv = write(tmp_path, *rows)
     with pytest.raises(ValueError, match=message):
@@ -227,7 +248,7 @@ def test_a_single_flipped_bit_anywhere_is_noticed_and_mended(tmp_path, builds):
     content = path.read_bytes()
     places = range(0, len(content), 41)
     for place in places:
-        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1:])
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1 :])
         open_index(csv)
         assert path.read_bytes() == content
     assert len(builds) == 1 + len(places)
@@ -283,7 +304,8 @@ def test_where_the_folder_cannot_be_written_the_index_goes_to_the_users_cache(tm
     assert target.is_relative_to(tmp_path / 'cache' / 'fashion_mmdet')
     assert [path.name for path in (tmp_path / 'data').iterdir()] == ['train.csv']
     assert [record.getMessage() for record in caplog.records] == [
-        f'{tmp_path}/data: cannot be written; the index goes to {target}']
+        f'{tmp_path}/data: cannot be written; the index goes to {target}'
+    ]
 
 
 def test_the_audit_names_the_csv_where_it_is_now(tmp_path, builds):
@@ -326,8 +348,9 @@ def test_an_open_index_outlives_its_successor(tmp_path):
 
 def test_images_without_objects_make_an_index_in_memory():
     index = pickle.loads(pickle.dumps(Index(empty_batch(['a', 'b'], [(5, 4), (7, 9)]), None)))
-    assert [(record.image_id, record.height, record.width, record.instances) for record in map(
-        index.record, range(2))] == [('a', 5, 4, []), ('b', 7, 9, [])]
+    assert [
+        (record.image_id, record.height, record.width, record.instances) for record in map(index.record, range(2))
+    ] == [('a', 5, 4, []), ('b', 7, 9, [])]
 
 
 OPEN_ONE = """
@@ -343,8 +366,10 @@ print(len(index_store.open_index(sys.argv[1])))
 def test_of_two_processes_one_builds_and_both_read(tmp_path):
     csv = write(tmp_path, *random_rows(3000, 7, images=400))
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
-    processes = [subprocess.Popen([sys.executable, '-c', OPEN_ONE, str(csv)], stdout=subprocess.PIPE, text=True,
-                                  env=environment) for _ in range(2)]
+    processes = [
+        subprocess.Popen([sys.executable, '-c', OPEN_ONE, str(csv)], stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(2)
+    ]
     outputs = sorted(process.communicate(timeout=600)[0].split() for process in processes)
     images = str(len(read_records(csv)[0]))
     assert outputs == [[images], ['built', images]]
@@ -368,4 +393,5 @@ def test_who_waits_for_the_lock_says_so_and_does_not_build(tmp_path, caplog, mon
     other.join()
     assert len(targets) == 1
     assert [record.getMessage() for record in caplog.records] == [
-        f'{csv}: another process builds the index; waiting for it']
+        f'{csv}: another process builds the index; waiting for it'
+    ]

@@ -46,8 +46,10 @@ def make_results(path: Path, data: bytes, size: tuple[int, int], masks: np.ndarr
     path.write_bytes(data)
     masks = np.zeros((0, *size), np.uint8) if masks is None else masks
     boxes = RunMasks.from_bitmaps(masks).get_bboxes('hbox').tensor.tolist()
-    instances = [dict(bbox=box, bbox_label=index + 3, ignore_flag=int(index == 2), mask=mask)
-                 for index, (box, mask) in enumerate(zip(boxes, encode(masks), strict=True))]
+    instances = [
+        dict(bbox=box, bbox_label=index + 3, ignore_flag=int(index == 2), mask=mask)
+        for index, (box, mask) in enumerate(zip(boxes, encode(masks), strict=True))
+    ]
     return dict(img_path=str(path), img_id=path.name, height=size[0], width=size[1], instances=instances)
 
 
@@ -72,8 +74,10 @@ def assert_same_results(ours: dict, theirs: dict) -> None:
     assert set(ours) == set(theirs)
 
 
-@pytest.mark.parametrize(('scale', 'keep_ratio'), [((100, 60), True), ((64, 64), True), ((400, 300), True),
-                                                   ((50, 91), False), ((113, 150), True)])
+@pytest.mark.parametrize(
+    ('scale', 'keep_ratio'),
+    [((100, 60), True), ((64, 64), True), ((400, 300), True), ((50, 91), False), ((113, 150), True)],
+)
 @pytest.mark.parametrize('mode', ['RGB', 'L', 'CMYK'])
 def test_bilinear_is_mmdets_load_and_resize_to_the_pixel(tmp_path: Path, scale: tuple, keep_ratio: bool, mode: str):
     masks = random_stack(np.random.default_rng(1), 150, 113)
@@ -83,15 +87,21 @@ def test_bilinear_is_mmdets_load_and_resize_to_the_pixel(tmp_path: Path, scale: 
     assert_same_results(ours, theirs)
 
 
-@pytest.mark.parametrize('resize', [
-    dict(type='RandomResize', scale=(100, 70), ratio_range=(0.5, 1.5)),
-    dict(type='RandomChoiceResize', scales=[(90, 90), (60, 40), (30, 30)])], ids=lambda step: step['type'])
+@pytest.mark.parametrize(
+    'resize',
+    [
+        dict(type='RandomResize', scale=(100, 70), ratio_range=(0.5, 1.5)),
+        dict(type='RandomChoiceResize', scales=[(90, 90), (60, 40), (30, 30)]),
+    ],
+    ids=lambda step: step['type'],
+)
 def test_scales_are_drawn_as_mmdet_draws_them(tmp_path: Path, resize: dict):
     """Twenty photos of one seed: the same scales, hence the same pixels."""
     results = make_results(tmp_path / 'a.jpg', to_file(draw_photo(80, 120)), (80, 120))
     theirs = build(*LOAD, dict(resize, keep_ratio=True))
-    ours = LoadScaled(resize.get('scale') or resize['scales'], ratio_range=resize.get('ratio_range'),
-                      interpolation='bilinear')
+    ours = LoadScaled(
+        resize.get('scale') or resize['scales'], ratio_range=resize.get('ratio_range'), interpolation='bilinear'
+    )
     shapes = set()
     np.random.seed(0)
     expected = [theirs(dict(results)) for _ in range(20)]
@@ -106,11 +116,19 @@ def test_scales_are_drawn_as_mmdet_draws_them(tmp_path: Path, resize: dict):
 
 PIPELINE = (
     dict(type='Rotate', prob=0.5, max_mag=10.0),
-    dict(type='RandomCrop', crop_type='relative_range', crop_size=(0.7, 0.7), recompute_bbox=True,
-         allow_negative_crop=False),
+    dict(
+        type='RandomCrop',
+        crop_type='relative_range',
+        crop_size=(0.7, 0.7),
+        recompute_bbox=True,
+        allow_negative_crop=False,
+    ),
     dict(type='FilterAnnotations', min_gt_bbox_wh=(1, 1), min_gt_mask_area=4, by_mask=True),
     dict(type='RandomFlip', prob=0.6, direction=['horizontal', 'vertical', 'diagonal']),
-    dict(type='PhotoMetricDistortion'), dict(type='Pad', size_divisor=32), dict(type='PackDetInputs'))
+    dict(type='PhotoMetricDistortion'),
+    dict(type='Pad', size_divisor=32),
+    dict(type='PackDetInputs'),
+)
 
 
 def test_a_whole_training_pipeline_gives_what_it_gave_with_bitmaps(tmp_path: Path):
@@ -141,8 +159,7 @@ def test_a_whole_training_pipeline_gives_what_it_gave_with_bitmaps(tmp_path: Pat
 
 def test_mosaic_takes_runs(tmp_path: Path):
     """Mosaic moves, scales, crops and joins the masks of four photos."""
-    results = make_results(tmp_path / 'a.jpg', to_file(draw_photo(60, 80)), (60, 80),
-                           np.ones((2, 60, 80), np.uint8))
+    results = make_results(tmp_path / 'a.jpg', to_file(draw_photo(60, 80)), (60, 80), np.ones((2, 60, 80), np.uint8))
     mosaic = TRANSFORMS.build(dict(type='Mosaic', img_scale=(64, 64), prob=1.0))
     stacks = []
     for load in (build(dict(type='LoadScaled', scale=(80, 60))), build(*LOAD)):
@@ -193,11 +210,25 @@ def test_exif_orientation_is_applied_at_every_scale(tmp_path: Path, orientation:
     assert np.abs(found - expected).mean() < 1.5
 
 
-@pytest.mark.parametrize(('kind', 'mode', 'options'), [
-    ('JPEG', 'L', {}), ('JPEG', 'CMYK', {}), ('JPEG', 'RGB', dict(progressive=True)),
-    ('JPEG', 'RGB', dict(subsampling=0)), ('PNG', 'RGB', {}), ('PNG', 'RGBA', {}), ('PNG', 'P', {}), ('PNG', 'L', {}),
-    ('PNG', '1', {}), ('PNG', 'LA', {}), ('PNG', 'I;16', {}), ('TIFF', 'RGB', {}), ('BMP', 'RGB', {}),
-    ('WEBP', 'RGB', {})])
+@pytest.mark.parametrize(
+    ('kind', 'mode', 'options'),
+    [
+        ('JPEG', 'L', {}),
+        ('JPEG', 'CMYK', {}),
+        ('JPEG', 'RGB', dict(progressive=True)),
+        ('JPEG', 'RGB', dict(subsampling=0)),
+        ('PNG', 'RGB', {}),
+        ('PNG', 'RGBA', {}),
+        ('PNG', 'P', {}),
+        ('PNG', 'L', {}),
+        ('PNG', '1', {}),
+        ('PNG', 'LA', {}),
+        ('PNG', 'I;16', {}),
+        ('TIFF', 'RGB', {}),
+        ('BMP', 'RGB', {}),
+        ('WEBP', 'RGB', {}),
+    ],
+)
 def test_any_kind_of_file_comes_as_opencv_decodes_it(tmp_path: Path, kind: str, mode: str, options: dict):
     """Reduced decoding of other formats than JPEG would skip pixels: 1 level on average would not hold for noise."""
     noise = np.random.default_rng(0).integers(0, 256, (400, 300, 3), np.uint8)
@@ -221,7 +252,7 @@ def test_any_kind_of_file_comes_as_opencv_decodes_it(tmp_path: Path, kind: str, 
 @pytest.mark.parametrize('broken', ['cut', 'head', 'empty', 'text'])
 def test_a_file_that_cannot_be_decoded_is_named(tmp_path: Path, interpolation: str, scale: tuple, broken: str):
     data = to_file(draw_photo(400, 300))
-    data = dict(cut=data[:len(data) // 2], head=data[:60], empty=b'', text=b'no photo')[broken]
+    data = dict(cut=data[: len(data) // 2], head=data[:60], empty=b'', text=b'no photo')[broken]
     results = make_results(tmp_path / 'gone.jpg', data, (400, 300))
     with pytest.raises(ValueError, match=r'gone\.jpg: cannot be decoded'):
         LoadScaled(scale, interpolation=interpolation)(results)
@@ -274,12 +305,19 @@ def test_without_annotations_only_the_photo_is_loaded(tmp_path: Path):
     assert found['img'].shape == (45, 30, 3)
 
 
-@pytest.mark.parametrize(('options', 'message'), [
-    (dict(scale=(0, 3)), 'scale='), (dict(scale=[]), 'scale='), (dict(scale=[(1, 2), (3,)]), 'scale='),
-    (dict(scale=(0.5, 3)), 'scale='), (dict(scale=(3, 3), interpolation='cubic'), "interpolation='cubic': one of area"),
-    (dict(scale=(3, 3), mask_interpolation='bilinear'), "mask_interpolation='bilinear': one of nearest, area"),
-    (dict(scale=(3, 3), ratio_range=(1.2, 0.8)), 'ratio_range='),
-    (dict(scale=(3, 3), ratio_range=(0, 1)), 'ratio_range=')])
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(scale=(0, 3)), 'scale='),
+        (dict(scale=[]), 'scale='),
+        (dict(scale=[(1, 2), (3,)]), 'scale='),
+        (dict(scale=(0.5, 3)), 'scale='),
+        (dict(scale=(3, 3), interpolation='cubic'), "interpolation='cubic': one of area"),
+        (dict(scale=(3, 3), mask_interpolation='bilinear'), "mask_interpolation='bilinear': one of nearest, area"),
+        (dict(scale=(3, 3), ratio_range=(1.2, 0.8)), 'ratio_range='),
+        (dict(scale=(3, 3), ratio_range=(0, 1)), 'ratio_range='),
+    ],
+)
 def test_impossible_options_are_refused(options: dict, message: str):
     with pytest.raises(ValueError, match=f'LoadScaled {message}'):
         LoadScaled(**options)

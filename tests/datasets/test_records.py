@@ -17,36 +17,61 @@ ROOT = Path(__file__).parents[2]
 HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId'
 GOOD = 'a.jpg,1 2,5,4,3'  # the upper two pixels of the left column of a photo 5 high and 4 wide: 20 pixels
 FILE_KINDS = {  # see test_images.py
-    'missing_file', 'name_in_other_case', 'unreadable_file', 'truncated_file', 'size_mismatch'}
+    'missing_file',
+    'name_in_other_case',
+    'unreadable_file',
+    'truncated_file',
+    'size_mismatch',
+}
 
 # kind -> rows after GOOD (which is line 2), count, the examples without the file's name, (category, area) kept
 CASES = {
     'duplicate_row': ([GOOD, GOOD], 2, [':3: a.jpg 3', ':4: a.jpg 3'], [(3, 2)]),
     'unknown_category': (
-        ['a.jpg,4 1,5,4,46', 'a.jpg,4 1,5,4,x', 'a.jpg,4 1,5,4,'], 3,
-        [":3: ClassId '46'", ":4: ClassId 'x'", ":5: ClassId ''"], [(3, 2)]),
+        ['a.jpg,4 1,5,4,46', 'a.jpg,4 1,5,4,x', 'a.jpg,4 1,5,4,'],
+        3,
+        [":3: ClassId '46'", ":4: ClassId 'x'", ":5: ClassId ''"],
+        [(3, 2)],
+    ),
     'unsafe_image_id': (
-        ['../a.jpg,4 1,5,4,7', '/a.jpg,4 1,5,4,7', ',4 1,5,4,7'], 3,
-        [":3: '../a.jpg'", ":4: '/a.jpg'", ":5: ''"], [(3, 2)]),
+        ['../a.jpg,4 1,5,4,7', '/a.jpg,4 1,5,4,7', ',4 1,5,4,7'],
+        3,
+        [":3: '../a.jpg'", ":4: '/a.jpg'", ":5: ''"],
+        [(3, 2)],
+    ),
     'unknown_attribute': (
-        ['a.jpg,4 1,5,4,10_92_3', 'a.jpg,5 1,5,4,10_91'], 1, [":3: attribute 92 in ClassId '10_92_3'"],
-        [(3, 2), (10, 1), (10, 1)]),
+        ['a.jpg,4 1,5,4,10_92_3', 'a.jpg,5 1,5,4,10_91'],
+        1,
+        [":3: attribute 92 in ClassId '10_92_3'"],
+        [(3, 2), (10, 1), (10, 1)],
+    ),
     'attribute_on_part': (
-        ['a.jpg,4 1,5,4,13_3', 'a.jpg,5 1,5,4,12_3'], 1, [":3: ClassId '13_3'"], [(3, 2), (13, 1), (12, 1)]),
+        ['a.jpg,4 1,5,4,13_3', 'a.jpg,5 1,5,4,12_3'],
+        1,
+        [":3: ClassId '13_3'"],
+        [(3, 2), (13, 1), (12, 1)],
+    ),
     'runs_malformed': (
-        ['a.jpg,1 2 3,5,4,7', 'a.jpg,4 -1,5,4,7', 'a.jpg,4 0,5,4,7', 'a.jpg,4 x,5,4,7'], 4,
+        ['a.jpg,1 2 3,5,4,7', 'a.jpg,4 -1,5,4,7', 'a.jpg,4 0,5,4,7', 'a.jpg,4 x,5,4,7'],
+        4,
         [':3: 3 numbers, but runs are pairs of start and length', ':4: a run of length -1', ':5: a run of length 0'],
-        [(3, 2)]),
+        [(3, 2)],
+    ),
     'runs_outside_image': (
-        ['a.jpg,20 2,5,4,7', 'a.jpg,0 1,5,4,7', 'a.jpg,-3 9,5,4,7', 'a.jpg,20 1,5,4,7'], 3,
-        [':3: pixel 21 of 20 (5x4)', ':4: pixel 0 of 20 (5x4)', ':5: pixel -3 of 20 (5x4)'], [(3, 2), (7, 1)]),
+        ['a.jpg,20 2,5,4,7', 'a.jpg,0 1,5,4,7', 'a.jpg,-3 9,5,4,7', 'a.jpg,20 1,5,4,7'],
+        3,
+        [':3: pixel 21 of 20 (5x4)', ':4: pixel 0 of 20 (5x4)', ':5: pixel -3 of 20 (5x4)'],
+        [(3, 2), (7, 1)],
+    ),
     'runs_unsorted': (['a.jpg,11 2 1 3,5,4,7'], 1, [':3'], [(3, 2), (7, 5)]),
     'runs_overlapping': (
-        ['a.jpg,1 4 3 4,5,4,7', 'a.jpg,1 10 2 1 5 1,5,4,8', 'a.jpg,1 2 3 2,5,4,9'], 2, [':3', ':4'],
-        [(3, 2), (7, 6), (8, 10), (9, 4)]),
+        ['a.jpg,1 4 3 4,5,4,7', 'a.jpg,1 10 2 1 5 1,5,4,8', 'a.jpg,1 2 3 2,5,4,9'],
+        2,
+        [':3', ':4'],
+        [(3, 2), (7, 6), (8, 10), (9, 4)],
+    ),
     'empty_mask': (['a.jpg,,5,4,7', 'a.jpg, ,5,4,7'], 2, [':3', ':4'], [(3, 2)]),
-    'size_conflict': (
-        ['a.jpg,4 1,4,5,7', 'a.jpg,4 1,5,3,7'], 2, [':3: 4x5 after 5x4', ':4: 5x3 after 5x4'], [(3, 2)]),
+    'size_conflict': (['a.jpg,4 1,4,5,7', 'a.jpg,4 1,5,3,7'], 2, [':3: 4x5 after 5x4', ':4: 5x3 after 5x4'], [(3, 2)]),
 }
 
 
@@ -78,8 +103,10 @@ def test_the_audit_finds_exactly_the_problem_and_applies_its_rule(tmp_path, kind
     assert [kept(record) for record in records] == [objects]
 
 
-@pytest.mark.parametrize(('class_id', 'expected'), [
-    (' 6', (6, ())), ('6 ', (6, ())), ('6.0', (6, ())), (' 6.0', (6, ())), ('10_3', (10, (3,)))])
+@pytest.mark.parametrize(
+    ('class_id', 'expected'),
+    [(' 6', (6, ())), ('6 ', (6, ())), ('6.0', (6, ())), (' 6.0', (6, ())), ('10_3', (10, (3,)))],
+)
 def test_a_class_id_as_pandas_or_a_spreadsheet_writes_it_is_read(tmp_path, class_id, expected):
     """pandas writes a column of numbers with a gap as 6.0."""
     records, audit = read(tmp_path, f'a.jpg,1 2,5,4,{class_id}')
@@ -100,13 +127,22 @@ def test_the_same_row_with_its_class_written_in_another_way_is_a_duplicate(tmp_p
 
 def test_attributes_in_a_column_of_their_own_are_read(tmp_path):
     """2020's layout: 103 is no attribute of 2019's 92, a belt (19) has none, and the last row is no number."""
-    path = write(tmp_path, 'a,1 2,5,4,10,', 'a,3 2,5,4,10,"34,3"', 'a,5 2,5,4,10,"3, 103"', 'a,7 2,5,4,19,3',
-                 'a,9 2,5,4,10,x', header=f'{HEADER},AttributesIds')
+    path = write(
+        tmp_path,
+        'a,1 2,5,4,10,',
+        'a,3 2,5,4,10,"34,3"',
+        'a,5 2,5,4,10,"3, 103"',
+        'a,7 2,5,4,19,3',
+        'a,9 2,5,4,10,x',
+        header=f'{HEADER},AttributesIds',
+    )
     records, audit = read_records(path)
     assert [instance.attributes for instance in records[0].instances] == [(), (3, 34), (3,), ()]
     assert {kind: where[0].removeprefix(str(path)) for kind, where in audit.examples.items()} == {
-        'unknown_attribute': ":4: attribute 103 in ClassId '10_3_103'", 'attribute_on_part': ":5: ClassId '19_3'",
-        'unknown_category': ":6: ClassId '10_x'"}
+        'unknown_attribute': ":4: attribute 103 in ClassId '10_3_103'",
+        'attribute_on_part': ":5: ClassId '19_3'",
+        'unknown_category': ":6: ClassId '10_x'",
+    }
 
 
 def test_attributes_of_2020_are_known_by_their_names(tmp_path):
@@ -130,12 +166,19 @@ def test_every_kind_of_problem_has_a_case():
 
 def test_a_size_that_no_photo_has_is_dropped_and_the_largest_is_kept(tmp_path):
     """At most 2 ** 20 px a side and 2 ** 30 in all: 32,768 squared is right, a row or a column more is not."""
-    records, audit = read(tmp_path, 'a.jpg,1 2,32768,32768,3', 'b.jpg,1 2,1048576,1024,3', 'c.jpg,1 2,32769,32768,3',
-                          'd.jpg,1 2,1048577,1,3', 'e.jpg,1 2,999999999,999999999,3')
+    records, audit = read(
+        tmp_path,
+        'a.jpg,1 2,32768,32768,3',
+        'b.jpg,1 2,1048576,1024,3',
+        'c.jpg,1 2,32769,32768,3',
+        'd.jpg,1 2,1048577,1,3',
+        'e.jpg,1 2,999999999,999999999,3',
+    )
     assert [record.image_id for record in records] == ['a.jpg', 'b.jpg']
     assert dict(audit.counts) == {'size_too_large': 3, 'image_without_rows': 3}
-    assert audit.examples['size_too_large'] == [f'{tmp_path}/train.csv{where}' for where in (
-        ':4: 32769x32768', ':5: 1048577x1', ':6: 999999999x999999999')]
+    assert audit.examples['size_too_large'] == [
+        f'{tmp_path}/train.csv{where}' for where in (':4: 32769x32768', ':5: 1048577x1', ':6: 999999999x999999999')
+    ]
 
 
 GARBLED = """
@@ -147,7 +190,7 @@ print(dict(open_index(sys.argv[1]).audit.counts))
 
 def test_thousands_of_runs_in_a_photo_of_garbled_size_end_no_process(tmp_path):
     """4,000 runs whose numbers have 15 digits: no text of theirs may be written past its room."""
-    step = 999_999_999 ** 2 // 8000
+    step = 999_999_999**2 // 8000
     pixels = ' '.join(f'{2 * run * step + 1} {step if run % 2 else 1}' for run in range(4000))
     path = write(tmp_path, f'a.jpg,{pixels},999999999,999999999,3')
     done = subprocess.run([sys.executable, '-c', GARBLED, path], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -175,7 +218,8 @@ def test_unsorted_and_overlapping_runs_are_mended_both(tmp_path):
     expected = np.zeros(20, bool)
     expected[[0, 1, 2, 3, 4, 5, 10, 11]] = True
     np.testing.assert_array_equal(
-        coco_mask.decode(records[0].instances[0].mask).astype(bool), expected.reshape(5, 4, order='F'))
+        coco_mask.decode(records[0].instances[0].mask).astype(bool), expected.reshape(5, 4, order='F')
+    )
 
 
 def test_attributes_come_ascending_and_without_the_unknown(tmp_path):
@@ -191,12 +235,15 @@ def test_runs_beyond_64_bits_lie_outside_the_image(tmp_path, pixels):
     assert kept(records[0]) == [(3, 2)]
 
 
-@pytest.mark.parametrize(('pixels', 'rows', 'columns', 'box'), [
-    ('7 2', [1, 2], [1, 1], (1, 1, 2, 3)),  # pixels 6 and 7 from 0: 5 a column, so column 1, rows 1 and 2
-    ('4 4', [3, 4, 0, 1], [0, 0, 1, 1], (0, 0, 2, 5)),  # 3 to 6: over the foot of column 0 into column 1
-    ('20 1', [4], [3], (3, 4, 4, 5)),  # the last pixel
-    ('2 1 12 1', [1, 1], [0, 2], (0, 1, 3, 2)),  # row 1 of columns 0 and 2
-])
+@pytest.mark.parametrize(
+    ('pixels', 'rows', 'columns', 'box'),
+    [
+        ('7 2', [1, 2], [1, 1], (1, 1, 2, 3)),  # pixels 6 and 7 from 0: 5 a column, so column 1, rows 1 and 2
+        ('4 4', [3, 4, 0, 1], [0, 0, 1, 1], (0, 0, 2, 5)),  # 3 to 6: over the foot of column 0 into column 1
+        ('20 1', [4], [3], (3, 4, 4, 5)),  # the last pixel
+        ('2 1 12 1', [1, 1], [0, 2], (0, 1, 3, 2)),  # row 1 of columns 0 and 2
+    ],
+)
 def test_runs_go_down_the_columns(tmp_path, pixels, rows, columns, box):
     records, _ = read(tmp_path, f'a.jpg,{pixels},5,4,3')
     instance = records[0].instances[0]
@@ -227,22 +274,28 @@ def test_a_further_column_and_another_order_of_columns_do_no_harm(tmp_path):
     assert (records[0].height, records[0].width, kept(records[0])) == (5, 4, [(3, 2)])
 
 
-@pytest.mark.parametrize(('content', 'message'), [
-    ('', ': the file is empty; expected the columns ImageId,EncodedPixels,Height,Width,ClassId'),
-    ('\n\n', ': the file is empty'),
-    (f'{HEADER}\n', ':2: no rows after the header'),
-    (HEADER, ':2: no rows after the header'),
-    ('a,b\n', ":1: no column 'ImageId'; found 'a,b', expected ImageId,"),
-    ('a,b\n1,2\n', ":1: no column 'ImageId'; found 'a,b'"),
-    ('ImageId,EncodedPixels,ClassId\na.jpg,1 2,3\n', ":1: no column 'Height'; found 'ImageId,EncodedPixels,ClassId'"),
-    (f'{HEADER}\n{GOOD},x\n', ':2: more values than the 5 columns of line 1'),
-    (f'{HEADER}\n{GOOD}\n{GOOD},x\n', 'Expected 5 fields in line 3, saw 6'),
-    (f'{HEADER}\n{GOOD}\n"b.jpg,1 2,5,4,3\n', 'not a CSV .*EOF inside string'),
-    (f'{HEADER}\n{GOOD}\nb.jpg,1 2\n', ":3: Height '' is no positive whole number"),
-    (b'\x89PNG\r\n\x1a\n' + bytes(range(256)), 'not a CSV with the columns ImageId'),
-    (b'\x00' * 100, ":1: no column 'ImageId'"),
-    (HEADER.encode() + b'\n\xff\xfe', 'not a CSV with the columns ImageId'),
-])
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ('', ': the file is empty; expected the columns ImageId,EncodedPixels,Height,Width,ClassId'),
+        ('\n\n', ': the file is empty'),
+        (f'{HEADER}\n', ':2: no rows after the header'),
+        (HEADER, ':2: no rows after the header'),
+        ('a,b\n', ":1: no column 'ImageId'; found 'a,b', expected ImageId,"),
+        ('a,b\n1,2\n', ":1: no column 'ImageId'; found 'a,b'"),
+        (
+            'ImageId,EncodedPixels,ClassId\na.jpg,1 2,3\n',
+            ":1: no column 'Height'; found 'ImageId,EncodedPixels,ClassId'",
+        ),
+        (f'{HEADER}\n{GOOD},x\n', ':2: more values than the 5 columns of line 1'),
+        (f'{HEADER}\n{GOOD}\n{GOOD},x\n', 'Expected 5 fields in line 3, saw 6'),
+        (f'{HEADER}\n{GOOD}\n"b.jpg,1 2,5,4,3\n', 'not a CSV .*EOF inside string'),
+        (f'{HEADER}\n{GOOD}\nb.jpg,1 2\n', ":3: Height '' is no positive whole number"),
+        (b'\x89PNG\r\n\x1a\n' + bytes(range(256)), 'not a CSV with the columns ImageId'),
+        (b'\x00' * 100, ":1: no column 'ImageId'"),
+        (HEADER.encode() + b'\n\xff\xfe', 'not a CSV with the columns ImageId'),
+    ],
+)
 def test_a_file_that_is_not_this_csv_is_refused_by_name(tmp_path, content, message):
     path = tmp_path / 'train.csv'
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -301,7 +354,8 @@ def test_line_numbers_and_duplicates_reach_over_chunks(tmp_path):
     assert len(records) == 20_000
     assert audit.examples == {
         'duplicate_row': [f'{tmp_path}/train.csv:20002: 0.jpg 3'],
-        'unknown_category': [f"{tmp_path}/train.csv:20003: ClassId '46'"]}
+        'unknown_category': [f"{tmp_path}/train.csv:20003: ClassId '46'"],
+    }
 
 
 def test_a_changed_file_is_read_again(tmp_path):
@@ -340,7 +394,8 @@ def test_the_report_has_the_commonest_problem_first_with_its_rule_and_examples()
     audit.add('empty_mask', 'f:2')
     audit.add('empty_mask', 'f:3')
     assert audit.report() == (
-        'empty_mask: 2 (row dropped)\n    f:2\n    f:3\nmissing_file: 1 (image dropped)\n    x.jpg')
+        'empty_mask: 2 (row dropped)\n    f:2\n    f:3\nmissing_file: 1 (image dropped)\n    x.jpg'
+    )
 
 
 def test_the_summary_is_one_line_with_the_count_the_rule_and_an_example_of_each_kind():
@@ -348,8 +403,7 @@ def test_the_summary_is_one_line_with_the_count_the_rule_and_an_example_of_each_
     for where in ('f:2', 'f:3'):
         audit.add('empty_mask', where)
     audit.add('missing_file', 'x.jpg')
-    assert audit.summary() == (
-        'empty_mask 2 (row dropped), such as f:2; missing_file 1 (image dropped), such as x.jpg')
+    assert audit.summary() == ('empty_mask 2 (row dropped), such as f:2; missing_file 1 (image dropped), such as x.jpg')
 
 
 def test_the_audit_knows_no_other_kinds():

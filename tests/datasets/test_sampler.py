@@ -42,9 +42,15 @@ def test_images_with_a_target_weigh_the_factor():
     np.testing.assert_array_equal(target_weights([[0, 1], [2], []], targets=[1, 5], factor=3.0), [3, 1, 1])
 
 
-@pytest.mark.parametrize('options', [
-    dict(rule='repeat_factor', threshold=0.5), dict(rule='sensitivity', targets=[1, 2], factor=4.0),
-    dict(rule='sensitivity', targets=[1], factor=3.0, num_images=23)], ids=['repeat', 'sensitivity', 'longer'])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(rule='repeat_factor', threshold=0.5),
+        dict(rule='sensitivity', targets=[1, 2], factor=4.0),
+        dict(rule='sensitivity', targets=[1], factor=3.0, num_images=23),
+    ],
+    ids=['repeat', 'sensitivity', 'longer'],
+)
 def test_over_50_epochs_each_image_comes_as_often_as_its_weight_says(options: dict):
     """An image expected e times comes floor(e) or ceil(e) times: variance f (1 - f) with f the fraction of e.
 
@@ -91,8 +97,8 @@ def test_ranks_share_one_epoch_in_disjoint_parts_of_equal_length(monkeypatch: py
         parts.append(list(part))
     assert len({len(part) for part in parts}) == 1
     dealt = [index for round_ in zip(*parts, strict=True) for index in round_]
-    assert dealt[:len(whole)] == whole
-    assert dealt[len(whole):] == whole[:len(dealt) - len(whole)]
+    assert dealt[: len(whole)] == whole
+    assert dealt[len(whole) :] == whole[: len(dealt) - len(whole)]
 
 
 def test_targets_come_from_a_sensitivity_file(tmp_path):
@@ -110,9 +116,18 @@ def test_contradictions_are_refused():
         ClassBalancedSampler(Dataset(LABELS), rule='sensitivity', seed=0)
 
 
-@pytest.mark.parametrize('options', [dict(threshold=0.0), dict(threshold=1.5), dict(num_images=0),
-                                     dict(threshold=float('nan')), dict(factor='x'), dict(num_images=1.5),
-                                     dict(rule='sensitivity', targets=[1], factor=0.0)])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(threshold=0.0),
+        dict(threshold=1.5),
+        dict(num_images=0),
+        dict(threshold=float('nan')),
+        dict(factor='x'),
+        dict(num_images=1.5),
+        dict(rule='sensitivity', targets=[1], factor=0.0),
+    ],
+)
 def test_numbers_out_of_range_are_refused(options: dict):
     with pytest.raises(ValueError, match=rf'^{list(options)[-1]}='):
         ClassBalancedSampler(Dataset(LABELS), seed=0, **options)
@@ -126,6 +141,7 @@ def test_the_log_says_what_happens_to_the_classes():
 
 def test_it_is_registered_where_configs_look_for_samplers():
     from mmdet.registry import DATA_SAMPLERS
+
     assert DATA_SAMPLERS.get('ClassBalancedSampler') is ClassBalancedSampler
 
 
@@ -143,17 +159,24 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict:
     root = tmp_path_factory.mktemp('wrapped')
     rows = ['0.jpg,1 4,4,4,23', *(f'{index}.jpg,1 4,4,4,6' for index in range(4))]
     (root / 'train.csv').write_text('\n'.join(['ImageId,EncodedPixels,Height,Width,ClassId', *rows]) + '\n')
-    return dict(type='mmdet.IMaterialistDataset', data_root=str(root), ann_file='train.csv',
-                check_images=False, categories=[23, 6])
+    return dict(
+        type='mmdet.IMaterialistDataset',
+        data_root=str(root),
+        ann_file='train.csv',
+        check_images=False,
+        categories=[23, 6],
+    )
 
 
 @pytest.mark.parametrize('scope', ['mmdet', 'mmengine'])
 def test_factors_count_over_the_whole_of_nested_wrappers(photos: dict, scope: str):
     """The four photos twice and once more: 23 is in 3 of 12, and sqrt(1 / (3 / 12)) = 2."""
     from mmdet.registry import DATASETS
+
     twice = dict(type='RepeatDataset', times=2, dataset=photos)
-    dataset = DATASETS.build(dict(type=f'{scope}.ConcatDataset', datasets=[
-        dict(type=f'{scope}.ConcatDataset', datasets=[twice]), photos]))
+    dataset = DATASETS.build(
+        dict(type=f'{scope}.ConcatDataset', datasets=[dict(type=f'{scope}.ConcatDataset', datasets=[twice]), photos])
+    )
     sampler = ClassBalancedSampler(dataset, threshold=1.0, seed=0)
     np.testing.assert_allclose(sampler.expected, [2, 1, 1, 1] * 3)
     targeted = ClassBalancedSampler(dataset, rule='sensitivity', targets=[23], factor=3.0, seed=0)
@@ -166,15 +189,22 @@ def test_mmengines_class_balance_sees_through_wrappers_and_the_sampler_through_i
     Of these 10 images 4 hold 23: sqrt(1 / (4 / 10)).
     """
     from mmdet.registry import DATASETS
-    dataset = DATASETS.build(dict(type='ClassBalancedDataset', oversample_thr=1.0, dataset=dict(
-        type='ConcatDataset', datasets=[photos, photos])))
+
+    dataset = DATASETS.build(
+        dict(
+            type='ClassBalancedDataset',
+            oversample_thr=1.0,
+            dataset=dict(type='ConcatDataset', datasets=[photos, photos]),
+        )
+    )
     sampler = ClassBalancedSampler(dataset, threshold=1.0, seed=0)
-    rare = 2.5 ** 0.5
+    rare = 2.5**0.5
     np.testing.assert_allclose(sampler.expected, [rare, rare, 1, 1, 1] * 2)
 
 
 def test_data_sets_with_other_classes_under_the_same_labels_are_refused(photos: dict):
     from mmdet.registry import DATASETS
+
     dataset = DATASETS.build(dict(type='ConcatDataset', datasets=[photos, {**photos, 'categories': [6, 23]}]))
     with pytest.raises(ValueError, match=r'train_dataloader\.dataset: data set 2 has other classes'):
         ClassBalancedSampler(dataset, seed=0)

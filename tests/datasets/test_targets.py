@@ -31,8 +31,10 @@ def test_another_file_given_as_targets_is_refused(text: str, tmp_path: Path):
         read_targets(tmp_path / 'sensitivity.json')
 
 
-@pytest.mark.parametrize(('text', 'named'), [('[46]', '46'), ('[-1]', '-1'), ('["6"]', "'6'"), ('[1.0]', r'1\.0'),
-                                             ('[true]', 'True'), ('3', '3')])
+@pytest.mark.parametrize(
+    ('text', 'named'),
+    [('[46]', '46'), ('[-1]', '-1'), ('["6"]', "'6'"), ('[1.0]', r'1\.0'), ('[true]', 'True'), ('3', '3')],
+)
 def test_ids_that_do_not_exist_are_named(text: str, named: str, tmp_path: Path):
     file = tmp_path / 'sensitivity.json'
     file.write_text('{"targets": ' + text + '}')

@@ -15,6 +15,7 @@ def test_blur_follows_numpys_seed_and_keeps_to_its_share():
         np.random.seed(0)
         blur = RandomBlur(prob=0.2)
         return [blur(dict(img=image))['img'] for _ in range(400)]
+
     first, second = run(), run()
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -25,7 +25,7 @@ SIDE = 20
 
 def block(top: int, left: int, height: int = 4, width: int = 4) -> dict:
     mask = np.zeros((SIDE, SIDE), bool)
-    mask[top:top + height, left:left + width] = True
+    mask[top : top + height, left : left + width] = True
     return rle.runs_to_coco(rle.mask_to_runs(mask), SIDE, SIDE)
 
 
@@ -37,16 +37,26 @@ def probabilities(*rows: dict[int, float]) -> np.ndarray:
 
 
 def truth(*objects: tuple[int, dict, tuple[int, ...]]) -> Truth:
-    return Truth('a.jpg', (SIDE, SIDE), np.array([one[0] for one in objects], np.int64), [one[1] for one in objects],
-                 [one[2] for one in objects])
+    return Truth(
+        'a.jpg',
+        (SIDE, SIDE),
+        np.array([one[0] for one in objects], np.int64),
+        [one[1] for one in objects],
+        [one[2] for one in objects],
+    )
 
 
 def prediction(*objects: tuple[int, dict, tuple[int, ...]]) -> Prediction:
     """By descending score; an attribute that is predicted has probability 0.75."""
     return Prediction(
-        'a.jpg', (SIDE, SIDE), np.array([one[0] for one in objects], np.int64),
-        np.linspace(0.9, 0.5, len(objects), dtype=np.float32), [one[1] for one in objects],
-        [one[2] for one in objects], probabilities(*({index: 0.75 for index in one[2]} for one in objects)))
+        'a.jpg',
+        (SIDE, SIDE),
+        np.array([one[0] for one in objects], np.int64),
+        np.linspace(0.9, 0.5, len(objects), dtype=np.float32),
+        [one[1] for one in objects],
+        [one[2] for one in objects],
+        probabilities(*({index: 0.75 for index in one[2]} for one in objects)),
+    )
 
 
 def test_hits_pair_category_and_iou_and_leave_unlabelled_objects_out():
@@ -56,10 +66,18 @@ def test_hits_pair_category_and_iou_and_leave_unlabelled_objects_out():
     """
     hits = find_hits(
         truth((10, block(0, 0), (3,)), (8, block(6, 0), ()), (1, block(12, 0), (5, 6)), (0, block(0, 8), (7,))),
-        prediction((1, block(12, 0), (5,)), (10, block(0, 0, 4, 5), (3, 4)), (8, block(6, 0), (9,)),
-                   (0, block(12, 12), (7,)), (9, block(0, 0), (3,))))
+        prediction(
+            (1, block(12, 0), (5,)),
+            (10, block(0, 0, 4, 5), (3, 4)),
+            (8, block(6, 0), (9,)),
+            (0, block(12, 12), (7,)),
+            (9, block(0, 0), (3,)),
+        ),
+    )
     assert sorted(zip(hits.categories.tolist(), map(ids, hits.true), map(ids, hits.predicted), strict=True)) == [
-        (1, [5, 6], [5]), (10, [3], [3, 4])]
+        (1, [5, 6], [5]),
+        (10, [3], [3, 4]),
+    ]
     assert hits.probs[hits.categories == 10][0, [3, 4, 5]].tolist() == [0.75, 0.75, 0]
 
 
@@ -109,9 +127,18 @@ def write_case(folder: Path) -> tuple[Path, Path]:
     (folder / 'truth.csv').write_text('\n'.join(rows))
     # 100 pixels down the columns of a 20 x 20 photo: its five columns from the left.
     writer = DumpWriter(folder / 'a.parquet')
-    writer.write(RawPrediction(
-        'a.jpg', SIDE, SIDE, np.array([10]), np.array([0.9], np.float32), np.array([[0, 0, 5, 20]], np.float32),
-        np.ones((1, 28, 28), np.float16), probabilities({4: 0.75, 20: 0.75})))
+    writer.write(
+        RawPrediction(
+            'a.jpg',
+            SIDE,
+            SIDE,
+            np.array([10]),
+            np.array([0.9], np.float32),
+            np.array([[0, 0, 5, 20]], np.float32),
+            np.ones((1, 28, 28), np.float16),
+            probabilities({4: 0.75, 20: 0.75}),
+        )
+    )
     writer.write(empty_prediction('b.jpg', SIDE, SIDE))
     writer.close()
     return folder / 'a.parquet', folder / 'truth.csv'

@@ -19,8 +19,14 @@ from fashion_mmdet.evaluation.predictions import RawPrediction
 def make_raw(image_id: str, count: int, seed: int, side: int = 28) -> RawPrediction:
     rng = np.random.default_rng(seed)
     return RawPrediction(
-        image_id, 40 + seed, 30 + seed, rng.integers(0, 46, count), rng.random(count).astype(np.float32),
-        rng.random((count, 4)).astype(np.float32) * 30, rng.random((count, side, side)).astype(np.float16))
+        image_id,
+        40 + seed,
+        30 + seed,
+        rng.integers(0, 46, count),
+        rng.random(count).astype(np.float32),
+        rng.random((count, 4)).astype(np.float32) * 30,
+        rng.random((count, side, side)).astype(np.float16),
+    )
 
 
 def assert_same(got: RawPrediction, wanted: RawPrediction) -> None:
@@ -41,9 +47,18 @@ def write(path: Path, raws: list[RawPrediction], **info: str) -> None:
     writer.close()
 
 
-@pytest.mark.parametrize('counts', [
-    [3, 0, 2], [0, 0, 1, 0], [0, 0], [], [1] * (IMAGES_A_GROUP + 3), [0] * IMAGES_A_GROUP + [2, 0],
-], ids=['gap', 'ends_empty', 'all_empty', 'no_images', 'two_groups', 'empty_group'])
+@pytest.mark.parametrize(
+    'counts',
+    [
+        [3, 0, 2],
+        [0, 0, 1, 0],
+        [0, 0],
+        [],
+        [1] * (IMAGES_A_GROUP + 3),
+        [0] * IMAGES_A_GROUP + [2, 0],
+    ],
+    ids=['gap', 'ends_empty', 'all_empty', 'no_images', 'two_groups', 'empty_group'],
+)
 def test_what_is_written_is_read_to_the_bit(tmp_path: Path, counts: list[int]):
     raws = [make_raw(f'{index}.jpg', count, index) for index, count in enumerate(counts)]
     write(tmp_path / 'a.parquet', raws)
@@ -54,8 +69,12 @@ def test_what_is_written_is_read_to_the_bit(tmp_path: Path, counts: list[int]):
 
 
 def test_attributes_are_read_to_the_bit_and_absent_ones_stay_absent(tmp_path: Path):
-    raws = [with_attributes(make_raw('a.jpg', 3, 0)), make_raw('b.jpg', 2, 1), make_raw('c.jpg', 0, 2),
-            with_attributes(make_raw('d.jpg', 1, 3))]
+    raws = [
+        with_attributes(make_raw('a.jpg', 3, 0)),
+        make_raw('b.jpg', 2, 1),
+        make_raw('c.jpg', 0, 2),
+        with_attributes(make_raw('d.jpg', 1, 3)),
+    ]
     write(tmp_path / 'a.parquet', raws)
     got = list(read_dump(tmp_path / 'a.parquet'))
     for one, other in zip(got, raws, strict=True):
@@ -129,9 +148,11 @@ def rewrite(path: Path, change: Callable[[pa.Table, dict], pa.Table]) -> None:
 
 def with_column(name: str, values: list, kind: pa.DataType | None = None) -> Callable[[pa.Table, dict], pa.Table]:
     """Put other values into a column of the three rows, of its own type if none is given."""
+
     def change(table: pa.Table, info: dict) -> pa.Table:
         place = table.column_names.index(name)
         return table.set_column(place, name, pa.array(values, kind or table[name].type))
+
     return change
 
 
@@ -139,46 +160,68 @@ def with_images(*images: object) -> Callable[[pa.Table, dict], pa.Table]:
     def change(table: pa.Table, info: dict) -> pa.Table:
         info['images'] = list(images)
         return table
+
     return change
 
 
 MASK = np.full(28 * 28, 0.5, np.float16)
 
 
-@pytest.mark.parametrize(('change', 'said'), [
-    (with_column('category', [0, 46, 1]), r'column category, row 1: 46; category ids are 0 to 45'),
-    (with_column('category', [0, 1, -1]), r'column category, row 2: -1; category ids'),
-    (with_column('category', ['0', '1', '2'], pa.string()), 'column category: string, not whole numbers'),
-    (with_column('category', [0, 1, 70000], pa.int32()), 'column category: .*70000'),
-    (with_column('category', [0, None, 1]), 'column category: has empty values'),
-    (with_column('score', [0.1, 1.5, 0.2]), r'column score, row 1: 1\.5; scores are 0 to 1'),
-    (with_column('score', [np.nan, 0.5, 0.2]), 'column score, row 0: nan'),
-    (with_column('x2', [1, 2, np.inf]), 'column x2, row 2: inf; boxes are finite'),
-    (with_column('height', [40, 40, 0]), 'column height, row 2: 0; sizes are positive'),
-    (with_column('height', [40, 41, 43]), 'column height, row 1: 41; another one than in the row above'),
-    (with_column('width', [31, 31, 33]), 'columns height, width: a.jpg has 40x31 pixels, 40x30 in the metadata'),
-    (with_column('mask_side', [28, 28, 0]), 'column mask_side, row 2: 0; sizes are positive'),
-    (with_column('mask', [MASK.tobytes(), b'x', MASK.tobytes()]), 'column mask, row 1: 1 bytes; mask_side x mask_side'),
-    (with_column('mask', [MASK.tobytes(), MASK.tobytes(), (3 * MASK).tobytes()]),
-     'column mask, row 2: 1568 bytes; probabilities are 0 to 1'),
-    (with_column('mask', [MASK.tobytes(), (MASK * np.nan).tobytes(), MASK.tobytes()]), 'column mask, row 1: '),
-    (with_column('attribute_probs', [None, bytes(184), bytes(182)]), 'column attribute_probs, row 2: 182 bytes; 92 '),
-    (with_column('image_id', ['a.jpg', 'a.jpg', 'x.jpg']), "column image_id: the metadata does not list 'x.jpg'"),
-    (with_column('image_id', ['c.jpg', 'c.jpg', 'a.jpg']), 'pixels|in another order'),
-    (lambda table, info: table.drop_columns('score'), 'no column score'),
-    (lambda table, info: table.append_column('score', table['score']), '2 columns score'),
-    (lambda table, info: info.pop('images') and table, 'metadata: images is no list'),
-    (lambda table, info: info.pop('config') and table, 'metadata: has no config'),
-    (with_images(['a.jpg', 0, 30]), r"metadata: images: \['a.jpg', 0, 30\] is not \[image id, height, width\]"),
-    (with_images(['a.jpg', 40, 30], ['a.jpg', 40, 30]), "images: 'a.jpg' comes twice"),
-    (with_images(['../a.jpg', 40, 30]), 'is no name in a folder'), (with_images(['/a.jpg', 40, 30]), 'is no name in'),
-    (with_images(5), r'images: 5 is not \['),
-], ids=lambda value: value if isinstance(value, str) else '')
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        (with_column('category', [0, 46, 1]), r'column category, row 1: 46; category ids are 0 to 45'),
+        (with_column('category', [0, 1, -1]), r'column category, row 2: -1; category ids'),
+        (with_column('category', ['0', '1', '2'], pa.string()), 'column category: string, not whole numbers'),
+        (with_column('category', [0, 1, 70000], pa.int32()), 'column category: .*70000'),
+        (with_column('category', [0, None, 1]), 'column category: has empty values'),
+        (with_column('score', [0.1, 1.5, 0.2]), r'column score, row 1: 1\.5; scores are 0 to 1'),
+        (with_column('score', [np.nan, 0.5, 0.2]), 'column score, row 0: nan'),
+        (with_column('x2', [1, 2, np.inf]), 'column x2, row 2: inf; boxes are finite'),
+        (with_column('height', [40, 40, 0]), 'column height, row 2: 0; sizes are positive'),
+        (with_column('height', [40, 41, 43]), 'column height, row 1: 41; another one than in the row above'),
+        (with_column('width', [31, 31, 33]), 'columns height, width: a.jpg has 40x31 pixels, 40x30 in the metadata'),
+        (with_column('mask_side', [28, 28, 0]), 'column mask_side, row 2: 0; sizes are positive'),
+        (
+            with_column('mask', [MASK.tobytes(), b'x', MASK.tobytes()]),
+            'column mask, row 1: 1 bytes; mask_side x mask_side',
+        ),
+        (
+            with_column('mask', [MASK.tobytes(), MASK.tobytes(), (3 * MASK).tobytes()]),
+            'column mask, row 2: 1568 bytes; probabilities are 0 to 1',
+        ),
+        (with_column('mask', [MASK.tobytes(), (MASK * np.nan).tobytes(), MASK.tobytes()]), 'column mask, row 1: '),
+        (
+            with_column('attribute_probs', [None, bytes(184), bytes(182)]),
+            'column attribute_probs, row 2: 182 bytes; 92 ',
+        ),
+        (with_column('image_id', ['a.jpg', 'a.jpg', 'x.jpg']), "column image_id: the metadata does not list 'x.jpg'"),
+        (with_column('image_id', ['c.jpg', 'c.jpg', 'a.jpg']), 'pixels|in another order'),
+        (lambda table, info: table.drop_columns('score'), 'no column score'),
+        (lambda table, info: table.append_column('score', table['score']), '2 columns score'),
+        (lambda table, info: info.pop('images') and table, 'metadata: images is no list'),
+        (lambda table, info: info.pop('config') and table, 'metadata: has no config'),
+        (with_images(['a.jpg', 0, 30]), r"metadata: images: \['a.jpg', 0, 30\] is not \[image id, height, width\]"),
+        (with_images(['a.jpg', 40, 30], ['a.jpg', 40, 30]), "images: 'a.jpg' comes twice"),
+        (with_images(['../a.jpg', 40, 30]), 'is no name in a folder'),
+        (with_images(['/a.jpg', 40, 30]), 'is no name in'),
+        (with_images(5), r'images: 5 is not \['),
+    ],
+    ids=lambda value: value if isinstance(value, str) else '',
+)
 def test_what_no_model_gives_is_one_line_with_file_and_column(
-        tmp_path: Path, change: Callable[[pa.Table, dict], pa.Table], said: str):
+    tmp_path: Path, change: Callable[[pa.Table, dict], pa.Table], said: str
+):
     path = tmp_path / 'a.parquet'
-    write(path, [replace(make_raw('a.jpg', 2, 0), attribute_probs=None), make_raw('b.jpg', 0, 1),
-                 replace(make_raw('c.jpg', 1, 3), attribute_probs=None)], config='a = 1')
+    write(
+        path,
+        [
+            replace(make_raw('a.jpg', 2, 0), attribute_probs=None),
+            make_raw('b.jpg', 0, 1),
+            replace(make_raw('c.jpg', 1, 3), attribute_probs=None),
+        ],
+        config='a = 1',
+    )
     rewrite(path, change)
     with pytest.raises(ValueError, match=rf'a\.parquet: .*({said})') as caught:
         list(read_dump(path))
@@ -191,8 +234,12 @@ def test_a_dump_that_another_program_has_rewritten_is_read(tmp_path: Path):
     raw.mask_probs[0, 0, 0] = -0.0
     write(tmp_path / 'a.parquet', [raw])
     wider = {pa.int16(): pa.int64(), pa.int32(): pa.int64(), pa.float32(): pa.float64(), pa.string(): pa.large_string()}
-    rewrite(tmp_path / 'a.parquet', lambda table, info: table.cast(pa.schema(
-        [(field.name, wider.get(field.type, field.type)) for field in table.schema])))
+    rewrite(
+        tmp_path / 'a.parquet',
+        lambda table, info: table.cast(
+            pa.schema([(field.name, wider.get(field.type, field.type)) for field in table.schema])
+        ),
+    )
     assert_same(next(read_dump(tmp_path / 'a.parquet')), raw)
 
 

@@ -40,8 +40,19 @@ def test_each_image_is_merged_by_itself_over_all_groups(tmp_path: Path):
     first[3] = second[3] = empty_prediction('3.jpg', 43, 33)
     write(tmp_path / 'a.parquet', first)
     write(tmp_path / 'b.parquet', second)
-    assert run(tmp_path / 'a.parquet', tmp_path / 'b.parquet', '--out', tmp_path / 'e.parquet', '--options',
-               'method=nms', 'iou_thr=0.3', 'weights=[2,1]') == 0
+    assert (
+        run(
+            tmp_path / 'a.parquet',
+            tmp_path / 'b.parquet',
+            '--out',
+            tmp_path / 'e.parquet',
+            '--options',
+            'method=nms',
+            'iou_thr=0.3',
+            'weights=[2,1]',
+        )
+        == 0
+    )
     options = Merge(method='nms', iou_thr=0.3, weights=[2, 1])
     merged = list(read_dump(tmp_path / 'e.parquet'))
     assert len(merged) == len(first)
@@ -53,8 +64,11 @@ def test_each_image_is_merged_by_itself_over_all_groups(tmp_path: Path):
 
 def test_the_dump_says_what_it_was_made_of(tmp_path: Path, capsys: pytest.CaptureFixture):
     """Two checkpoints of one config, one of another: each config once, under the dumps that it made."""
-    for name, config, checkpoint in (('a', 'lr = 1', 'epoch_1.pth'), ('b', 'lr = 2', 'other.pth'),
-                                     ('c', 'lr = 1', 'epoch_2.pth')):
+    for name, config, checkpoint in (
+        ('a', 'lr = 1', 'epoch_1.pth'),
+        ('b', 'lr = 2', 'other.pth'),
+        ('c', 'lr = 1', 'epoch_2.pth'),
+    ):
         write(tmp_path / f'{name}.parquet', [make_raw('x.jpg', 0, 0)], config=config, checkpoint=checkpoint)
     assert run(*(tmp_path / f'{name}.parquet' for name in 'abc'), '--out', tmp_path / 'e.parquet') == 0
     info = read_info(tmp_path / 'e.parquet')
@@ -62,19 +76,29 @@ def test_the_dump_says_what_it_was_made_of(tmp_path: Path, capsys: pytest.Captur
     assert info.images == [('x.jpg', 40, 30)]
     head, *lines = info.config.splitlines()
     assert head.startswith("# merged: method='wbf', iou_thr=0.55")
-    assert lines == [f'# {tmp_path}/a.parquet: epoch_1.pth', f'# {tmp_path}/c.parquet: epoch_2.pth', 'lr = 1',
-                     f'# {tmp_path}/b.parquet: other.pth', 'lr = 2']
+    assert lines == [
+        f'# {tmp_path}/a.parquet: epoch_1.pth',
+        f'# {tmp_path}/c.parquet: epoch_2.pth',
+        'lr = 1',
+        f'# {tmp_path}/b.parquet: other.pth',
+        'lr = 2',
+    ]
     assert capsys.readouterr().out == f'{tmp_path}/e.parquet: 1 images, 0 detections of 3 dumps\n'
 
 
-@pytest.mark.parametrize(('images', 'complaint'), [
-    ([('0.jpg', 40, 30)], 'b.parquet: lacks 1 of the 2 images of .*a.parquet, such as 1.jpg'),
-    ([('0.jpg', 40, 30), ('1.jpg', 41, 31), ('2.jpg', 9, 9)], 'a.parquet: lacks 1 of the 3 images of .*b.parquet'),
-    ([('0.jpg', 40, 30), ('1.jpg', 41, 99)], 'b.parquet: 1.jpg has 41x99 pixels, 41x31 in .*a.parquet'),
-    ([('1.jpg', 41, 31), ('0.jpg', 40, 30)], 'b.parquet: the images of .*a.parquet in another order'),
-], ids=['fewer', 'more', 'another_size', 'another_order'])
+@pytest.mark.parametrize(
+    ('images', 'complaint'),
+    [
+        ([('0.jpg', 40, 30)], 'b.parquet: lacks 1 of the 2 images of .*a.parquet, such as 1.jpg'),
+        ([('0.jpg', 40, 30), ('1.jpg', 41, 31), ('2.jpg', 9, 9)], 'a.parquet: lacks 1 of the 3 images of .*b.parquet'),
+        ([('0.jpg', 40, 30), ('1.jpg', 41, 99)], 'b.parquet: 1.jpg has 41x99 pixels, 41x31 in .*a.parquet'),
+        ([('1.jpg', 41, 31), ('0.jpg', 40, 30)], 'b.parquet: the images of .*a.parquet in another order'),
+    ],
+    ids=['fewer', 'more', 'another_size', 'another_order'],
+)
 def test_dumps_of_different_images_are_refused(
-        tmp_path: Path, capsys: pytest.CaptureFixture, images: list, complaint: str):
+    tmp_path: Path, capsys: pytest.CaptureFixture, images: list, complaint: str
+):
     write(tmp_path / 'a.parquet', make_pair(2))
     write(tmp_path / 'b.parquet', [empty_prediction(*image) for image in images])
     err = refuse(capsys, tmp_path / 'a.parquet', tmp_path / 'b.parquet', '--out', tmp_path / 'e.parquet')

@@ -34,22 +34,23 @@ def test_the_f1_of_two_sets_is_scikit_learns_macro_over_present_and_absent():
 
 def test_a_hit_needs_both_iou_and_f1():
     """One object, one detection of IoU 0.7 and F1 0.8: a hit at (0.5, 0.5) and nowhere else."""
-    verdicts = judge(np.array([[0.7]]), np.array([[0.8]]), np.array([True]), np.array([0.5, 0.7]),
-                     np.array([0.5, 0.8]))
+    verdicts = judge(np.array([[0.7]]), np.array([[0.8]]), np.array([True]), np.array([0.5, 0.7]), np.array([0.5, 0.8]))
     assert verdicts[:, :, 0].tolist() == [[HIT, SPURIOUS], [SPURIOUS, SPURIOUS]]
 
 
 def test_an_object_is_hit_once_and_a_misfit_leaves_it_free():
     """At F1 0.9 the first detection's attributes do not fit, and the second may take the object."""
-    verdicts = judge(np.array([[0.8], [0.7]]), np.array([[0.6], [1.0]]), np.array([True]), np.array([0.5]),
-                     np.array([0.5, 0.9]))
+    verdicts = judge(
+        np.array([[0.8], [0.7]]), np.array([[0.6], [1.0]]), np.array([True]), np.array([0.5]), np.array([0.5, 0.9])
+    )
     assert verdicts[0].tolist() == [[HIT, SPURIOUS], [SPURIOUS, HIT]]
 
 
 def test_a_detection_on_an_unlabelled_object_does_not_count():
     """Objects: labelled, unlabelled. Detections: on the second, on none; at IoU 0.9 the first is on none either."""
-    verdicts = judge(np.array([[0.0, 0.8], [0.1, 0.2]]), np.zeros((2, 2)), np.array([True, False]),
-                     np.array([0.5, 0.9]), ANY_F1)
+    verdicts = judge(
+        np.array([[0.0, 0.8], [0.1, 0.2]]), np.zeros((2, 2)), np.array([True, False]), np.array([0.5, 0.9]), ANY_F1
+    )
     assert verdicts[:, 0].tolist() == [[IGNORED, SPURIOUS], [SPURIOUS, SPURIOUS]]
 
 
@@ -75,7 +76,7 @@ def random_images(count: int) -> list[tuple[Truth, Prediction]]:
         encoded = []
         for x, y, width, height in boxes:
             mask = np.zeros((40, 30), bool)
-            mask[y:y + height, x:x + width] = True
+            mask[y : y + height, x : x + width] = True
             encoded.append(rle.runs_to_coco(rle.mask_to_runs(mask), 40, 30))
         return encoded
 
@@ -87,10 +88,20 @@ def random_images(count: int) -> list[tuple[Truth, Prediction]]:
         labels = np.concatenate([np.where(rng.random(4) < 0.8, categories, 0), [1]])
         order = np.argsort(scores := rng.random(5).astype(np.float32))[::-1]
         encoded = masks(found)
-        images.append((
-            Truth(f'{index}', (40, 30), categories, masks(boxes), [(3,)] * 4),
-            Prediction(f'{index}', (40, 30), labels[order], scores[order], [encoded[one] for one in order],
-                       [(3,)] * 5, np.zeros((5, NUM_ATTRIBUTES), np.float16))))
+        images.append(
+            (
+                Truth(f'{index}', (40, 30), categories, masks(boxes), [(3,)] * 4),
+                Prediction(
+                    f'{index}',
+                    (40, 30),
+                    labels[order],
+                    scores[order],
+                    [encoded[one] for one in order],
+                    [(3,)] * 5,
+                    np.zeros((5, NUM_ATTRIBUTES), np.float16),
+                ),
+            )
+        )
     return images
 
 
@@ -100,14 +111,25 @@ def test_without_f1_it_is_coco_ap():
     thresholds = np.array([0.5, 0.75])
     ours = mean_average_precision([judge_image(*pair, thresholds, ANY_F1) for pair in images])[:, 0]
     coco = COCO()
-    true = [dict(image_id=int(t.image_id), category_id=int(c), segmentation=m, iscrowd=0, area=1, bbox=[0, 0, 1, 1])
-            for t, _ in images for c, m in zip(t.categories, t.masks, strict=True)]
+    true = [
+        dict(image_id=int(t.image_id), category_id=int(c), segmentation=m, iscrowd=0, area=1, bbox=[0, 0, 1, 1])
+        for t, _ in images
+        for c, m in zip(t.categories, t.masks, strict=True)
+    ]
     true = [dict(id=number, **row) for number, row in enumerate(true, 1)]
-    coco.dataset = dict(images=[dict(id=n, height=40, width=30) for n in range(12)], annotations=true,
-                        categories=[dict(id=n) for n in range(3)])
+    coco.dataset = dict(
+        images=[dict(id=n, height=40, width=30) for n in range(12)],
+        annotations=true,
+        categories=[dict(id=n) for n in range(3)],
+    )
     coco.createIndex()
-    found = coco.loadRes([dict(image_id=int(p.image_id), category_id=int(c), segmentation=m, score=float(s))
-                          for _, p in images for c, m, s in zip(p.categories, p.masks, p.scores, strict=True)])
+    found = coco.loadRes(
+        [
+            dict(image_id=int(p.image_id), category_id=int(c), segmentation=m, score=float(s))
+            for _, p in images
+            for c, m, s in zip(p.categories, p.masks, p.scores, strict=True)
+        ]
+    )
     evaluation = COCOeval(coco, found, 'segm')
     evaluation.params.iouThrs = thresholds + 1e-9
     evaluation.evaluate()

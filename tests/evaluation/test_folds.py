@@ -26,8 +26,10 @@ def test_another_seed_deals_anew():
     assert (assign_folds(IDS, 2, 0) != assign_folds(IDS, 2, 1)).any()
 
 
-@pytest.mark.parametrize(('ids', 'folds', 'message'), [
-    (IDS, 1, 'folds=1'), (['a', 'a'], 2, r'1 image\(s\) cannot'), ([], 2, r'0 image\(s\) cannot')])
+@pytest.mark.parametrize(
+    ('ids', 'folds', 'message'),
+    [(IDS, 1, 'folds=1'), (['a', 'a'], 2, r'1 image\(s\) cannot'), ([], 2, r'0 image\(s\) cannot')],
+)
 def test_folds_that_cannot_be_are_refused(ids, folds, message):
     with pytest.raises(ValueError, match=message):
         assign_folds(ids, folds, 0)

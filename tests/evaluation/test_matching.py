@@ -29,15 +29,25 @@ def coco(x1: int, y1: int, x2: int, y2: int, size: tuple[int, int] = (HEIGHT, WI
 
 def truth(*objects: tuple, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Truth:
     """Objects: category, box, and attributes where there are any."""
-    return Truth('x.jpg', size, np.array([one[0] for one in objects], np.int64),
-                 [coco(*one[1], size=size) for one in objects], [tuple(one[2:]) for one in objects])
+    return Truth(
+        'x.jpg',
+        size,
+        np.array([one[0] for one in objects], np.int64),
+        [coco(*one[1], size=size) for one in objects],
+        [tuple(one[2:]) for one in objects],
+    )
 
 
 def prediction(*objects: tuple, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Prediction:
     """Objects by descending score: category, box, and attributes where there are any."""
-    return Prediction('x.jpg', size, np.array([one[0] for one in objects], np.int64),
-                      np.linspace(0.9, 0.5, len(objects), dtype=np.float32),
-                      [coco(*one[1], size=size) for one in objects], [tuple(one[2:]) for one in objects])
+    return Prediction(
+        'x.jpg',
+        size,
+        np.array([one[0] for one in objects], np.int64),
+        np.linspace(0.9, 0.5, len(objects), dtype=np.float32),
+        [coco(*one[1], size=size) for one in objects],
+        [tuple(one[2:]) for one in objects],
+    )
 
 
 def by_class(counts: ImageCounts) -> dict[int, list[list[int]]]:
@@ -92,9 +102,24 @@ def test_a_hit_needs_more_than_the_threshold():
     assert sweep_counts(np.array([[0.75]]), IOU_THRESHOLDS).tolist() == [[1, 0, 0]] * 5 + [[0, 1, 1]] * 5
 
 
-@pytest.mark.parametrize(('iou', 'hits'), [
-    (0.0, 0), (0.5, 0), (0.5001, 1), (0.55, 1), (0.6, 2), (0.65, 3), (0.7, 4), (0.8, 6), (0.85, 7), (0.9, 8), (0.95, 9),
-    (0.9501, 10), (1.0, 10)])
+@pytest.mark.parametrize(
+    ('iou', 'hits'),
+    [
+        (0.0, 0),
+        (0.5, 0),
+        (0.5001, 1),
+        (0.55, 1),
+        (0.6, 2),
+        (0.65, 3),
+        (0.7, 4),
+        (0.8, 6),
+        (0.85, 7),
+        (0.9, 8),
+        (0.95, 9),
+        (0.9501, 10),
+        (1.0, 10),
+    ],
+)
 def test_an_iou_hits_at_all_thresholds_below_it(iou, hits):
     assert sweep_counts(np.array([[iou]]), IOU_THRESHOLDS)[:, 0].sum() == hits
 
@@ -146,7 +171,11 @@ def test_an_image_is_counted_class_by_class():
     counts = count_image(true, predicted)
     assert counts.image_id == 'x.jpg'
     assert by_class(counts) == {
-        3: [[1, 0, 0]] * 6 + [[0, 1, 1]] * 4, 7: [[0, 0, 1]] * 10, 9: [[1, 0, 0]] * 10, 5: [[0, 1, 0]] * 10}
+        3: [[1, 0, 0]] * 6 + [[0, 1, 1]] * 4,
+        7: [[0, 0, 1]] * 10,
+        9: [[1, 0, 0]] * 10,
+        5: [[0, 1, 0]] * 10,
+    }
 
 
 def test_an_iou_exactly_at_the_threshold_is_no_hit():
@@ -248,8 +277,11 @@ def random_objects(count: int, generator: np.random.Generator, size: tuple[int, 
     objects = []
     for _ in range(count):
         x1, y1 = generator.integers(0, [size[1], size[0]])
-        x2, y2 = (x1 + 1, y1 + 1) if generator.random() < 0.2 else (
-            generator.integers(x1 + 1, size[1] + 1), generator.integers(y1 + 1, size[0] + 1))
+        x2, y2 = (
+            (x1 + 1, y1 + 1)
+            if generator.random() < 0.2
+            else (generator.integers(x1 + 1, size[1] + 1), generator.integers(y1 + 1, size[0] + 1))
+        )
         attributes = [(), (3,), (3, 20)][generator.integers(3)]
         objects += [(int(generator.integers(3)), (x1, y1, x2, y2), *attributes)] * generator.integers(1, 3)
     return objects
@@ -266,11 +298,10 @@ def test_many_images_are_counted_as_one_by_one_in_plain_loops(match):
         size = [(10, 20), (4, 4), (1, 1)][number % 3]
         true, predicted = (random_objects(count, generator, size) for count in generator.integers(0, 7, 2))
         truths.append(truth(*true, size=size))
-        predictions.append(prediction(*predicted, *true[:generator.integers(0, 3)], size=size))
+        predictions.append(prediction(*predicted, *true[: generator.integers(0, 3)], size=size))
     assert len(truths) > 2 * IMAGES_AT_ONCE
     hits = 0
-    for counted, true, predicted in zip(
-            count_images(truths, predictions, match), truths, predictions, strict=True):
+    for counted, true, predicted in zip(count_images(truths, predictions, match), truths, predictions, strict=True):
         expected = plain.count_image(true, predicted, match)
         assert counted.image_id == expected.image_id
         assert counted.categories.tolist() == expected.categories.tolist()

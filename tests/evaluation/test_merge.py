@@ -15,8 +15,15 @@ def raw(*detections: tuple[int, float, list[float], float], side: int = 28) -> R
     """Make a prediction from (category, score, box, probability all over its mask)."""
     categories, scores, boxes, values = zip(*detections, strict=True)
     masks = np.broadcast_to(np.array(values, np.float16)[:, None, None], (len(values), side, side)).copy()
-    return RawPrediction('a.jpg', 40, 30, np.array(categories, np.int64), np.array(scores, np.float32),
-                         np.array(boxes, np.float32), masks)
+    return RawPrediction(
+        'a.jpg',
+        40,
+        30,
+        np.array(categories, np.int64),
+        np.array(scores, np.float32),
+        np.array(boxes, np.float32),
+        masks,
+    )
 
 
 def random_raw(seed: int, count: int = 12) -> RawPrediction:
@@ -25,8 +32,15 @@ def random_raw(seed: int, count: int = 12) -> RawPrediction:
     corners = np.stack([np.arange(count) % 3 * 10, np.arange(count) // 3 * 10], axis=1) + rng.random((count, 2)) * 3
     boxes = np.concatenate([corners, corners + 2 + rng.random((count, 2)) * 4], axis=1)
     scores = np.sort(rng.random(count).astype(np.float32))[::-1]
-    return RawPrediction('a.jpg', 40, 30, rng.integers(0, 46, count), scores, boxes.astype(np.float32),
-                         rng.random((count, 28, 28)).astype(np.float16))
+    return RawPrediction(
+        'a.jpg',
+        40,
+        30,
+        rng.integers(0, 46, count),
+        scores,
+        boxes.astype(np.float32),
+        rng.random((count, 28, 28)).astype(np.float16),
+    )
 
 
 def assert_same(got: RawPrediction, wanted: RawPrediction) -> None:
@@ -156,8 +170,9 @@ def test_different_classes_never_merge(method: str):
 
 
 @pytest.mark.parametrize('method', ['nms', 'wbf'])
-@pytest.mark.parametrize('models', [[EMPTY], [EMPTY, EMPTY], [raw((3, 0.005, LEFT, 1.0))]],
-                         ids=['one', 'two', 'all_below_the_threshold'])
+@pytest.mark.parametrize(
+    'models', [[EMPTY], [EMPTY, EMPTY], [raw((3, 0.005, LEFT, 1.0))]], ids=['one', 'two', 'all_below_the_threshold']
+)
 def test_nothing_merges_to_nothing(method: str, models: list[RawPrediction]):
     assert_same(merge(models, Merge(method=method)), EMPTY)
 
@@ -238,14 +253,19 @@ def test_what_is_not_the_same_image_is_refused():
         merge([], Merge())
 
 
-@pytest.mark.parametrize(('options', 'complaint'), [
-    (dict(method='soft'), "method='soft': one of nms, wbf"), (dict(iou_thr=1.5), 'iou_thr=1.5'),
-    (dict(duplicate_iou=-0.1), 'duplicate_iou=-0.1'),
-    (dict(score_thr=-1), 'score_thr=-1'),
-    (dict(weights=[1, 0]), r'weights=\[1, 0\]: must be a list of finite numbers, above 0'),
-    (dict(min_votes=0), 'min_votes=0'), (dict(max_per_image=0), 'max_per_image=0'),
-    (dict(iou=0.5), 'merge iou: no such option; there are method'),
-])
+@pytest.mark.parametrize(
+    ('options', 'complaint'),
+    [
+        (dict(method='soft'), "method='soft': one of nms, wbf"),
+        (dict(iou_thr=1.5), 'iou_thr=1.5'),
+        (dict(duplicate_iou=-0.1), 'duplicate_iou=-0.1'),
+        (dict(score_thr=-1), 'score_thr=-1'),
+        (dict(weights=[1, 0]), r'weights=\[1, 0\]: must be a list of finite numbers, above 0'),
+        (dict(min_votes=0), 'min_votes=0'),
+        (dict(max_per_image=0), 'max_per_image=0'),
+        (dict(iou=0.5), 'merge iou: no such option; there are method'),
+    ],
+)
 def test_a_wrong_option_is_named(options: dict, complaint: str):
     with pytest.raises(ValueError, match=complaint):
         Merge.from_config(options)

@@ -31,7 +31,7 @@ SIZE = (20, 10)  # height and width of the photos
 
 def draw(box: tuple, size: tuple[int, int] = SIZE) -> np.ndarray:
     mask = np.zeros(size, bool)
-    mask[box[1]:box[3], box[0]:box[2]] = True
+    mask[box[1] : box[3], box[0] : box[2]] = True
     return mask
 
 
@@ -45,13 +45,26 @@ def sample(image_id: str, true: list[tuple], predicted: list[tuple], size: tuple
         size: height and width of the photo.
     """
     instances = [
-        dict(bbox=list(one[1]), bbox_label=one[0], mask=runs_to_coco(mask_to_runs(draw(one[1], size)), *size),
-             attributes=tuple(one[2:]), ignore_flag=0) for one in true]
-    return dict(img_id=image_id, ori_shape=size, instances=instances, pred_instances=dict(
-        bboxes=torch.tensor([one[2] for one in predicted], dtype=torch.float32).reshape(-1, 4),
-        labels=torch.tensor([one[0] for one in predicted], dtype=torch.long),
-        scores=torch.tensor([one[1] for one in predicted], dtype=torch.float32),
-        mask_probs=torch.ones(len(predicted), 28, 28, dtype=torch.float16)))
+        dict(
+            bbox=list(one[1]),
+            bbox_label=one[0],
+            mask=runs_to_coco(mask_to_runs(draw(one[1], size)), *size),
+            attributes=tuple(one[2:]),
+            ignore_flag=0,
+        )
+        for one in true
+    ]
+    return dict(
+        img_id=image_id,
+        ori_shape=size,
+        instances=instances,
+        pred_instances=dict(
+            bboxes=torch.tensor([one[2] for one in predicted], dtype=torch.float32).reshape(-1, 4),
+            labels=torch.tensor([one[0] for one in predicted], dtype=torch.long),
+            scores=torch.tensor([one[1] for one in predicted], dtype=torch.float32),
+            mask_probs=torch.ones(len(predicted), 28, 28, dtype=torch.float16),
+        ),
+    )
 
 
 def sweep(classes: tuple[str, ...] = CATEGORIES, **options) -> FashionIoUSweepMetric:
@@ -85,8 +98,10 @@ def test_the_score_of_three_photos(size):
     """
     figures = evaluate(sweep(size=size), [PARTLY, NOTHING, MISSED])
     assert figures == {
-        'fashion/score': pytest.approx(1.6 / 3, abs=1e-15), 'fashion/score_50': pytest.approx(2 / 3, abs=1e-15),
-        'fashion/score_75': pytest.approx(2 / 3, abs=1e-15)}
+        'fashion/score': pytest.approx(1.6 / 3, abs=1e-15),
+        'fashion/score_50': pytest.approx(2 / 3, abs=1e-15),
+        'fashion/score_75': pytest.approx(2 / 3, abs=1e-15),
+    }
 
 
 def test_a_batch_gives_one_result_an_image():
@@ -113,16 +128,20 @@ def test_the_winners_average_is_over_pairs():
 
 def test_with_class_ids_an_object_with_attributes_is_missed():
     """Nothing here predicts attributes: the dress counts by category only, the shoe either way."""
-    both = sample('x.jpg', [(10, (0, 0, 10, 10), 3, 20), (23, (0, 12, 5, 18))],
-                  [(10, 0.9, (0, 0, 10, 10)), (23, 0.8, (0, 12, 5, 18))])
+    both = sample(
+        'x.jpg',
+        [(10, (0, 0, 10, 10), 3, 20), (23, (0, 12, 5, 18))],
+        [(10, 0.9, (0, 0, 10, 10)), (23, 0.8, (0, 12, 5, 18))],
+    )
     assert evaluate(sweep(size=None), [both])['fashion/score'] == 1
     assert evaluate(sweep(size=None, match='class_id'), [both])['fashion/score'] == pytest.approx(1 / 3, abs=1e-15)
 
 
 def test_labels_of_a_subset_are_brought_back_to_category_ids():
     """Labels 0 and 1 of a data set of shoes and pants are categories 23 and 6; a threshold for 6 applies to label 1."""
-    one = sample('x.jpg', [(0, (0, 0, 10, 10)), (1, (0, 12, 5, 18))],
-                 [(0, 0.6, (0, 0, 10, 10)), (1, 0.6, (0, 12, 5, 18))])
+    one = sample(
+        'x.jpg', [(0, (0, 0, 10, 10)), (1, (0, 12, 5, 18))], [(0, 0.6, (0, 0, 10, 10)), (1, 0.6, (0, 12, 5, 18))]
+    )
     metric = sweep(('shoe', 'pants'), size=None, postprocess=dict(score_thr={'default': 0.5, 6: 0.7}))
     metric.process({}, [one])
     assert metric.results[0].categories.tolist() == [23, 6]
@@ -136,8 +155,13 @@ def test_true_masks_are_scaled_as_by_opencv(size):
     for _ in range(12):
         height, width = generator.integers(1, 400, 2).tolist()
         masks = [cv2.GaussianBlur(generator.random((height, width)), (9, 9), 0) > 0.5 for _ in range(3)]
-        truth = Truth('x.jpg', (height, width), np.array([1, 2, 3]),
-                      [runs_to_coco(mask_to_runs(mask), height, width) for mask in masks], [(), (4,), ()])
+        truth = Truth(
+            'x.jpg',
+            (height, width),
+            np.array([1, 2, 3]),
+            [runs_to_coco(mask_to_runs(mask), height, width) for mask in masks],
+            [(), (4,), ()],
+        )
         resized = resize_truth(truth, size)
         assert (resized.image_id, resized.size, resized.attributes) == ('x.jpg', size, [(), (4,), ()])
         for runs, mask in zip(resized.masks, masks, strict=True):
@@ -160,10 +184,14 @@ def test_the_class_table_is_logged(monkeypatch):
     assert row.split() == ['3', 'cardigan', '2', '1', '0.500', '1.000', '0.778']
 
 
-@pytest.mark.parametrize(('options', 'message'), [
-    (dict(average='class'), "average='class': one of image, image_class"),
-    (dict(match='label'), "match='label': one of category, class_id"),
-    (dict(postprocess=dict(overlap='union')), "overlap='union'")])
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(average='class'), "average='class': one of image, image_class"),
+        (dict(match='label'), "match='label': one of category, class_id"),
+        (dict(postprocess=dict(overlap='union')), "overlap='union'"),
+    ],
+)
 def test_unknown_options_are_refused_before_the_first_image(options, message):
     with pytest.raises(ValueError, match=message):
         METRICS.build(dict(type='FashionIoUSweepMetric', **options))
@@ -197,8 +225,11 @@ def random_samples(count: int, seed: int = 0) -> list[dict]:
             near = np.clip(corners + generator.integers(-2, 3, 4), 0, [width, height] * 2)
             predicted.append((label if generator.random() < 0.9 else 2 - label, generator.random(), near))
         predicted += [(0, generator.random(), box(height, width))] * (index % 3 == 0)
-        samples.append(sample(f'{index}.jpg', true, [(label, score, one.tolist()) for label, score, one in predicted],
-                              (height, width)))
+        samples.append(
+            sample(
+                f'{index}.jpg', true, [(label, score, one.tolist()) for label, score, one in predicted], (height, width)
+            )
+        )
     return samples
 
 
@@ -207,8 +238,12 @@ def as_mmdet_gives_it(one: dict) -> dict:
     instances = one['pred_instances']
     masks = [draw(box, one['ori_shape']) for box in instances['bboxes'].long().tolist()]
     masks = torch.from_numpy(np.array(masks, bool).reshape(-1, *one['ori_shape']))
-    return {**one, 'pred_instances': dict(
-        bboxes=instances['bboxes'], labels=instances['labels'], scores=instances['scores'], masks=masks)}
+    return {
+        **one,
+        'pred_instances': dict(
+            bboxes=instances['bboxes'], labels=instances['labels'], scores=instances['scores'], masks=masks
+        ),
+    }
 
 
 def test_perfect_predictions_have_an_ap_of_one():
@@ -219,7 +254,8 @@ def test_perfect_predictions_have_an_ap_of_one():
         samples.append(sample(f'{index}.jpg', boxes, [(label, 0.9, box) for label, box in boxes], size))
     figures = evaluate(coco(), [*samples, NOTHING])
     assert {name: value for name, value in figures.items() if name.endswith(('mAP', 'mAP_50', 'mAP_75'))} == {
-        f'coco/{kind}_{name}': 1.0 for kind in ('bbox', 'segm') for name in ('mAP', 'mAP_50', 'mAP_75')}
+        f'coco/{kind}_{name}': 1.0 for kind in ('bbox', 'segm') for name in ('mAP', 'mAP_50', 'mAP_75')
+    }
 
 
 def test_the_ap_is_that_of_mmdets_own_metric_on_pasted_masks():
@@ -228,8 +264,10 @@ def test_the_ap_is_that_of_mmdets_own_metric_on_pasted_masks():
     classes = ('shoe', 'pants', 'dress')
     figures = evaluate(coco(classes), samples)
     options = Postprocess(score_thr=0.0, nms_iou=None, overlap='none')
-    for prepared in ([as_mmdet_gives_it(one) for one in samples],
-                     [finish_sample(one, options, dict(classes=classes)) for one in samples]):
+    for prepared in (
+        [as_mmdet_gives_it(one) for one in samples],
+        [finish_sample(one, options, dict(classes=classes)) for one in samples],
+    ):
         stock = CocoMetric(metric=['bbox', 'segm'])
         stock.dataset_meta = dict(classes=classes)
         assert evaluate(stock, prepared) == figures
@@ -275,7 +313,8 @@ COUNTS = (7, 8, 1)  # 7 on two ranks: the sampler repeats photo 0; 1: the second
 ASKED = (
     dict(type='FashionIoUSweepMetric', size=(64, 48), postprocess=dict(score_thr=0.2)),
     dict(type='FashionIoUSweepMetric', size=None, average='image_class', postprocess=dict(score_thr=0.2)),
-    dict(type='PostprocessedCocoMetric', metric='segm'))
+    dict(type='PostprocessedCocoMetric', metric='segm'),
+)
 
 
 def score_as_the_runner(count: int) -> list[dict[str, float]]:
@@ -295,7 +334,8 @@ def run_rank(rank: int, folder: str) -> None:
     os.chdir(folder)  # mmengine exchanges results through a folder in the current one
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2, timeout=timedelta(seconds=600))
+        'gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2, timeout=timedelta(seconds=600)
+    )
     figures = [score_as_the_runner(count) for count in COUNTS]
     Path(f'{rank}.json').write_text(json.dumps(figures))
     torch.distributed.destroy_process_group()

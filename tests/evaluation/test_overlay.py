@@ -50,5 +50,5 @@ def test_nothing_true_and_nothing_predicted_is_the_photo_twice(tmp_path: Path):
     empty = Prediction('a.jpg', (50, 30), np.zeros(0, int), np.zeros(0), [])
     save_picture(side_by_side(photo, empty), tmp_path / 'a.png')
     pixels = np.asarray(Image.open(tmp_path / 'a.png'))[TITLE_PX:-GAP_PX]
-    assert (pixels[:, GAP_PX:GAP_PX + 400] == 100).all()
+    assert (pixels[:, GAP_PX : GAP_PX + 400] == 100).all()
     assert [path.name for path in tmp_path.iterdir()] == ['a.png']

@@ -21,16 +21,20 @@ HEIGHT, WIDTH = 10, 20
 EVERYTHING = dict(score_thr=0.0, nms_iou=None, overlap='none')
 
 
-def raw_prediction(*objects: tuple[int, float, tuple], size: tuple[int, int] = (HEIGHT, WIDTH),
-                   probability: float = 1.0) -> RawPrediction:
+def raw_prediction(
+    *objects: tuple[int, float, tuple], size: tuple[int, int] = (HEIGHT, WIDTH), probability: float = 1.0
+) -> RawPrediction:
     """Solid objects (category, score, box x1 y1 x2 y2); a box of whole pixels up to 28 wide pastes to its block."""
     count = len(objects)
     return RawPrediction(
-        image_id='x.jpg', height=size[0], width=size[1],
+        image_id='x.jpg',
+        height=size[0],
+        width=size[1],
         categories=np.array([one[0] for one in objects], np.int64),
         scores=np.array([one[1] for one in objects], np.float32),
         boxes=np.array([one[2] for one in objects], np.float32).reshape(count, 4),
-        mask_probs=np.full((count, 28, 28), probability, np.float16))
+        mask_probs=np.full((count, 28, 28), probability, np.float16),
+    )
 
 
 def areas(prediction: Prediction) -> list[int]:
@@ -63,22 +67,35 @@ print([int((edges[a:b][1::2] - edges[a:b][::2]).sum()) for a, b in zip(bounds[:-
 
 def paste_apart(boxes: str) -> str:
     """Paste masks of ones into boxes of a photo 10 high and 20 wide in a process of its own: the areas as text."""
-    return subprocess.run([sys.executable, '-c', ENDLESS, boxes], cwd=Path(__file__).parents[2], capture_output=True,
-                          text=True, check=True, timeout=240).stdout.strip()
+    return subprocess.run(
+        [sys.executable, '-c', ENDLESS, boxes],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=240,
+    ).stdout.strip()
 
 
 def test_a_box_without_an_end_gives_no_pixel_and_ends():
     """A loop in machine code could not even be interrupted."""
-    assert paste_apart('[[5, 0, inf, 10], [0, 0, 20, inf], [-inf, 0, 20, 10], [-inf, -inf, inf, inf], '
-                       '[nan, 0, 20, 10], [0, 0, 20, nan], [inf, 0, inf, 10]]') == '[0, 0, 0, 0, 0, 0, 0]'
+    assert (
+        paste_apart(
+            '[[5, 0, inf, 10], [0, 0, 20, inf], [-inf, 0, 20, 10], [-inf, -inf, inf, inf], '
+            '[nan, 0, 20, 10], [0, 0, 20, nan], [inf, 0, inf, 10]]'
+        )
+        == '[0, 0, 0, 0, 0, 0, 0]'
+    )
 
 
 def test_a_gigantic_box_is_sampled_where_the_photo_lies_in_it():
     """In the middle of the first mask all is 1. At the left end of the second the value is half of that, as at the edge
     of every mask, and 0.5 is in. The third begins far to the right of the photo; the fourth is smaller than a pixel.
     """
-    assert paste_apart('[[-1e30, -1e30, 1e30, 1e30], [0, 0, 1e30, 10], [1e30, 0, 2e30, 10], [0, 0, 1e-30, 1e-30]]'
-                       ) == '[200, 200, 0, 0]'
+    assert (
+        paste_apart('[[-1e30, -1e30, 1e30, 1e30], [0, 0, 1e30, 10], [1e30, 0, 2e30, 10], [0, 0, 1e-30, 1e-30]]')
+        == '[200, 200, 0, 0]'
+    )
 
 
 def random_box(kind: str, height: int, width: int, generator: np.random.Generator) -> np.ndarray:
@@ -88,8 +105,10 @@ def random_box(kind: str, height: int, width: int, generator: np.random.Generato
         'anywhere': lambda: generator.uniform(-0.3, 1.3, 4) * reach,
         'inside': lambda: generator.uniform(0, 1, 4) * reach,
         'whole pixels': lambda: np.round(generator.uniform(-0.3, 1.3, 4) * reach),
-        'tiny': lambda: np.repeat(generator.uniform(0, 1, (1, 2)) * reach[:2], 2, axis=0).ravel() + np.append(
-            [0, 0], generator.uniform(0.01, 1.5, 2)),
+        'tiny': lambda: (
+            np.repeat(generator.uniform(0, 1, (1, 2)) * reach[:2], 2, axis=0).ravel()
+            + np.append([0, 0], generator.uniform(0.01, 1.5, 2))
+        ),
         'whole height': lambda: generator.uniform(0, 1, 4) * reach * [1, 0, 1, 0] + [0, 0, 0, height],
         'whole image': lambda: reach * [0, 0, 1, 1],
     }[kind]()
@@ -120,7 +139,8 @@ def test_paste_equals_mmdets(kind, threshold):
         if not (box[2] > box[0] and box[3] > box[1]):
             continue
         pasted, _ = _do_paste_mask(
-            torch.from_numpy(probs)[None, None].float(), torch.from_numpy(box)[None], height, width, skip_empty=False)
+            torch.from_numpy(probs)[None, None].float(), torch.from_numpy(box)[None], height, width, skip_empty=False
+        )
         values = pasted[0].numpy()
         unlike = rle.runs_to_mask(paste(probs, box, height, width, threshold), height, width) != (values >= threshold)
         assert unlike.sum() <= 1
@@ -135,7 +155,8 @@ def test_paste_equals_mmdets_for_many_masks_at_512():
     boxes = np.stack([random_box('anywhere', 512, 512, generator) for _ in range(40)])
     probs = np.stack([random_probs(generator) for _ in range(40)])
     pasted, _ = _do_paste_mask(
-        torch.from_numpy(probs)[:, None].float(), torch.from_numpy(boxes), 512, 512, skip_empty=False)
+        torch.from_numpy(probs)[:, None].float(), torch.from_numpy(boxes), 512, 512, skip_empty=False
+    )
     for values, box, prob in zip(pasted.numpy(), boxes, probs, strict=True):
         unlike = rle.runs_to_mask(paste(prob, box, 512, 512, 0.5), 512, 512) != (values >= 0.5)
         assert unlike.sum() <= 1
@@ -175,8 +196,9 @@ def test_a_mask_as_high_as_the_image_makes_one_run():
     assert (starts.tolist(), ends.tolist()) == ([30], [80])
 
 
-@pytest.mark.parametrize('box', [
-    (3, 3, 3, 8), (3, 3, 8, 3), (8, 8, 3, 3), (-9, 2, -3, 8), (25, 2, 30, 8), (2, -9, 8, -3), (2, 15, 8, 19)])
+@pytest.mark.parametrize(
+    'box', [(3, 3, 3, 8), (3, 3, 8, 3), (8, 8, 3, 3), (-9, 2, -3, 8), (25, 2, 30, 8), (2, -9, 8, -3), (2, 15, 8, 19)]
+)
 def test_a_box_without_area_or_outside_gives_no_pixel(box):
     starts, ends = paste(np.ones((28, 28), np.float16), np.array(box), HEIGHT, WIDTH, 0.5)
     assert starts.size == ends.size == 0
@@ -209,8 +231,7 @@ def test_at_512_a_mask_is_pasted_into_the_scaled_box():
     raw.mask_probs[0] = random_probs(generator)
     box = raw.boxes[0] * np.array([5.12, 512 / 300, 5.12, 512 / 300])
     expected = rle.runs_to_mask(paste(raw.mask_probs[0], box, 512, 512, 0.5), 512, 512)
-    np.testing.assert_array_equal(
-        coco_mask.decode(postprocess(raw, Postprocess(), size=(512, 512)).masks[0]), expected)
+    np.testing.assert_array_equal(coco_mask.decode(postprocess(raw, Postprocess(), size=(512, 512)).masks[0]), expected)
 
 
 def test_without_a_size_masks_are_the_photos():
@@ -233,10 +254,14 @@ def test_a_score_at_the_threshold_stays():
 
 def test_a_score_threshold_per_category_with_a_default():
     """6 from 0.25 on, 23 from 0.75 on (a number in a JSON file is a string), all others from 0.5 on."""
-    raw = raw_prediction(*[
-        (category, score, (2 * index, 0, 2 * index + 2, 2))
-        for index, (category, score) in enumerate(
-            [(6, 0.3), (6, 0.2), (23, 0.8), (23, 0.7), (3, 0.6), (3, 0.4), (45, 0.5), (0, 0.49)])])
+    raw = raw_prediction(
+        *[
+            (category, score, (2 * index, 0, 2 * index + 2, 2))
+            for index, (category, score) in enumerate(
+                [(6, 0.3), (6, 0.2), (23, 0.8), (23, 0.7), (3, 0.6), (3, 0.4), (45, 0.5), (0, 0.49)]
+            )
+        ]
+    )
     options = Postprocess(score_thr={'default': 0.5, 6: 0.25, '23': 0.75})
     assert found(postprocess(raw, options)) == [(23, 0.8, 4), (3, 0.6, 4), (45, 0.5, 4), (6, 0.3, 4)]
 
@@ -251,7 +276,8 @@ def test_without_a_default_the_other_categories_threshold_is_a_half():
 def test_objects_come_by_descending_score_and_ties_keep_the_models_order():
     """Areas 4, 6, 8 and 10 tell the objects apart: 0.9, then the three at 0.75 in their order."""
     raw = raw_prediction(
-        (3, 0.75, (0, 0, 2, 2)), (3, 0.75, (2, 0, 4, 3)), (3, 0.9, (4, 0, 6, 4)), (3, 0.75, (6, 0, 8, 5)))
+        (3, 0.75, (0, 0, 2, 2)), (3, 0.75, (2, 0, 4, 3)), (3, 0.9, (4, 0, 6, 4)), (3, 0.75, (6, 0, 8, 5))
+    )
     assert areas(postprocess(raw, Postprocess())) == [8, 4, 6, 10]
 
 
@@ -290,9 +316,15 @@ def test_dropped_categories_are_not_predicted_and_take_no_ones_place():
 # Non-maximum suppression.
 
 
-@pytest.mark.parametrize(('nms_iou', 'expected'), [
-    (0.3, [(3, 0.9, 100), (4, 0.7, 50)]), (0.49, [(3, 0.9, 100), (4, 0.7, 50)]),
-    (0.5, [(3, 0.9, 100), (3, 0.8, 50), (4, 0.7, 50)]), (None, [(3, 0.9, 100), (3, 0.8, 50), (4, 0.7, 50)])])
+@pytest.mark.parametrize(
+    ('nms_iou', 'expected'),
+    [
+        (0.3, [(3, 0.9, 100), (4, 0.7, 50)]),
+        (0.49, [(3, 0.9, 100), (4, 0.7, 50)]),
+        (0.5, [(3, 0.9, 100), (3, 0.8, 50), (4, 0.7, 50)]),
+        (None, [(3, 0.9, 100), (3, 0.8, 50), (4, 0.7, 50)]),
+    ],
+)
 def test_suppression_is_within_a_class_and_above_the_iou(nms_iou, expected):
     """The upper half of a block of 10 x 10 has IoU 50 / 100 with it: gone below 0.5, for another class never."""
     raw = raw_prediction((3, 0.9, (0, 0, 10, 10)), (3, 0.8, (0, 0, 10, 5)), (4, 0.7, (0, 0, 10, 5)))
@@ -314,10 +346,14 @@ def test_what_is_suppressed_claims_no_pixels():
 # Overlap and area.
 
 
-@pytest.mark.parametrize(('overlap', 'expected'), [
-    ('none', [(3, 0.9, 100), (3, 0.8, 100), (4, 0.7, 100)]),
-    ('class', [(3, 0.9, 100), (3, 0.8, 60), (4, 0.7, 100)]),
-    ('all', [(3, 0.9, 100), (3, 0.8, 60), (4, 0.7, 20)])])
+@pytest.mark.parametrize(
+    ('overlap', 'expected'),
+    [
+        ('none', [(3, 0.9, 100), (3, 0.8, 100), (4, 0.7, 100)]),
+        ('class', [(3, 0.9, 100), (3, 0.8, 60), (4, 0.7, 100)]),
+        ('all', [(3, 0.9, 100), (3, 0.8, 60), (4, 0.7, 20)]),
+    ],
+)
 def test_a_pixel_claimed_twice_stays_with_the_higher_score(overlap, expected):
     """Blocks 10 high: columns 0-9 and 6-15 of class 3, 8-17 of class 4. Within the class the second loses columns 6-9:
     60 px. Over all classes the third keeps what neither has, columns 16 and 17: 20 px.
@@ -355,16 +391,23 @@ def plain(raw: RawPrediction, options: Postprocess) -> list[tuple[int, float, by
     """The same by bitmaps and loops, step by step as the options' documentation has it."""
     thresholds = options.score_thresholds()
     objects = [
-        (int(category), float(score), rle.runs_to_mask(paste(probs, box, raw.height, raw.width, options.mask_thr),
-                                                       raw.height, raw.width))
+        (
+            int(category),
+            float(score),
+            rle.runs_to_mask(paste(probs, box, raw.height, raw.width, options.mask_thr), raw.height, raw.width),
+        )
         for category, score, box, probs in sorted(
-            zip(raw.categories, raw.scores, raw.boxes, raw.mask_probs, strict=True), key=lambda one: -one[1])
-        if score >= thresholds[category] and category not in options.drop_categories]
+            zip(raw.categories, raw.scores, raw.boxes, raw.mask_probs, strict=True), key=lambda one: -one[1]
+        )
+        if score >= thresholds[category] and category not in options.drop_categories
+    ]
     alive = []
-    for category, score, mask in objects[:options.max_per_image]:
+    for category, score, mask in objects[: options.max_per_image]:
         better = [other for kind, _, other in alive if kind == category]
-        if mask.any() and (options.nms_iou is None or all(
-                (mask & other).sum() / (mask | other).sum() <= options.nms_iou for other in better)):
+        if mask.any() and (
+            options.nms_iou is None
+            or all((mask & other).sum() / (mask | other).sum() <= options.nms_iou for other in better)
+        ):
             alive.append((category, score, mask))
     final, claimed = [], {}
     for category, score, mask in alive:
@@ -377,10 +420,15 @@ def plain(raw: RawPrediction, options: Postprocess) -> list[tuple[int, float, by
     return final
 
 
-@pytest.mark.parametrize('options', [
-    dict(score_thr=0.3, nms_iou=0.3), dict(score_thr=0.0, nms_iou=None, overlap='all', min_area=20),
-    dict(score_thr={'default': 0.2, 1: 0.6}, nms_iou=0.5, overlap='none', max_per_image=8),
-    dict(score_thr=0.1, nms_iou=0.1, overlap='class', min_area=5, drop_categories=[2], mask_thr=0.4)])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(score_thr=0.3, nms_iou=0.3),
+        dict(score_thr=0.0, nms_iou=None, overlap='all', min_area=20),
+        dict(score_thr={'default': 0.2, 1: 0.6}, nms_iou=0.5, overlap='none', max_per_image=8),
+        dict(score_thr=0.1, nms_iou=0.1, overlap='class', min_area=5, drop_categories=[2], mask_thr=0.4),
+    ],
+)
 def test_random_predictions_come_out_as_by_plain_bitmaps(options):
     """25 images of 33 x 47 with 0 to 14 objects of four classes."""
     options, generator = Postprocess(**options), np.random.default_rng(3)
@@ -392,7 +440,8 @@ def test_random_predictions_come_out_as_by_plain_bitmaps(options):
         prediction = postprocess(raw, options)
         masks = [coco_mask.decode(mask).astype(bool).tobytes() for mask in prediction.masks]
         assert list(zip(prediction.categories.tolist(), prediction.scores.tolist(), masks, strict=True)) == plain(
-            raw, options)
+            raw, options
+        )
         objects += len(masks)
     assert objects > 50
 
@@ -425,16 +474,19 @@ def test_the_raw_prediction_stays_as_it_was():
         np.testing.assert_array_equal(array, copy)
 
 
-@pytest.mark.parametrize(('options', 'message'), [
-    (dict(overlap='union'), "overlap='union': one of class, all, none"),
-    (dict(mask_thr=1.5), 'mask_thr=1.5: must be a finite number, at least 0 and at most 1'),
-    (dict(mask_thr=-0.1), 'mask_thr=-0.1: must be a finite number, at least 0'),
-    (dict(nms_iou=30), 'nms_iou=30: must be a finite number, at least 0 and at most 1, or None'),
-    (dict(score_thr={46: 0.5}), 'score_thr: 46 is no id from 0 to 45'),
-    (dict(score_thr={'-1': 0.5}), "score_thr: '-1' is no id"),
-    (dict(score_thr={'shoe': 0.5}), "score_thr: 'shoe' is no id"),
-    (dict(max_per_image=-1), 'max_per_image=-1: must be a whole number, at least 0, or None'),
-])
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(overlap='union'), "overlap='union': one of class, all, none"),
+        (dict(mask_thr=1.5), 'mask_thr=1.5: must be a finite number, at least 0 and at most 1'),
+        (dict(mask_thr=-0.1), 'mask_thr=-0.1: must be a finite number, at least 0'),
+        (dict(nms_iou=30), 'nms_iou=30: must be a finite number, at least 0 and at most 1, or None'),
+        (dict(score_thr={46: 0.5}), 'score_thr: 46 is no id from 0 to 45'),
+        (dict(score_thr={'-1': 0.5}), "score_thr: '-1' is no id"),
+        (dict(score_thr={'shoe': 0.5}), "score_thr: 'shoe' is no id"),
+        (dict(max_per_image=-1), 'max_per_image=-1: must be a whole number, at least 0, or None'),
+    ],
+)
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Postprocess(**options)
@@ -446,15 +498,28 @@ def test_no_garment_has_two_names_where_cross_class_iou_forbids_it():
     Above 0.5 the jacket goes, the sleeve stays; without the option all three do.
     """
     boxes = np.array([[0, 0, 6, 10], [0, 0, 6, 10], [0, 0, 2, 10]], np.float32)
-    raw = RawPrediction('a', 10, 10, np.array([9, 4, 31]), np.array([0.9, 0.8, 0.7], np.float32), boxes,
-                        np.ones((3, 28, 28), np.float16))
+    raw = RawPrediction(
+        'a',
+        10,
+        10,
+        np.array([9, 4, 31]),
+        np.array([0.9, 0.8, 0.7], np.float32),
+        boxes,
+        np.ones((3, 28, 28), np.float16),
+    )
     assert postprocess(raw, Postprocess(cross_class_iou=0.5)).categories.tolist() == [9, 31]
     assert postprocess(raw, Postprocess()).categories.tolist() == [9, 4, 31]
 
 
-@pytest.mark.parametrize('options', [
-    dict(score_thr=0.0), dict(score_thr=0.3, overlap='all', mask_thr=0.45, cross_class_iou=0.4),
-    dict(EVERYTHING, mask_thr=0.3), dict(score_thr=0.1, nms_iou=None, min_area=50)])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(score_thr=0.0),
+        dict(score_thr=0.3, overlap='all', mask_thr=0.45, cross_class_iou=0.4),
+        dict(EVERYTHING, mask_thr=0.3),
+        dict(score_thr=0.1, nms_iou=None, min_area=50),
+    ],
+)
 def test_garments_come_out_as_mask_by_mask_with_numpy(options):
     """8 images of 40 detections, at their own size and at 512 x 512: the same masks to the pixel."""
     options, generator, masks = Postprocess(**options), np.random.default_rng(0), 0
@@ -475,8 +540,11 @@ def test_flat_and_noisy_masks_paste_as_two_matrix_products(threshold):
     generator = np.random.default_rng(0)
     for number in range(60):
         height, width = generator.integers(1, 200, 2).tolist()
-        probs = [np.full((28, 28), 0.3, np.float16), generator.integers(0, 2, (28, 28)).astype(np.float16),
-                 random_probs(generator)][number % 3]
+        probs = [
+            np.full((28, 28), 0.3, np.float16),
+            generator.integers(0, 2, (28, 28)).astype(np.float16),
+            random_probs(generator),
+        ][number % 3]
         box = random_box(['anywhere', 'whole pixels', 'whole image'][number // 3 % 3], height, width, generator)
         starts, ends = paste(probs, box, height, width, threshold)
         expected = plainly.paste(probs, box, height, width, threshold)

@@ -14,10 +14,15 @@ from fashion_mmdet.evaluation.predictions import RawPrediction, check_raw, empty
 def make_raw(**changes) -> RawPrediction:
     """Two detections on a photo 10 high and 20 wide, at the ends of every range."""
     fields = dict(
-        image_id='x.jpg', height=10, width=20, categories=np.array([0, 45]), scores=np.array([0, 1], np.float32),
+        image_id='x.jpg',
+        height=10,
+        width=20,
+        categories=np.array([0, 45]),
+        scores=np.array([0, 1], np.float32),
         boxes=np.array([[-5, 0, 5, 5], [3, 3, 1e30, 2]], np.float32),
         mask_probs=np.stack([np.full((28, 28), -0.0), np.ones((28, 28))]).astype(np.float16),
-        attribute_probs=np.stack([np.zeros(92), np.ones(92)]).astype(np.float16))
+        attribute_probs=np.stack([np.zeros(92), np.ones(92)]).astype(np.float16),
+    )
     return RawPrediction(**{**fields, **changes})
 
 
@@ -47,13 +52,17 @@ WRONG_VALUES = {  # field and value -> what the message says
 WRONG_FORMS = [
     (dict(height=0), 'a photo of 0x20 pixels cannot be'),
     (dict(width=-3), 'a photo of 10x-3 pixels cannot be'),
-    (dict(height=2 ** 20 + 1), 'a photo of 1048577x20 pixels cannot be'),
-    (dict(boxes=np.zeros((3, 4), np.float32)),
-     'boxes of type float32 and shape (3, 4), expected floating point numbers of shape (2, 4)'),
+    (dict(height=2**20 + 1), 'a photo of 1048577x20 pixels cannot be'),
+    (
+        dict(boxes=np.zeros((3, 4), np.float32)),
+        'boxes of type float32 and shape (3, 4), expected floating point numbers of shape (2, 4)',
+    ),
     (dict(categories=np.array([1])), 'categories of type int64 and shape (1,), expected whole numbers of shape (2,)'),
     (dict(categories=np.array([1.0, 2.0])), 'categories of type float64 and shape (2,), expected whole numbers'),
-    (dict(mask_probs=np.zeros((2, 28, 27), np.float16)), 'shape (2, 28, 27), expected floating point numbers of shape '
-                                                         '(2, 27, 27)'),
+    (
+        dict(mask_probs=np.zeros((2, 28, 27), np.float16)),
+        'shape (2, 28, 27), expected floating point numbers of shape (2, 27, 27)',
+    ),
     (dict(mask_probs=np.zeros((2, 0, 0), np.float16)), 'expected floating point numbers of shape (2, 1, 1)'),
     (dict(mask_probs=np.zeros((2, 28, 28), np.uint8)), 'mask_probs of type uint8'),
     (dict(attribute_probs=np.zeros((2, 91), np.float16)), 'expected floating point numbers of shape (2, 92)'),
@@ -79,8 +88,12 @@ def test_a_size_shape_or_type_that_cannot_be_is_named(changes, message):
 
 
 def to_sample(raw: RawPrediction, **changes) -> dict:
-    instances = dict(labels=torch.tensor(raw.categories), scores=torch.tensor(raw.scores),
-                     bboxes=torch.tensor(raw.boxes), mask_probs=torch.tensor(raw.mask_probs))
+    instances = dict(
+        labels=torch.tensor(raw.categories),
+        scores=torch.tensor(raw.scores),
+        bboxes=torch.tensor(raw.boxes),
+        mask_probs=torch.tensor(raw.mask_probs),
+    )
     return dict(img_id=raw.image_id, ori_shape=(raw.height, raw.width), pred_instances={**instances, **changes})
 
 
@@ -89,8 +102,11 @@ def test_a_model_that_gives_nan_is_named(field):
     sample = to_sample(GOOD)
     sample['pred_instances'][field].view(-1)[-1] = torch.nan
     name = 'boxes' if field == 'bboxes' else field
-    with pytest.raises(ValueError, match=f"^x.jpg: {name} hold nan, .*: the model's weights are probably broken; take "
-                                         'an earlier checkpoint, or train with a lower learning rate$'):
+    with pytest.raises(
+        ValueError,
+        match=f"^x.jpg: {name} hold nan, .*: the model's weights are probably broken; take "
+        'an earlier checkpoint, or train with a lower learning rate$',
+    ):
         raw_from_sample(sample, tuple(range(46)))
 
 

@@ -17,9 +17,11 @@ def image(**classes: tuple[list[int], list[int]]) -> ImageCounts:
     """
     counts = [[low] * 6 + [high] * 4 for low, high in classes.values()]
     return ImageCounts(
-        image_id='x.jpg', categories=np.array([int(name[1:]) for name in classes], np.int64),
+        image_id='x.jpg',
+        categories=np.array([int(name[1:]) for name in classes], np.int64),
         counts=np.array(counts, np.int64).reshape(len(classes), 10, 3),
-        hit_ious=np.array([0.8 * low[0] for low, _ in classes.values()]))
+        hit_ious=np.array([0.8 * low[0] for low, _ in classes.values()]),
+    )
 
 
 def random_images(count: int, seed: int) -> list[ImageCounts]:
@@ -47,8 +49,9 @@ def score_by_loops(images: list[ImageCounts], average: str) -> float:
         if not rows:
             rows = [[[0, 0, 0]] * 10]
         for row in rows:
-            ratios = [hit / (hit + spurious + missed) if hit + spurious + missed else 1.0
-                      for hit, spurious, missed in row]
+            ratios = [
+                hit / (hit + spurious + missed) if hit + spurious + missed else 1.0 for hit, spurious, missed in row
+            ]
             values.append(sum(ratios) / 10)
     return sum(values) / len(values)
 
@@ -136,13 +139,16 @@ def test_a_share_of_nothing_is_none():
     """Class 1 is only predicted, class 2 only true, class 3 both but never hit."""
     table = summarize([image(c1=([0, 2, 0], [0, 2, 0]), c2=([0, 0, 3], [0, 0, 3]), c3=([0, 1, 1], [0, 1, 1]))]).classes
     assert [(row.objects, row.predicted, row.sensitivity, row.precision, row.mean_iou) for row in table] == [
-        (0, 2, None, 0.0, None), (3, 0, 0.0, None, None), (1, 1, 0.0, 0.0, None)]
+        (0, 2, None, 0.0, None),
+        (3, 0, 0.0, None, None),
+        (1, 1, 0.0, 0.0, None),
+    ]
 
 
 def test_rows_of_one_category_with_several_class_ids_add_up():
     """With match='class_id' a category has a row for each ClassId: TP 1 + 0, FP 0 + 1, FN 0 + 1."""
     both = ImageCounts('x.jpg', np.array([10, 10]), np.array([[[1, 0, 0]] * 10, [[0, 1, 1]] * 10]), np.array([0.9, 0]))
-    row, = summarize([both]).classes
+    (row,) = summarize([both]).classes
     assert (row.objects, row.predicted, row.sensitivity, row.precision, row.mean_iou) == (2, 2, 0.5, 0.5, 0.9)
 
 
@@ -150,8 +156,9 @@ def test_the_class_table_of_random_images_is_as_in_plain_loops():
     images = random_images(80, 7)
     rows = {row.category: row for row in summarize(images).classes}
     for category in range(46):
-        pairs = [(one.counts[k, 0], one.hit_ious[k]) for one in images
-                 for k in np.flatnonzero(one.categories == category)]
+        pairs = [
+            (one.counts[k, 0], one.hit_ious[k]) for one in images for k in np.flatnonzero(one.categories == category)
+        ]
         hits, spurious, missed = (sum(int(counts[kind]) for counts, _ in pairs) for kind in range(3))
         if hits + spurious + missed == 0:
             assert category not in rows

@@ -19,13 +19,23 @@ def bar(start: int, stop: int) -> dict:
 
 
 def true(*objects: tuple[int, dict]) -> Truth:
-    return Truth('a.jpg', (SIDE, SIDE), np.array([one[0] for one in objects], np.int64),
-                 [one[1] for one in objects], [()] * len(objects))
+    return Truth(
+        'a.jpg',
+        (SIDE, SIDE),
+        np.array([one[0] for one in objects], np.int64),
+        [one[1] for one in objects],
+        [()] * len(objects),
+    )
 
 
 def predicted(*objects: tuple[int, dict]) -> Prediction:
-    return Prediction('a.jpg', (SIDE, SIDE), np.array([one[0] for one in objects], np.int64),
-                      np.linspace(0.9, 0.5, len(objects), dtype=np.float32), [one[1] for one in objects])
+    return Prediction(
+        'a.jpg',
+        (SIDE, SIDE),
+        np.array([one[0] for one in objects], np.int64),
+        np.linspace(0.9, 0.5, len(objects), dtype=np.float32),
+        [one[1] for one in objects],
+    )
 
 
 def test_a_hit_has_its_iou_and_the_rest_is_missed_or_spurious():
@@ -42,9 +52,15 @@ def test_an_iou_at_the_threshold_is_no_hit():
     assert judge(true((3, bar(0, 4))), predicted((3, bar(0, 2))), iou=0.49).true == (HIT,)
 
 
-@pytest.mark.parametrize(('truth', 'prediction', 'expected'), [
-    (true(), predicted(), ((), ())), (true((1, bar(0, 1))), predicted(), ((MISSED,), ())),
-    (true(), predicted((1, bar(0, 1))), ((), (SPURIOUS,)))], ids=['nothing', 'nothing predicted', 'nothing true'])
+@pytest.mark.parametrize(
+    ('truth', 'prediction', 'expected'),
+    [
+        (true(), predicted(), ((), ())),
+        (true((1, bar(0, 1))), predicted(), ((MISSED,), ())),
+        (true(), predicted((1, bar(0, 1))), ((), (SPURIOUS,))),
+    ],
+    ids=['nothing', 'nothing predicted', 'nothing true'],
+)
 def test_empty_sides(truth: Truth, prediction: Prediction, expected: tuple):
     found = judge(truth, prediction)
     assert (found.true, found.predicted) == expected

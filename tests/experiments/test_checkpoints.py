@@ -48,8 +48,11 @@ def save_zipped(path: Path, trap: Path) -> None:
 
 
 def save_legacy(path: Path, trap: Path) -> None:
-    torch.save(dict(state_dict=dict(a=torch.ones(1)), x=Caller(eval, f'__import__("os").mkdir({str(trap)!r})')), path,
-               _use_new_zipfile_serialization=False)
+    torch.save(
+        dict(state_dict=dict(a=torch.ones(1)), x=Caller(eval, f'__import__("os").mkdir({str(trap)!r})')),
+        path,
+        _use_new_zipfile_serialization=False,
+    )
 
 
 def save_bare_pickle(path: Path, trap: Path) -> None:
@@ -59,22 +62,31 @@ def save_bare_pickle(path: Path, trap: Path) -> None:
 def save_getattr(path: Path, trap: Path) -> None:
     """`getattr(getattr(getattr, '__self__'), 'eval')`, called by a function that torch allows: all that mmengine lets
     through."""
+
     def text(value: str) -> bytes:
         return b'X' + len(value).to_bytes(4, 'little') + value.encode()
 
     module = b'c__builtin__\ngetattr\n(c__builtin__\ngetattr\n' + text('__self__') + b'tR'
     call = f'__import__("os").mkdir({str(trap)!r}) or __import__("torch").ones(1)'
-    code = (b'\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n(c__builtin__\ngetattr\n(' + module + text('eval') + b'tR'
-            b'ctorch\nTensor\n(' + text(call) + b't}tR.')
+    code = (
+        b'\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n(c__builtin__\ngetattr\n(' + module + text('eval') + b'tR'
+        b'ctorch\nTensor\n(' + text(call) + b't}tR.'
+    )
     torch.save({}, path.with_suffix('.zip'))
     with zipfile.ZipFile(path.with_suffix('.zip')) as source, zipfile.ZipFile(path, 'w') as target:
         for name in source.namelist():
             target.writestr(name, code if name.endswith('data.pkl') else source.read(name))
 
 
-ATTACKS = pytest.mark.parametrize(('save', 'named'), [
-    (save_zipped, 'posix.mkdir'), (save_legacy, 'eval'), (save_bare_pickle, 'posix.mkdir'),
-    (save_getattr, 'builtins.getattr')])
+ATTACKS = pytest.mark.parametrize(
+    ('save', 'named'),
+    [
+        (save_zipped, 'posix.mkdir'),
+        (save_legacy, 'eval'),
+        (save_bare_pickle, 'posix.mkdir'),
+        (save_getattr, 'builtins.getattr'),
+    ],
+)
 
 
 @ATTACKS
@@ -108,9 +120,12 @@ def test_the_tools_refuse_in_one_line_unless_told_to_trust(tiny_config: Path, tm
     save_zipped(tmp_path / 'c.pth', tmp_path / 'trap')
     main, arguments = dict(
         test=(test_tool.main, [tiny_config, tmp_path / 'c.pth', '--work-dir', tmp_path / 'work']),
-        train=(train_tool.main, [tiny_config, '--work-dir', tmp_path / 'work', '--cfg-options',
-                                 f'load_from={tmp_path}/c.pth']),
-        export=(export_tool.main, [tmp_path / 'c.pth', tmp_path / 'out.safetensors']))[tool]
+        train=(
+            train_tool.main,
+            [tiny_config, '--work-dir', tmp_path / 'work', '--cfg-options', f'load_from={tmp_path}/c.pth'],
+        ),
+        export=(export_tool.main, [tmp_path / 'c.pth', tmp_path / 'out.safetensors']),
+    )[tool]
     done = run_here(main, *arguments)
     assert done.returncode == 2
     assert done.stderr.count('\n') == 1
@@ -145,17 +160,26 @@ def test_a_part_of_a_checkpoint_is_read_without_its_tensors(tiny_run: Path):
 
 def test_nothing_else_reads_pickles():
     """The benchmark unpickles what it has pickled; the backbone's weights are a package's, and loaded as weights."""
-    known = {'fashion_mmdet/experiments/checkpoints.py', 'fashion_mmdet/benchmarks/workers.py',
-             'fashion_mmdet/models/timm_backbone.py'}
+    known = {
+        'fashion_mmdet/experiments/checkpoints.py',
+        'fashion_mmdet/benchmarks/workers.py',
+        'fashion_mmdet/models/timm_backbone.py',
+    }
     readers = re.compile(
-        r'torch\.load\(|pickle\.loads?\(|allow_pickle=True|joblib\.load|weights_only=False|read_pickle')
-    found = {path.relative_to(ROOT).as_posix() for folder in ('fashion_mmdet', 'tools')
-             for path in (ROOT / folder).rglob('*.py') if readers.search(path.read_text())}
+        r'torch\.load\(|pickle\.loads?\(|allow_pickle=True|joblib\.load|weights_only=False|read_pickle'
+    )
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ('fashion_mmdet', 'tools')
+        for path in (ROOT / folder).rglob('*.py')
+        if readers.search(path.read_text())
+    }
     assert found == known
 
 
 def test_exported_weights_test_like_the_checkpoint_s(
-        tiny_config: Path, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    tiny_config: Path, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
     """To the bit as they are; in half precision they are rounded to 11 bits: 2 ** -11 of each."""
     assert export_tool.main([str(tiny_run / 'epoch_2.pth'), str(tmp_path / 'w.safetensors')]) == 0
     assert 'w.safetensors: ' in capsys.readouterr().out
@@ -166,7 +190,7 @@ def test_exported_weights_test_like_the_checkpoint_s(
     for name, tensor in wanted.items():
         assert torch.equal(exact[name], tensor)
         assert half[name].dtype == (torch.float16 if tensor.is_floating_point() else tensor.dtype)
-        torch.testing.assert_close(half[name].float(), tensor.float(), rtol=2 ** -11, atol=2 ** -24)
+        torch.testing.assert_close(half[name].float(), tensor.float(), rtol=2**-11, atol=2**-24)
     assert (tmp_path / 'half.safetensors').stat().st_size < 0.55 * (tmp_path / 'w.safetensors').stat().st_size
     assert test_tool.main([str(tiny_config), str(tmp_path / 'half.safetensors'), '--work-dir', str(tmp_path)]) == 0
     assert (tmp_path / 'val.json').is_file()
@@ -186,8 +210,12 @@ def test_the_metadata_tells_config_classes_and_where_from(tiny_run: Path, tmp_pa
 @pytest.mark.parametrize(('stage', 'expected'), [('val', {'fashion/score': 0.5}), ('train', None)])
 def test_scores_are_those_of_the_weights_or_none(stage: str, expected: dict | None):
     """A checkpoint written while training holds the score of the validation before."""
-    content = dict(message_hub=dict(runtime_info=dict(loop_stage=stage), log_scalars={
-        'val/fashion/score': HistoryBuffer([0.5], [1]), 'val/time': HistoryBuffer([9.0], [1])}))
+    content = dict(
+        message_hub=dict(
+            runtime_info=dict(loop_stage=stage),
+            log_scalars={'val/fashion/score': HistoryBuffer([0.5], [1]), 'val/time': HistoryBuffer([9.0], [1])},
+        )
+    )
     scores = describe(content, 'c.pth').get('scores')
     assert (None if scores is None else json.loads(scores)) == expected
 
@@ -215,8 +243,12 @@ def test_a_weight_that_float16_cannot_hold_is_named(tmp_path: Path):
 def test_safetensors_are_weights_to_start_from(tmp_path: Path):
     model = torch.nn.Linear(3, 4)
     save_file(model.state_dict(), tmp_path / 'w.safetensors')
-    cfg = Config(dict(load_from=str(tmp_path / 'w.safetensors'), model=dict(backbone=dict(init_cfg=dict(
-        type='Pretrained', checkpoint=str(tmp_path / 'w.safetensors'))))))
+    cfg = Config(
+        dict(
+            load_from=str(tmp_path / 'w.safetensors'),
+            model=dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'w.safetensors')))),
+        )
+    )
     assert prepare_weights(cfg) == []
     found = CheckpointLoader.load_checkpoint(cfg.load_from, 'cpu')['state_dict']
     assert torch.equal(found['weight'], model.weight)
@@ -231,15 +263,26 @@ def test_weights_that_share_nothing_with_the_model_are_refused(tmp_path: Path):
         check_shares(path, torch.nn.Linear(3, 4))
     with pytest.raises(ValueError, match=r'w\.safetensors: weights of another model: 2 tensors are missing'):
         check_fit(path, torch.nn.Linear(3, 4))
-    cfg = Config(dict(load_from=None, model=dict(backbone=dict(init_cfg=dict(
-        type='Pretrained', checkpoint=path, prefix='backbone.')))))
+    cfg = Config(
+        dict(
+            load_from=None,
+            model=dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=path, prefix='backbone.'))),
+        )
+    )
     with pytest.raises(ValueError, match=r"w\.safetensors: has no weights of 'backbone\.'"):
         prepare_weights(cfg)
 
 
-@pytest.mark.parametrize('damage', [
-    lambda data: data[:100], lambda data: data[:-3], lambda data: b'', lambda data: b'x' * 99,
-    lambda data: data.replace(b'"F32"', b'"F99"')])
+@pytest.mark.parametrize(
+    'damage',
+    [
+        lambda data: data[:100],
+        lambda data: data[:-3],
+        lambda data: b'',
+        lambda data: b'x' * 99,
+        lambda data: data.replace(b'"F32"', b'"F99"'),
+    ],
+)
 def test_a_damaged_safetensors_names_itself(tmp_path: Path, damage: Callable):
     path = tmp_path / 'w.safetensors'
     save_file(torch.nn.Linear(30, 4).state_dict(), path)
@@ -248,8 +291,9 @@ def test_a_damaged_safetensors_names_itself(tmp_path: Path, damage: Callable):
         read_checkpoint(path)
 
 
-@pytest.mark.parametrize(('out', 'said'), [
-    ('w.pth', 'name it *.safetensors'), ('c.safetensors', 'is one of the files')])
+@pytest.mark.parametrize(
+    ('out', 'said'), [('w.pth', 'name it *.safetensors'), ('c.safetensors', 'is one of the files')]
+)
 def test_an_export_overwrites_nothing_it_should_not(tmp_path: Path, out: str, said: str):
     save_file({'a': torch.ones(2)}, tmp_path / 'c.safetensors')
     done = run_here(export_tool.main, tmp_path / 'c.safetensors', tmp_path / out)

@@ -62,17 +62,36 @@ def write_dump(path: Path, widths: list[float | None], names: str = 'abc') -> No
     """Predict a shirt of each width from the left edge; None for nothing."""
     writer = DumpWriter(path, checkpoint='epoch_4.pth')
     for name, width in zip(names, widths, strict=True):
-        writer.write(empty_prediction(f'{name}.jpg', 10, 10) if width is None else RawPrediction(
-            f'{name}.jpg', 10, 10, np.array([0]), np.array([0.9], np.float32),
-            np.array([[0, 0, width, 10]], np.float32), np.ones((1, 28, 28), np.float16)))
+        writer.write(
+            empty_prediction(f'{name}.jpg', 10, 10)
+            if width is None
+            else RawPrediction(
+                f'{name}.jpg',
+                10,
+                10,
+                np.array([0]),
+                np.array([0.9], np.float32),
+                np.array([[0, 0, width, 10]], np.float32),
+                np.ones((1, 28, 28), np.float16),
+            )
+        )
     writer.close()
 
 
-def make_run(folder: Path, root: Path, widths: list[float | None] | None = None, record: dict | None = None,
-             loss_weight: float | str = 1.0, score_thr: float = 0.5, more: str = '', names: str = 'abc') -> Path:
+def make_run(
+    folder: Path,
+    root: Path,
+    widths: list[float | None] | None = None,
+    record: dict | None = None,
+    loss_weight: float | str = 1.0,
+    score_thr: float = 0.5,
+    more: str = '',
+    names: str = 'abc',
+) -> Path:
     folder.mkdir(parents=True)
     (folder / 'config.py').write_text(
-        CONFIG.format(loss_weight=loss_weight, score_thr=score_thr, root=str(root), more=more))
+        CONFIG.format(loss_weight=loss_weight, score_thr=score_thr, root=str(root), more=more)
+    )
     if record is not None:
         (folder / 'run.json').write_text(json.dumps(record))
     if widths is not None:
@@ -104,6 +123,7 @@ def two_runs(folder: Path, root: Path) -> list[Path]:
 
 
 # Scores, errors, differences
+
 
 def test_scores_errors_sensitivity_and_difference_by_hand(tmp_path: Path, root: Path):
     """a: 1, 0.6, 0; mean 1.6 / 3; deviations 7/15, 1/15, -8/15, squares' sum 114/225, error sqrt(57/225/3) = 0.29059.
@@ -152,41 +172,58 @@ def test_targets_are_the_first_scored_run_s_unless_given(tmp_path: Path, root: P
     bare = make_run(tmp_path / 'bare', root, record={})
     comparison = compare_folders(bare, *two_runs(tmp_path, root))
     assert comparison.targets == [0]
-    assert any(re.search(r'shirt \(0; 3 objects\); the most occurring but least sensitive of a\.', note)
-               for note in write_notes(comparison))
+    assert any(
+        re.search(r'shirt \(0; 3 objects\); the most occurring but least sensitive of a\.', note)
+        for note in write_notes(comparison)
+    )
     given = compare_folders(bare, targets=[23], targets_from='s.json')
     assert any('shoe (23); s.json' in note for note in write_notes(given))
 
 
-@pytest.mark.parametrize(('change', 'obstacle'), [
-    ('truth', 'the true masks differ'), ('images', r'different images \(3 and 2, 2 of them shared\)'),
-    ('postprocess', r'different postprocess \(score_thr\)'), ('fingerprint', 'fingerprints of train.csv differ'),
-    ('no dump', 'b has no scores of single images')])
+@pytest.mark.parametrize(
+    ('change', 'obstacle'),
+    [
+        ('truth', 'the true masks differ'),
+        ('images', r'different images \(3 and 2, 2 of them shared\)'),
+        ('postprocess', r'different postprocess \(score_thr\)'),
+        ('fingerprint', 'fingerprints of train.csv differ'),
+        ('no dump', 'b has no scores of single images'),
+    ],
+)
 def test_what_does_not_compare_gets_no_difference(tmp_path: Path, root: Path, change: str, obstacle: str):
     shas = {'a': 'x', 'b': 'y' if change == 'fingerprint' else 'x'}
     other = make_truth(tmp_path / 'other', runs='1 40') if change == 'truth' else root
     names = 'ab' if change == 'images' else 'abc'
     a = make_run(tmp_path / 'a', root, [5, 5, None], record=dict(data=dict(train_csv_sha256=shas['a'])))
-    b = make_run(tmp_path / 'b', other, None if change == 'no dump' else [5, 5, 5][:len(names)], names=names,
-                 score_thr=0.4 if change == 'postprocess' else 0.5,
-                 record=dict(data=dict(train_csv_sha256=shas['b'])))
+    b = make_run(
+        tmp_path / 'b',
+        other,
+        None if change == 'no dump' else [5, 5, 5][: len(names)],
+        names=names,
+        score_thr=0.4 if change == 'postprocess' else 0.5,
+        record=dict(data=dict(train_csv_sha256=shas['b'])),
+    )
     comparison = compare_folders(a, b)
     row = comparison.rows[1]
     assert row.difference is None
     assert re.search(obstacle, row.obstacle)
     if change != 'no dump':
-        assert any(note.startswith('b against a: no difference given') and re.search(obstacle, note)
-                   for note in write_notes(comparison))
+        assert any(
+            note.startswith('b against a: no difference given') and re.search(obstacle, note)
+            for note in write_notes(comparison)
+        )
 
 
-@pytest.mark.parametrize(('finished', 'stale'), [('2001-01-01T00:00:00+00:00', False),
-                                                 ('2101-01-01T00:00:00+00:00', True)])
+@pytest.mark.parametrize(
+    ('finished', 'stale'), [('2001-01-01T00:00:00+00:00', False), ('2101-01-01T00:00:00+00:00', True)]
+)
 def test_a_dump_from_before_the_end_of_the_training_says_so(tmp_path: Path, root: Path, finished: str, stale: bool):
     run = make_run(tmp_path / 'a', root, [5, 5, None], record=dict(finished=finished))
     assert any('a: val.parquet is older than the end' in note for note in write_notes(compare_folders(run))) == stale
 
 
 # What is missing
+
 
 def test_without_a_dump_the_score_is_the_log_s_last_and_starred(tmp_path: Path, root: Path):
     folder = make_run(tmp_path / 'a', root)
@@ -200,8 +237,9 @@ def test_without_a_dump_the_score_is_the_log_s_last_and_starred(tmp_path: Path, 
 
 
 def test_a_log_s_own_metric_is_named(tmp_path: Path, root: Path):
-    folder = make_run(tmp_path / 'a', root,
-                      more="val_evaluator = dict(type='FashionIoUSweepMetric', average='image_class')")
+    folder = make_run(
+        tmp_path / 'a', root, more="val_evaluator = dict(type='FashionIoUSweepMetric', average='image_class')"
+    )
     write_log(folder, '20260101_000000', val(1, 0.3))
     assert any("own metric: average='image_class'" in note for note in write_notes(compare_folders(folder)))
 
@@ -213,13 +251,30 @@ def test_a_bare_run_has_empty_cells(tmp_path: Path, root: Path):
 
 
 def test_a_record_fills_the_cells(tmp_path: Path, root: Path):
-    record = dict(git=dict(commit='0123456789', clean=False), data=dict(train_images=638), finished=None,
-                  train_time_s=5430.0, epochs=3.0, images_seen=1914)
+    record = dict(
+        git=dict(commit='0123456789', clean=False),
+        data=dict(train_images=638),
+        finished=None,
+        train_time_s=5430.0,
+        epochs=3.0,
+        images_seen=1914,
+    )
     folder = make_run(tmp_path / 'a', root, record=record, more='deck_score = 0.081')
     line = format_markdown(compare_folders(folder), deck=True).splitlines()[2]
     cells = [cell.strip() for cell in line.split('|')[1:-1]]
-    assert cells == ['a', '', '', '', '', '0.081', '3 of 4, unfinished', '638 / 1,914', '1 h 30 min',
-                     '0123456 modified', '']
+    assert cells == [
+        'a',
+        '',
+        '',
+        '',
+        '',
+        '0.081',
+        '3 of 4, unfinished',
+        '638 / 1,914',
+        '1 h 30 min',
+        '0123456 modified',
+        '',
+    ]
 
 
 def test_a_dump_without_truth_shows_what_was_kept_or_printed(tmp_path: Path, root: Path):
@@ -234,8 +289,10 @@ def test_a_dump_without_truth_shows_what_was_kept_or_printed(tmp_path: Path, roo
 
 # Kept scores
 
-def test_kept_scores_are_read_until_dump_or_options_or_truth_change(tmp_path: Path, root: Path,
-                                                                    monkeypatch: pytest.MonkeyPatch):
+
+def test_kept_scores_are_read_until_dump_or_options_or_truth_change(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+):
     calls = []
     count = scores_module.count_predictions
     monkeypatch.setattr(scores_module, 'count_predictions', lambda *args: calls.append(1) or count(*args))
@@ -284,12 +341,22 @@ def test_kept_scores_that_are_broken_are_counted_again(tmp_path: Path, root: Pat
 
 # Logs
 
+
 def test_where_a_resumed_log_overlaps_the_later_counts(tmp_path: Path):
     """Killed in epoch 3 after its validation, resumed from epoch 1: epochs 2 and 3 are trained again."""
     paths = [
-        write_log(tmp_path, '20260101_000000', train(1, 10, 3.0), val(1, 0.1), train(2, 20, 9.0), val(2, 0.9),
-                  train(3, 30, 9.0), tail='{"loss": 1.0, "ep'),
-        write_log(tmp_path, '20260102_000000', train(2, 20, 2.0), train(3, 30, 1.0), val(3, 0.3))]
+        write_log(
+            tmp_path,
+            '20260101_000000',
+            train(1, 10, 3.0),
+            val(1, 0.1),
+            train(2, 20, 9.0),
+            val(2, 0.9),
+            train(3, 30, 9.0),
+            tail='{"loss": 1.0, "ep',
+        ),
+        write_log(tmp_path, '20260102_000000', train(2, 20, 2.0), train(3, 30, 1.0), val(3, 0.3)),
+    ]
     log = read_log(paths)
     assert log.losses(10) == [(1, 3.0), (2, 2.0), (3, 1.0)]
     assert log.scores(10) == [(1, 0.1), (3, 0.3)]
@@ -315,8 +382,9 @@ def test_a_run_counted_in_iterations_is_drawn_over_its_record_s_epochs(tmp_path:
     A second run of which nothing tells the epochs is left out and named.
     """
     lines = [dict(loss=1.0, step=20), val(0, 0.1), dict(loss=0.5, step=40), val(0, 0.2)]
-    known = make_run(tmp_path / 'known', root, record=dict(iterations=40, epochs=2.0),
-                     more='train_cfg = dict(max_iters=80)')
+    known = make_run(
+        tmp_path / 'known', root, record=dict(iterations=40, epochs=2.0), more='train_cfg = dict(max_iters=80)'
+    )
     unknown = make_run(tmp_path / 'unknown', root)
     for folder in (known, unknown):
         write_log(folder, '20260101_000000', *lines)
@@ -340,15 +408,30 @@ def test_a_line_broken_in_mid_file_is_an_error(tmp_path: Path):
 
 # Configs
 
+
 def run_of(record: dict | None = None, **config) -> Run:
     return Run(Path('x'), 'x', Config(config), record or {})
 
 
 def test_how_a_run_was_started_and_logged_is_no_change():
-    noise = dict(work_dir='x', resume=False, launcher='none', custom_imports=dict(imports=['a']), deck_score=0.1,
-                 train_dataloader=dict(num_workers=2), default_hooks=dict(logger=dict(interval=1)))
-    other = dict(work_dir='y', resume=False, launcher='slurm', custom_imports=dict(imports=['b']), deck_score=0.2,
-                 train_dataloader=dict(num_workers=4), default_hooks=dict(logger=dict(interval=9)))
+    noise = dict(
+        work_dir='x',
+        resume=False,
+        launcher='none',
+        custom_imports=dict(imports=['a']),
+        deck_score=0.1,
+        train_dataloader=dict(num_workers=2),
+        default_hooks=dict(logger=dict(interval=1)),
+    )
+    other = dict(
+        work_dir='y',
+        resume=False,
+        launcher='slurm',
+        custom_imports=dict(imports=['b']),
+        deck_score=0.2,
+        train_dataloader=dict(num_workers=4),
+        default_hooks=dict(logger=dict(interval=9)),
+    )
     assert experiment_changes(run_of(**noise), run_of(**other)) == []
 
 
@@ -368,30 +451,51 @@ def test_a_resumed_run_s_dropped_weights_are_no_change():
 
 def test_a_change_is_listed_once_where_it_takes_effect():
     """The helper `max_epochs` repeats train_cfg, the test loader repeats val's; a helper with no twin stays."""
+
     def config(value: int) -> dict:
-        return dict(max_epochs=value, unused=value * 10, train_cfg=dict(max_epochs=value),
-                    val_dataloader=dict(batch_size=value * 2), test_dataloader=dict(batch_size=value * 2))
+        return dict(
+            max_epochs=value,
+            unused=value * 10,
+            train_cfg=dict(max_epochs=value),
+            val_dataloader=dict(batch_size=value * 2),
+            test_dataloader=dict(batch_size=value * 2),
+        )
+
     assert experiment_changes(run_of(**config(1)), run_of(**config(2))) == [
-        ('train_cfg.max_epochs', [1, 2]), ('val_dataloader.batch_size', [2, 4]), ('unused', [10, 20])]
+        ('train_cfg.max_epochs', [1, 2]),
+        ('val_dataloader.batch_size', [2, 4]),
+        ('unused', [10, 20]),
+    ]
 
 
 def test_changes_in_a_few_words():
-    rows = [('train_pipeline.Mosaic.type', [MISSING, 'Mosaic']), ('train_pipeline.Mosaic.prob', [MISSING, 0.5]),
-            ('model.rpn_head.loss_cls.loss_weight', [1.0, 2.0]), ('model.bbox_head.loss_cls.loss_weight', [1.0, 6.0]),
-            ('optim_wrapper.optimizer.lr', ['x' * 50, 0.1])]
+    rows = [
+        ('train_pipeline.Mosaic.type', [MISSING, 'Mosaic']),
+        ('train_pipeline.Mosaic.prob', [MISSING, 0.5]),
+        ('model.rpn_head.loss_cls.loss_weight', [1.0, 2.0]),
+        ('model.bbox_head.loss_cls.loss_weight', [1.0, 6.0]),
+        ('optim_wrapper.optimizer.lr', ['x' * 50, 0.1]),
+    ]
     assert summarize_changes(rows, 4, value_chars=8) == [
-        '+ Mosaic', 'rpn_head.loss_cls.loss_weight 1.0 → 2.0', 'bbox_head.loss_cls.loss_weight 1.0 → 6.0',
-        "optimizer.lr 'xxxxxx… → 0.1"]
+        '+ Mosaic',
+        'rpn_head.loss_cls.loss_weight 1.0 → 2.0',
+        'bbox_head.loss_cls.loss_weight 1.0 → 6.0',
+        "optimizer.lr 'xxxxxx… → 0.1",
+    ]
     assert summarize_changes(rows, 1) == ['+ Mosaic', 'and 3 more']
 
 
 def test_long_numbers_are_cut_to_four_digits_where_these_tell_them_apart():
-    rows = [('a.lr', [1.5912486812408102, 6.712710930858886e-05]), ('a.tiny', [0.100001, 0.100002]),
-            ('a.inf', [float('inf'), 3])]
+    rows = [
+        ('a.lr', [1.5912486812408102, 6.712710930858886e-05]),
+        ('a.tiny', [0.100001, 0.100002]),
+        ('a.inf', [float('inf'), 3]),
+    ]
     assert summarize_changes(rows, 4) == ['a.lr 1.591 → 6.713e-05', 'a.tiny 0.100001 → 0.100002', 'a.inf inf → 3']
 
 
 # Folders
+
 
 def test_runs_are_found_at_any_depth_oldest_first_without_their_tests(tmp_path: Path, root: Path):
     """By run.json's start, else by the first log's folder, local time; days apart, whatever the time zone."""
@@ -410,14 +514,21 @@ def test_runs_of_one_name_go_by_their_paths(tmp_path: Path, root: Path):
 
 # Formats
 
+
 @pytest.fixture(scope='module')
 def evil(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """Two runs, the second with markup and pipes in its name, config and commit."""
     folder = tmp_path_factory.mktemp('evil')
     root = make_truth(folder / 'data')
     a = make_run(folder / 'a', root, [5, 3.8, None])
-    b = make_run(folder / 'b<i>|x', root, [3.8, 5, None], record=dict(git=dict(commit='<b>|'), start=EVIL),
-                 loss_weight='inf', more=f'optim_wrapper = dict(note={EVIL!r})')
+    b = make_run(
+        folder / 'b<i>|x',
+        root,
+        [3.8, 5, None],
+        record=dict(git=dict(commit='<b>|'), start=EVIL),
+        loss_weight='inf',
+        more=f'optim_wrapper = dict(note={EVIL!r})',
+    )
     return compare_folders(a, b)
 
 
@@ -441,7 +552,8 @@ def test_json_holds_everything(evil: Comparison):
     assert second['difference']['mean'] == pytest.approx(0)  # 0.6, 1, 0 after 1, 0.6, 0
     assert second['changes'] == [
         dict(key='model.rpn_head.loss_bbox.loss_weight', before=1.0, after='inf'),
-        dict(key='optim_wrapper.note', after=EVIL)]
+        dict(key='optim_wrapper.note', after=EVIL),
+    ]
     assert first['classes'] == {'shirt, blouse': dict(hits=2, spurious=0, missed=1)}
     assert second['record']['start'] == EVIL
 
@@ -458,8 +570,11 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.references += [value or '' for name, value in attrs
-                            if name in ('src', 'href', 'srcset', 'data', 'action', 'poster', 'xlink:href')]
+        self.references += [
+            value or ''
+            for name, value in attrs
+            if name in ('src', 'href', 'srcset', 'data', 'action', 'poster', 'xlink:href')
+        ]
         if tag == 'img' and dict(attrs).get('src'):
             self.pictures.append(dict(attrs))
 
@@ -479,7 +594,11 @@ def test_the_page_shows_the_worst_pictures_first_and_says_what_is_on_them(evil: 
     """a: c (0), b (0.6); the second run: c (0), a (0.6)."""
     pictures = _Page(evil_page).pictures
     assert [picture['alt'][:18] for picture in pictures] == [
-        'c.jpg, score 0.000', 'b.jpg, score 0.600', 'c.jpg, score 0.000', 'a.jpg, score 0.600']
+        'c.jpg, score 0.000',
+        'b.jpg, score 0.600',
+        'c.jpg, score 0.000',
+        'a.jpg, score 0.600',
+    ]
     assert pictures[0]['alt'].endswith('True: shirt. Predicted: nothing.')
     assert pictures[1]['alt'].endswith('True: shirt. Predicted: shirt.')
     assert _Page(format_html(evil, overlays=0)).pictures == []
@@ -514,8 +633,10 @@ def test_long_curves_are_averaged():
 
 # The tool
 
-def test_the_tool_writes_what_it_prints(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture,
-                                        monkeypatch: pytest.MonkeyPatch):
+
+def test_the_tool_writes_what_it_prints(
+    tmp_path: Path, root: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
     two_runs(tmp_path / 'work_dirs', root)
     monkeypatch.chdir(tmp_path)
     assert tool.main(['work_dirs/a', 'work_dirs/b']) == 0
@@ -528,24 +649,43 @@ def test_the_tool_writes_what_it_prints(tmp_path: Path, root: Path, capsys: pyte
 
 
 @pytest.mark.parametrize(('argument', 'expected'), [('0,23', ['shirt', 'shoe']), ('s.json', ['pants'])])
-def test_targets_are_ids_or_a_file(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture,
-                                   monkeypatch: pytest.MonkeyPatch, argument: str, expected: list[str]):
+def test_targets_are_ids_or_a_file(
+    tmp_path: Path,
+    root: Path,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    argument: str,
+    expected: list[str],
+):
     make_run(tmp_path / 'a', root, record={})
     (tmp_path / 's.json').write_text('{"targets": [6]}')
     monkeypatch.chdir(tmp_path)
     assert tool.main(['a', '--targets', argument]) == 0
-    assert capsys.readouterr().out.splitlines()[0].split()[8:8 + len(expected)] == expected
+    assert capsys.readouterr().out.splitlines()[0].split()[8 : 8 + len(expected)] == expected
 
 
-@pytest.mark.parametrize(('argv', 'complaint'), [
-    (['missing'], 'missing: no such folder'), (['data'], 'data: no run; a run has'), ([], 'work_dirs: no runs in it'),
-    (['record'], 'run.json: broken JSON'), (['list'], 'run.json: a JSON object is wanted'),
-    (['log'], 'scalars.json:1: broken JSON'),
-    (['good', '--targets', '46'], 'targets=[46]: must be a list of whole numbers'),
-    (['good', '--targets', 'x.json'], 'x.json: no target classes'),
-    (['good', '--columns', 'score,time'], '--columns time: one of score, difference, deck')])
-def test_errors_are_one_line_and_status_2(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture,
-                                          monkeypatch: pytest.MonkeyPatch, argv: list[str], complaint: str):
+@pytest.mark.parametrize(
+    ('argv', 'complaint'),
+    [
+        (['missing'], 'missing: no such folder'),
+        (['data'], 'data: no run; a run has'),
+        ([], 'work_dirs: no runs in it'),
+        (['record'], 'run.json: broken JSON'),
+        (['list'], 'run.json: a JSON object is wanted'),
+        (['log'], 'scalars.json:1: broken JSON'),
+        (['good', '--targets', '46'], 'targets=[46]: must be a list of whole numbers'),
+        (['good', '--targets', 'x.json'], 'x.json: no target classes'),
+        (['good', '--columns', 'score,time'], '--columns time: one of score, difference, deck'),
+    ],
+)
+def test_errors_are_one_line_and_status_2(
+    tmp_path: Path,
+    root: Path,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    argv: list[str],
+    complaint: str,
+):
     (tmp_path / 'work_dirs').mkdir()
     for name, text in (('record', '{"git": '), ('list', '[]')):
         (make_run(tmp_path / name, root) / 'run.json').write_text(text)
@@ -581,8 +721,9 @@ def test_tables_show_the_others_beside_the_targets(tmp_path: Path, root: Path):
     """Two of three shirts are found; shirt is no target here."""
     comparison = compare_folders(make_run(tmp_path / 'a', root, [5, 3.8, None]), targets=[23], targets_from='s.json')
     lines = format_markdown(comparison).splitlines()
-    cells = dict(zip(*([cell.strip() for cell in line.strip('|').split('|')] for line in (lines[0], lines[2])),
-                     strict=True))
+    cells = dict(
+        zip(*([cell.strip() for cell in line.strip('|').split('|')] for line in (lines[0], lines[2])), strict=True)
+    )
     assert (cells['shoe'], cells['others']) == ('', '0.667')
     assert '>others<' in format_html(comparison)
     assert json.loads(format_json(comparison))['runs'][0]['sensitivity_of_others'] == pytest.approx(2 / 3)
@@ -599,6 +740,7 @@ def test_notes_explain_the_columns_that_are_shown(tmp_path: Path, root: Path):
 
     def beginnings(*groups: str) -> list[str]:
         return [note.split(':')[0] for note in write_notes(comparison, groups)]
+
     assert beginnings('score', 'difference', 'classes') == ['±', 'Sensitivity']
     assert beginnings('difference', 'cost') == ['Difference']
     assert beginnings('classes') == ['Sensitivity']
@@ -608,6 +750,7 @@ def test_notes_explain_the_columns_that_are_shown(tmp_path: Path, root: Path):
 
 
 # Run folders of strangers
+
 
 @pytest.mark.parametrize('style', ['html', 'table', 'markdown', 'json'])
 def test_runs_with_equal_scores_are_shown(tmp_path: Path, root: Path, style: str):
@@ -621,8 +764,10 @@ def test_runs_with_equal_scores_are_shown(tmp_path: Path, root: Path, style: str
         assert '+0.000' in out.read_text()
 
 
-@pytest.mark.parametrize('points', [
-    [(0, 0)], [(0, 5e-324)], [(3, 1e-300), (4, 2e-300)], [(1, 1e308), (2, -1e308)], [(1, -1.0)], [(1, float('nan'))]])
+@pytest.mark.parametrize(
+    'points',
+    [[(0, 0)], [(0, 5e-324)], [(3, 1e-300), (4, 2e-300)], [(1, 1e308), (2, -1e308)], [(1, -1.0)], [(1, float('nan'))]],
+)
 def test_a_chart_has_an_axis_whatever_the_points(points: list[tuple[float, float]]):
     chart = draw_chart([('a', points)], 'label', 'epoch', dots=True)
     assert not re.search('nan|inf', chart)
@@ -630,8 +775,11 @@ def test_a_chart_has_an_axis_whatever_the_points(points: list[tuple[float, float
 
 def test_the_config_of_a_run_folder_is_not_run(tmp_path: Path, root: Path):
     folder = make_run(tmp_path / 'a', root, record={}, more=f'import os\nos.mkdir({str(tmp_path / "trap")!r})')
-    for main, arguments in ((tool.main, [folder]), (diff_tool.main, [folder, folder]),
-                            (diff_tool.main, [folder / 'config.py', folder])):
+    for main, arguments in (
+        (tool.main, [folder]),
+        (diff_tool.main, [folder, folder]),
+        (diff_tool.main, [folder / 'config.py', folder]),
+    ):
         done = run_here(main, *arguments)
         assert done.returncode == 2
         assert re.search(r'config\.py: line \d+: not plain data', done.stderr)
@@ -641,40 +789,57 @@ def test_the_config_of_a_run_folder_is_not_run(tmp_path: Path, root: Path):
 
 def test_a_dumped_config_is_read_as_it_was_written(tmp_path: Path):
     """Keys that are no words, infinity, NaN, nested tuples, an empty dict, text with quotes."""
-    cfg = Config(dict(a=dict(b=(1, (2.5, None)), c=[]), d={3: 0.4, 'x y': True}, e=[dict(type='T'), dict()],
-                      f=float('-inf'), g=float('inf'), h='it\'s "x"\n', i=-2))
+    cfg = Config(
+        dict(
+            a=dict(b=(1, (2.5, None)), c=[]),
+            d={3: 0.4, 'x y': True},
+            e=[dict(type='T'), dict()],
+            f=float('-inf'),
+            g=float('inf'),
+            h='it\'s "x"\n',
+            i=-2,
+        )
+    )
     cfg.dump(tmp_path / 'c.py')
     assert read_dumped(tmp_path / 'c.py').to_dict() == cfg.to_dict()
 
 
-@pytest.mark.parametrize(('name', 'text', 'said'), [
-    ('run.json', '{"epochs": "four"}', "run.json: epochs is no number: 'four'"),
-    ('run.json', '{"git": {"clean": "yes"}}', 'run.json: git.clean is no true or false'),
-    ('run.json', '{"data": {"root": 5}}', 'run.json: data.root is no text: 5'),
-    ('run.json', '{"train_time_s": NaN}', 'run.json: train_time_s is no number: nan'),
-    ('run.json', '{"finished": "9999-99-99"}', 'run.json: finished'),
-    ('run.json', '{"started": "0001-01-01T00:00:00+14:00"}', None),
-    ('run.json', '{"config": ["a"]}', 'run.json: config is no text'),
-    ('val.json', '{"fashion/score": "0.5"}', "val.json: fashion/score is no number: '0.5'"),
-    ('val.json', '[0.5]', 'val.json: a JSON object is wanted'),
-    ('config.py', 'train_cfg = dict(max_epochs="4")', "config.py: train_cfg.max_epochs is no whole number from 0: '4'"),
-    ('config.py', 'val_dataloader = 5', 'config.py: val_dataloader is no object: 5'),
-    ('config.py', 'val_evaluator = [5]', 'config.py: val_evaluator is no evaluator, or list of them'),
-    ('config.py', 'deck_score = "high"', 'config.py: deck_score is no number'),
-    ('config.py', 'postprocess = dict(blur=1)', 'config.py: postprocess.blur: no such option'),
-    ('config.py', 'a = {[]: 1}', 'config.py: line 1: not plain data'),
-    ('config.py', 'a = ' + '-' * 100_000 + '1', 'config.py: '),
-    ('config.py', 'a = "\0"', 'config.py: not a config'),
-    ('config.py', 'filename = 3', 'config.py: '),
-    ('log', '{"loss": "low", "step": 1}\n{}\n', "scalars.json:1: loss is no number: 'low'"),
-    ('log', '{"loss": 1, "step": 1.5}\n{}\n', 'scalars.json:1: step is no whole number'),
-    ('log', '{"loss": 1}\n', 'scalars.json:1: has no step'),
-    ('log', '{"fashion/score": null, "step": 1}\n', 'scalars.json:1: has no fashion/score'),
-    ('log', '{"loss": 1, "step": 1, "epoch": "x"}\n', 'scalars.json:1: epoch is no whole number'),
-])
+@pytest.mark.parametrize(
+    ('name', 'text', 'said'),
+    [
+        ('run.json', '{"epochs": "four"}', "run.json: epochs is no number: 'four'"),
+        ('run.json', '{"git": {"clean": "yes"}}', 'run.json: git.clean is no true or false'),
+        ('run.json', '{"data": {"root": 5}}', 'run.json: data.root is no text: 5'),
+        ('run.json', '{"train_time_s": NaN}', 'run.json: train_time_s is no number: nan'),
+        ('run.json', '{"finished": "9999-99-99"}', 'run.json: finished'),
+        ('run.json', '{"started": "0001-01-01T00:00:00+14:00"}', None),
+        ('run.json', '{"config": ["a"]}', 'run.json: config is no text'),
+        ('val.json', '{"fashion/score": "0.5"}', "val.json: fashion/score is no number: '0.5'"),
+        ('val.json', '[0.5]', 'val.json: a JSON object is wanted'),
+        (
+            'config.py',
+            'train_cfg = dict(max_epochs="4")',
+            "config.py: train_cfg.max_epochs is no whole number from 0: '4'",
+        ),
+        ('config.py', 'val_dataloader = 5', 'config.py: val_dataloader is no object: 5'),
+        ('config.py', 'val_evaluator = [5]', 'config.py: val_evaluator is no evaluator, or list of them'),
+        ('config.py', 'deck_score = "high"', 'config.py: deck_score is no number'),
+        ('config.py', 'postprocess = dict(blur=1)', 'config.py: postprocess.blur: no such option'),
+        ('config.py', 'a = {[]: 1}', 'config.py: line 1: not plain data'),
+        ('config.py', 'a = ' + '-' * 100_000 + '1', 'config.py: '),
+        ('config.py', 'a = "\0"', 'config.py: not a config'),
+        ('config.py', 'filename = 3', 'config.py: '),
+        ('log', '{"loss": "low", "step": 1}\n{}\n', "scalars.json:1: loss is no number: 'low'"),
+        ('log', '{"loss": 1, "step": 1.5}\n{}\n', 'scalars.json:1: step is no whole number'),
+        ('log', '{"loss": 1}\n', 'scalars.json:1: has no step'),
+        ('log', '{"fashion/score": null, "step": 1}\n', 'scalars.json:1: has no fashion/score'),
+        ('log', '{"loss": 1, "step": 1, "epoch": "x"}\n', 'scalars.json:1: epoch is no whole number'),
+    ],
+)
 @pytest.mark.parametrize('style', ['html', 'json'])
 def test_a_crafted_file_is_one_line_that_names_file_and_field(
-        tmp_path: Path, root: Path, name: str, text: str, said: str | None, style: str):
+    tmp_path: Path, root: Path, name: str, text: str, said: str | None, style: str
+):
     """None: nothing to complain of."""
     folder = make_run(tmp_path / 'a', root, record={})
     if name == 'log':

@@ -46,7 +46,8 @@ def read_shipped(path: Path) -> Config:
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_a_shipped_config_builds_data_model_and_optimizer_learns_and_predicts(
-        path: Path, sample_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path: Path, sample_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """All three loaders on drawn photos; steps at toy size, once for all configs of the same model."""
     monkeypatch.setenv('FASHION_DATA', str(sample_root))
     monkeypatch.chdir(tmp_path)
@@ -62,7 +63,8 @@ def test_a_shipped_config_builds_data_model_and_optimizer_learns_and_predicts(
 def test_a_shipped_config_stops_at_an_invalid_loss_and_resumes_as_if_never_stopped(path: Path):
     cfg = read_shipped(path)
     assert {'StopAtInvalidLoss', 'RepeatableHook', 'SafeCheckpointHook'} <= {
-        hook.type for hook in cfg.default_hooks.values()}
+        hook.type for hook in cfg.default_hooks.values()
+    }
     assert not cfg.train_dataloader.persistent_workers
 
 
@@ -177,7 +179,8 @@ STRONGER = {
     'cascade_mask_rcnn_r50': 'cascade_rcnn/cascade-mask-rcnn_r50_fpn_ms-3x_coco',
     'cascade_mask_rcnn_x101': 'cascade_rcnn/cascade-mask-rcnn_x101-64x4d_fpn_ms-3x_coco',
     'htc_r50': 'htc/htc_r50_fpn_20e_coco',
-    'htc_x101_dcn_ms': 'htc/htc_x101-64x4d-dconv-c3-c5_fpn_ms-400-1400-16xb1-20e_coco'}
+    'htc_x101_dcn_ms': 'htc/htc_x101-64x4d-dconv-c3-c5_fpn_ms-400-1400-16xb1-20e_coco',
+}
 
 
 @pytest.mark.parametrize('name', STRONGER)
@@ -189,7 +192,8 @@ def test_the_coco_weights_of_a_stronger_model_fit_it_but_for_the_classes(name: s
     drop_pretrained(model)
     ours, theirs = (
         {key: tuple(value.shape) for key, value in build_without_values(repr(settings.to_dict())).state_dict().items()}
-        for settings in (model, Config.fromfile(zoo / f'{STRONGER[name]}.py').model))
+        for settings in (model, Config.fromfile(zoo / f'{STRONGER[name]}.py').model)
+    )
     differing = {key.split('.')[3] for key, shape in ours.items() if theirs[key] != shape}
     assert differing == {'fc_cls', 'conv_logits'}
     assert {'.'.join(key.split('.')[:2]) for key in theirs if key not in ours} <= {'roi_head.semantic_head'}
@@ -202,48 +206,103 @@ COCO = 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_{0}_
 SCHEDULE = 'param_scheduler.MultiStepLR'
 # What each rung changes against the one that it stands on, and nothing else: key -> value there.
 RUNGS = {
-    'heads': ('configs/fashion/maskrcnn_r101_baseline.py', {
-        'model.backbone.depth': 50, 'model.backbone.frozen_stages': 4,
-        'train_dataloader.dataset.num_images': 5000,
-        'coco_weights': COCO.format('r50') + 'bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth',
-        'load_from': COCO.format('r50') + 'bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth',
-        'deck_score': 0.044}),
-    'all': (R50.format('heads'), {
-        'model.backbone.frozen_stages': -1, 'load_from': 'work_dirs/maskrcnn_r50_heads/epoch_10.pth',
-        f'{SCHEDULE}.type': 'MultiStepLR', f'{SCHEDULE}.by_epoch': True, f'{SCHEDULE}.milestones': [10],
-        f'{SCHEDULE}.gamma': 0.1, 'train_cfg.max_epochs': 20, 'deck_score': 0.063}),
-    'aug': (R50.format('all'), {
-        f'{PIPELINE}.load.ratio_range': [0.8, 1.25],
-        f'{PIPELINE}.rotate.type': 'Rotate', f'{PIPELINE}.rotate.prob': 0.5, f'{PIPELINE}.rotate.max_mag': 10.0,
-        f'{PIPELINE}.crop.type': 'RandomCrop', f'{PIPELINE}.crop.crop_type': 'relative_range',
-        f'{PIPELINE}.crop.crop_size': [0.7, 0.7], f'{PIPELINE}.crop.recompute_bbox': True,
-        f'{PIPELINE}.crop.allow_negative_crop': False,
-        f'{PIPELINE}.filter.type': 'FilterAnnotations', f'{PIPELINE}.filter.min_gt_bbox_wh': [1, 1],
-        f'{PIPELINE}.filter.min_gt_mask_area': 4, f'{PIPELINE}.filter.by_mask': True,
-        f'{PIPELINE}.color.type': 'PhotoMetricDistortion',
-        f'{PIPELINE}.blur.type': 'RandomBlur', f'{PIPELINE}.blur.prob': 0.2, f'{PIPELINE}.blur.sigma': [0.5, 1.5],
-        'deck_score': None}),
-    'ident': (R50.format('aug'), {
-        'model.rpn_head.loss_cls.loss_weight': 10.0, 'model.rpn_head.loss_bbox.loss_weight': 0.8,
-        'model.roi_head.bbox_head.loss_cls.loss_weight': 6.0, 'model.roi_head.bbox_head.loss_bbox.loss_weight': 6.0,
-        'model.roi_head.mask_head.loss_mask.loss_weight': 6.0,
-        'optim_wrapper.optimizer.lr': 1e-4, f'{SCHEDULE}.gamma': 0.5, 'deck_score': 0.078}),
-    'lossw': (R50.format('ident'), {
-        'model.rpn_head.loss_cls.loss_weight': 1.0, 'train_dataloader.dataset.num_images': 10000,
-        'optim_wrapper.optimizer.lr': 5e-5, f'{SCHEDULE}.gamma': 0.6, 'model.test_cfg.rcnn.max_per_img': 50,
-        'deck_score': 0.081}),
-    'resampled': (R50.format('lossw'), {
-        'train_dataloader.sampler.type': 'ClassBalancedSampler', 'train_dataloader.sampler.shuffle': MISSING,
-        'train_dataloader.sampler.rule': 'sensitivity', 'train_dataloader.sampler.factor': 3.0,
-        'train_dataloader.sampler.num_images': 3000,
-        'train_dataloader.sampler.targets': 'work_dirs/maskrcnn_r50_lossw/sensitivity.json',
-        'optim_wrapper.optimizer.lr': 1e-4, f'{SCHEDULE}.milestones': [5], f'{SCHEDULE}.gamma': 0.5,
-        'train_cfg.max_epochs': 10, 'deck_score': 0.082}),
+    'heads': (
+        'configs/fashion/maskrcnn_r101_baseline.py',
+        {
+            'model.backbone.depth': 50,
+            'model.backbone.frozen_stages': 4,
+            'train_dataloader.dataset.num_images': 5000,
+            'coco_weights': COCO.format('r50') + 'bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth',
+            'load_from': COCO.format('r50') + 'bbox_mAP-0.392__segm_mAP-0.354_20200505_003907-3e542a40.pth',
+            'deck_score': 0.044,
+        },
+    ),
+    'all': (
+        R50.format('heads'),
+        {
+            'model.backbone.frozen_stages': -1,
+            'load_from': 'work_dirs/maskrcnn_r50_heads/epoch_10.pth',
+            f'{SCHEDULE}.type': 'MultiStepLR',
+            f'{SCHEDULE}.by_epoch': True,
+            f'{SCHEDULE}.milestones': [10],
+            f'{SCHEDULE}.gamma': 0.1,
+            'train_cfg.max_epochs': 20,
+            'deck_score': 0.063,
+        },
+    ),
+    'aug': (
+        R50.format('all'),
+        {
+            f'{PIPELINE}.load.ratio_range': [0.8, 1.25],
+            f'{PIPELINE}.rotate.type': 'Rotate',
+            f'{PIPELINE}.rotate.prob': 0.5,
+            f'{PIPELINE}.rotate.max_mag': 10.0,
+            f'{PIPELINE}.crop.type': 'RandomCrop',
+            f'{PIPELINE}.crop.crop_type': 'relative_range',
+            f'{PIPELINE}.crop.crop_size': [0.7, 0.7],
+            f'{PIPELINE}.crop.recompute_bbox': True,
+            f'{PIPELINE}.crop.allow_negative_crop': False,
+            f'{PIPELINE}.filter.type': 'FilterAnnotations',
+            f'{PIPELINE}.filter.min_gt_bbox_wh': [1, 1],
+            f'{PIPELINE}.filter.min_gt_mask_area': 4,
+            f'{PIPELINE}.filter.by_mask': True,
+            f'{PIPELINE}.color.type': 'PhotoMetricDistortion',
+            f'{PIPELINE}.blur.type': 'RandomBlur',
+            f'{PIPELINE}.blur.prob': 0.2,
+            f'{PIPELINE}.blur.sigma': [0.5, 1.5],
+            'deck_score': None,
+        },
+    ),
+    'ident': (
+        R50.format('aug'),
+        {
+            'model.rpn_head.loss_cls.loss_weight': 10.0,
+            'model.rpn_head.loss_bbox.loss_weight': 0.8,
+            'model.roi_head.bbox_head.loss_cls.loss_weight': 6.0,
+            'model.roi_head.bbox_head.loss_bbox.loss_weight': 6.0,
+            'model.roi_head.mask_head.loss_mask.loss_weight': 6.0,
+            'optim_wrapper.optimizer.lr': 1e-4,
+            f'{SCHEDULE}.gamma': 0.5,
+            'deck_score': 0.078,
+        },
+    ),
+    'lossw': (
+        R50.format('ident'),
+        {
+            'model.rpn_head.loss_cls.loss_weight': 1.0,
+            'train_dataloader.dataset.num_images': 10000,
+            'optim_wrapper.optimizer.lr': 5e-5,
+            f'{SCHEDULE}.gamma': 0.6,
+            'model.test_cfg.rcnn.max_per_img': 50,
+            'deck_score': 0.081,
+        },
+    ),
+    'resampled': (
+        R50.format('lossw'),
+        {
+            'train_dataloader.sampler.type': 'ClassBalancedSampler',
+            'train_dataloader.sampler.shuffle': MISSING,
+            'train_dataloader.sampler.rule': 'sensitivity',
+            'train_dataloader.sampler.factor': 3.0,
+            'train_dataloader.sampler.num_images': 3000,
+            'train_dataloader.sampler.targets': 'work_dirs/maskrcnn_r50_lossw/sensitivity.json',
+            'optim_wrapper.optimizer.lr': 1e-4,
+            f'{SCHEDULE}.milestones': [5],
+            f'{SCHEDULE}.gamma': 0.5,
+            'train_cfg.max_epochs': 10,
+            'deck_score': 0.082,
+        },
+    ),
     'full': (R50.format('lossw'), {'train_dataloader.dataset.num_images': None, 'deck_score': None}),
-    'smooth': (R50.format('full'), {
-        f'{PIPELINE}.load.interpolation': 'area', f'{PIPELINE}.load.mask_interpolation': 'area',
-        'val_dataloader.dataset.pipeline.load.interpolation': 'area',
-        'test_dataloader.dataset.pipeline.load.interpolation': 'area'}),
+    'smooth': (
+        R50.format('full'),
+        {
+            f'{PIPELINE}.load.interpolation': 'area',
+            f'{PIPELINE}.load.mask_interpolation': 'area',
+            'val_dataloader.dataset.pipeline.load.interpolation': 'area',
+            'test_dataloader.dataset.pipeline.load.interpolation': 'area',
+        },
+    ),
 }
 
 
@@ -257,13 +316,19 @@ def test_a_rung_changes_what_the_ladder_says_and_nothing_else(rung: str):
 # The CPU's equal budget replaces rates and epochs; what else a rung changes it changes there too, in CPU terms.
 BUDGET = ('optim_wrapper', 'param_scheduler', 'train_cfg', 'coco_weights')
 CPU_TERMS = {
-    'heads': {'model.backbone.depth': MISSING, 'model.backbone.frozen_stages': 5,
-              'train_dataloader.dataset.num_images': 160, 'load_from': MISSING},
+    'heads': {
+        'model.backbone.depth': MISSING,
+        'model.backbone.frozen_stages': 5,
+        'train_dataloader.dataset.num_images': 160,
+        'load_from': MISSING,
+    },
     # The first two levels stay frozen on a CPU.
     'all': {'model.backbone.frozen_stages': 2, 'load_from': 'work_dirs/maskrcnn_lite0_heads/iter_100.pth'},
     'lossw': {'train_dataloader.dataset.num_images': 320},
-    'resampled': {'train_dataloader.sampler.targets': 'work_dirs/maskrcnn_lite0_lossw/sensitivity.json',
-                  'train_dataloader.sampler.num_images': None},
+    'resampled': {
+        'train_dataloader.sampler.targets': 'work_dirs/maskrcnn_lite0_lossw/sensitivity.json',
+        'train_dataloader.sampler.num_images': None,
+    },
 }
 
 
@@ -271,8 +336,11 @@ CPU_TERMS = {
 def test_a_cpu_rung_changes_what_its_r50_twin_changes(rung: str):
     parent, expected = RUNGS[rung]
     expected = {key: value for key, value in expected.items() if not key.startswith(BUDGET)} | CPU_TERMS.get(rung, {})
-    expected = {key: value for key, value in expected.items()
-                if value is not MISSING or key == 'train_dataloader.sampler.shuffle'}
+    expected = {
+        key: value
+        for key, value in expected.items()
+        if value is not MISSING or key == 'train_dataloader.sampler.shuffle'
+    }
     below = CPU.format(Path(parent).stem.rpartition('_')[2])
     rows = diff_configs([read(ROOT / below), read(ROOT / CPU.format(rung))])
     assert {key: after for key, (_, after) in rows if not key.startswith(BUDGET)} == expected
@@ -286,8 +354,13 @@ def test_every_rung_has_its_twin_on_the_cpu():
 def test_the_baseline_is_r101_with_all_five_losses_weighing_one():
     cfg = read_shipped(ROOT / 'configs/fashion/maskrcnn_r101_baseline.py')
     head = cfg.model.roi_head
-    weights = [cfg.model.rpn_head.loss_cls, cfg.model.rpn_head.loss_bbox, head.bbox_head.loss_cls,
-               head.bbox_head.loss_bbox, head.mask_head.loss_mask]
+    weights = [
+        cfg.model.rpn_head.loss_cls,
+        cfg.model.rpn_head.loss_bbox,
+        head.bbox_head.loss_cls,
+        head.bbox_head.loss_bbox,
+        head.mask_head.loss_mask,
+    ]
     assert [loss.loss_weight for loss in weights] == [1.0] * 5
     assert cfg.model.backbone.depth == 101
 
@@ -302,8 +375,13 @@ def test_lossw_declares_the_decks_weights_and_schedule():
     """Matterport's five losses 1.0, 0.8, 6.0, 6.0, 6.0; 5e-5 to epoch 10, then 5e-5 * 0.6 = 3e-5 to epoch 20."""
     cfg = read_shipped(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py')
     head = cfg.model.roi_head
-    weights = [cfg.model.rpn_head.loss_cls, cfg.model.rpn_head.loss_bbox, head.bbox_head.loss_cls,
-               head.bbox_head.loss_bbox, head.mask_head.loss_mask]
+    weights = [
+        cfg.model.rpn_head.loss_cls,
+        cfg.model.rpn_head.loss_bbox,
+        head.bbox_head.loss_cls,
+        head.bbox_head.loss_bbox,
+        head.mask_head.loss_mask,
+    ]
     assert [loss.loss_weight for loss in weights] == [1.0, 0.8, 6.0, 6.0, 6.0]
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.momentum, optimizer.weight_decay) == ('SGD', 5e-5, 0.9, 1e-4)
@@ -366,8 +444,9 @@ def test_a_knob_of_the_readme_is_a_key_of_the_ladder_and_takes_its_example(name:
     rung = ROOT / R50.format('resampled')
     if key not in ('optim_wrapper.accumulative_counts', 'default_hooks.ema.type'):  # these are added
         parent, _, last = key.rpartition('.')
-        assert last in reduce(lambda node, part: node[int(part) if part.isdigit() else part], parent.split('.'),
-                              read_shipped(rung))
+        assert last in reduce(
+            lambda node, part: node[int(part) if part.isdigit() else part], parent.split('.'), read_shipped(rung)
+        )
     cfg = load_config(str(rung), parse_options([f'{key}={example}']))
     value = reduce(lambda node, part: node[int(part) if part.isdigit() else part], key.split('.'), cfg)
     assert value == parse_options([f'x={example}'])['x']

@@ -63,24 +63,33 @@ def steps(*pairs: tuple[str, object]) -> list[dict]:
 
 
 def test_an_inherited_config_differs_only_in_what_it_changes(tmp_path):
-    rows = diff_texts(tmp_path, base=BASE, child="""
+    rows = diff_texts(
+        tmp_path,
+        base=BASE,
+        child="""
 _base_ = './base.py'
 model = dict(rpn_head=dict(loss_cls=dict(loss_weight=10.0)))
 load_from = 'best.pth'
-""")
+""",
+    )
     assert rows == [('model.rpn_head.loss_cls.loss_weight', [1.0, 10.0]), ('load_from', [MISSING, 'best.pth'])]
 
 
 def test_delete_shows_what_is_gone(tmp_path):
-    rows = diff_texts(tmp_path, base=BASE, child="""
+    rows = diff_texts(
+        tmp_path,
+        base=BASE,
+        child="""
 _base_ = './base.py'
 model = dict(backbone=dict(_delete_=True, type='TimmBackbone', weights='pypi'))
-""")
+""",
+    )
     assert rows == [
         ('model.backbone.type', ['ResNet', 'TimmBackbone']),
         ('model.backbone.depth', [50, MISSING]),
         ('model.backbone.norm_cfg.type', ['BN', MISSING]),
-        ('model.backbone.weights', [MISSING, 'pypi'])]
+        ('model.backbone.weights', [MISSING, 'pypi']),
+    ]
 
 
 def test_a_key_that_is_none_differs_from_a_key_that_is_absent():
@@ -88,11 +97,14 @@ def test_a_key_that_is_none_differs_from_a_key_that_is_absent():
 
 
 def test_flatten_names_every_leaf():
-    cfg = Config(dict(
-        model=dict(mean=(1, 2), empty={}, nothing=[]),
-        pipeline=[dict(type='Load'), dict(type='Flip', prob=0.5), dict(type='Flip', prob=0.1)],
-        rcnn=[dict(pos=1), dict(pos=2)],
-        custom_keys={'backbone.norm': dict(lr_mult=0.1)}))
+    cfg = Config(
+        dict(
+            model=dict(mean=(1, 2), empty={}, nothing=[]),
+            pipeline=[dict(type='Load'), dict(type='Flip', prob=0.5), dict(type='Flip', prob=0.1)],
+            rcnn=[dict(pos=1), dict(pos=2)],
+            custom_keys={'backbone.norm': dict(lr_mult=0.1)},
+        )
+    )
     assert flatten(cfg) == {
         'model.mean': [1, 2],
         'model.empty': {},
@@ -104,7 +116,8 @@ def test_flatten_names_every_leaf():
         'pipeline.Flip#2.prob': 0.1,
         'rcnn[0].pos': 1,
         'rcnn[1].pos': 2,
-        "custom_keys['backbone.norm'].lr_mult": 0.1}
+        "custom_keys['backbone.norm'].lr_mult": 0.1,
+    }
 
 
 def test_a_config_does_not_differ_from_its_dump_in_a_work_dir(tmp_path):
@@ -118,8 +131,7 @@ def test_a_config_does_not_differ_from_its_dump_in_a_work_dir(tmp_path):
 
 
 def test_a_work_dir_is_left_out_only_where_it_follows_from_the_file(tmp_path):
-    rows = diff_texts(
-        tmp_path, one="work_dir = './work_dirs/one'\na = 1", two="work_dir = './elsewhere'\na = 1")
+    rows = diff_texts(tmp_path, one="work_dir = './work_dirs/one'\na = 1", two="work_dir = './elsewhere'\na = 1")
     assert rows == [('work_dir', [MISSING, './elsewhere'])]
 
 
@@ -127,14 +139,17 @@ def test_scope_notes_do_not_count():
     assert diff_configs([dict(model=dict(a=1, _scope_='mmdet')), dict(model=dict(a=1))]) == []
 
 
-@pytest.mark.parametrize(('one', 'other'), [
-    ((1, 2), [1, 2]), ([(1, 2), (3, 4)], [[1, 2], [3, 4]]), (1, 1.0), (float('nan'), float('nan')), ({}, {})])
+@pytest.mark.parametrize(
+    ('one', 'other'),
+    [((1, 2), [1, 2]), ([(1, 2), (3, 4)], [[1, 2], [3, 4]]), (1, 1.0), (float('nan'), float('nan')), ({}, {})],
+)
 def test_values_that_count_as_equal(one, other):
     assert diff_configs([dict(a=one), dict(a=other)]) == []
 
 
-@pytest.mark.parametrize(('one', 'other'), [
-    ([1, 2], [2, 1]), (1, True), ([0], [False]), (None, 0), ('1', 1), ([], {}), ([1], [1, 1])])
+@pytest.mark.parametrize(
+    ('one', 'other'), [([1, 2], [2, 1]), (1, True), ([0], [False]), (None, 0), ('1', 1), ([], {}), ([1], [1, 1])]
+)
 def test_values_that_differ_are_one_leaf(one, other):
     assert [key for key, _ in diff_configs([dict(a=one), dict(a=other)])] == ['a']
 
@@ -153,7 +168,10 @@ def test_an_empty_container_beside_a_filled_one_has_no_row_of_its_own(empty):
 
 def test_an_inserted_step_is_one_added_step(tmp_path):
     """Resize, RandomFlip and PackDetInputs move by one place and do not show."""
-    rows = diff_texts(tmp_path, base=BASE, child="""
+    rows = diff_texts(
+        tmp_path,
+        base=BASE,
+        child="""
 _base_ = './base.py'
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -161,11 +179,13 @@ train_pipeline = [
     dict(type='Resize', scale=(384, 256)),
     dict(type='RandomFlip', prob=0.1),
     dict(type='PackDetInputs')]
-""")
+""",
+    )
     assert rows == [
         ('train_pipeline.RandomCrop.type', [MISSING, 'RandomCrop']),
         ('train_pipeline.RandomCrop.crop_size', [MISSING, [300, 200]]),
-        ('train_pipeline.RandomFlip.prob', [0.5, 0.1])]
+        ('train_pipeline.RandomFlip.prob', [0.5, 0.1]),
+    ]
 
 
 def test_a_step_put_before_an_equal_type_is_the_added_one():
@@ -209,30 +229,47 @@ def test_alignment_with_an_empty_pipeline():
 
 def test_a_sampler_inside_a_dataset_wrapper_and_nested_pipelines():
     """Datasets of a wrapper are steps too (they have a type); a choice of pipelines is a list of lists of steps."""
+
     def loader(num_images: int, prob: float) -> dict:
         choice = [steps(('Flip', prob)), steps(('Crop', 1), ('Pad', 2))]
-        return dict(train_dataloader=dict(dataset=dict(type='ConcatDataset', datasets=[
-            dict(type='Fashion', sampler=dict(type='Weighted', num_images=100)),
-            dict(type='Fashion', sampler=dict(type='Weighted', num_images=num_images),
-                 pipeline=[dict(type='RandomChoice', transforms=choice)])])))
+        return dict(
+            train_dataloader=dict(
+                dataset=dict(
+                    type='ConcatDataset',
+                    datasets=[
+                        dict(type='Fashion', sampler=dict(type='Weighted', num_images=100)),
+                        dict(
+                            type='Fashion',
+                            sampler=dict(type='Weighted', num_images=num_images),
+                            pipeline=[dict(type='RandomChoice', transforms=choice)],
+                        ),
+                    ],
+                )
+            )
+        )
 
     prefix = 'train_dataloader.dataset.datasets.Fashion#2'
     assert diff_configs([loader(10, 0.5), loader(20, 0.1)]) == [
         (f'{prefix}.sampler.num_images', [10, 20]),
-        (f'{prefix}.pipeline.RandomChoice.transforms[0].Flip.value', [0.5, 0.1])]
+        (f'{prefix}.pipeline.RandomChoice.transforms[0].Flip.value', [0.5, 0.1]),
+    ]
 
 
 def test_three_configs_make_three_columns(tmp_path):
     """Rows are those where not all agree; the step that only the third has, between steps of the others, is one row."""
-    rows = diff_configs([
-        dict(a=1, b=1, p=steps(('Load', 0), ('Pack', 0))),
-        dict(a=1, b=2, p=steps(('Load', 0), ('Pack', 5))),
-        dict(a=1, b=1, p=steps(('Load', 0), ('Crop', 3), ('Pack', 0)))])
+    rows = diff_configs(
+        [
+            dict(a=1, b=1, p=steps(('Load', 0), ('Pack', 0))),
+            dict(a=1, b=2, p=steps(('Load', 0), ('Pack', 5))),
+            dict(a=1, b=1, p=steps(('Load', 0), ('Crop', 3), ('Pack', 0))),
+        ]
+    )
     assert rows == [
         ('b', [1, 2, 1]),
         ('p.Crop.type', [MISSING, MISSING, 'Crop']),
         ('p.Crop.value', [MISSING, MISSING, 3]),
-        ('p.Pack.value', [0, 5, 0])]
+        ('p.Pack.value', [0, 5, 0]),
+    ]
 
 
 def test_columns_are_named_by_what_tells_the_configs_apart(tmp_path):
@@ -246,10 +283,7 @@ def test_columns_are_named_by_what_tells_the_configs_apart(tmp_path):
 
 def test_the_table_is_aligned_and_shows_an_absent_key_as_a_dash():
     text = format_table(['a', 'b'], [('model.weight', [1.0, 10.0]), ('x', [MISSING, 'pypi'])])
-    assert text.splitlines() == [
-        'key           a    b',
-        'model.weight  1.0  10.0',
-        "x             -    'pypi'"]
+    assert text.splitlines() == ['key           a    b', 'model.weight  1.0  10.0', "x             -    'pypi'"]
 
 
 def test_markdown_escapes_bars():
@@ -274,7 +308,8 @@ def test_json_leaves_out_configs_without_the_key(tmp_path):
     assert done.returncode == 1, done.stderr
     assert json.loads(done.stdout) == [
         {'key': 'a', 'values': {'one': None}},
-        {'key': 'b', 'values': {'one': [1, 2], 'two': [1, 3], 'three': [1, 2]}}]
+        {'key': 'b', 'values': {'one': [1, 2], 'two': [1, 3], 'three': [1, 2]}},
+    ]
     assert json.loads(run_tool(paths[0], paths[0], '--format', 'json').stdout) == []
 
 
@@ -286,9 +321,15 @@ def test_a_folder_stands_for_its_one_config(tmp_path):
         find_config(tmp_path)
 
 
-@pytest.mark.parametrize(('text', 'reason'), [
-    ('a = = 1', 'SyntaxError'), ("_base_ = './gone.py'", 'gone.py'), ('a = 1 / 0', 'division by zero'),
-    (None, 'no such file')])
+@pytest.mark.parametrize(
+    ('text', 'reason'),
+    [
+        ('a = = 1', 'SyntaxError'),
+        ("_base_ = './gone.py'", 'gone.py'),
+        ('a = 1 / 0', 'division by zero'),
+        (None, 'no such file'),
+    ],
+)
 def test_trouble_is_one_line_that_names_the_file(tmp_path, text, reason):
     (good,) = write(tmp_path, good='a = 1')
     bad = tmp_path / 'bad.py'

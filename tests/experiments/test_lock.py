@@ -46,8 +46,9 @@ ENVIRONMENT = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
 @contextmanager
 def held(folder: Path) -> Iterator[tuple[subprocess.Popen, int]]:
     """Let another process hold a folder; gives it and its child's number."""
-    with subprocess.Popen([sys.executable, '-c', HOLDER, str(folder)], env=ENVIRONMENT, stdout=subprocess.PIPE,
-                          text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, '-c', HOLDER, str(folder)], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+    ) as process:
         child = int(process.stdout.readline())
         try:
             yield process, child
@@ -57,13 +58,14 @@ def held(folder: Path) -> Iterator[tuple[subprocess.Popen, int]]:
 
 
 def test_a_second_training_is_refused_and_told_of_the_first(
-        capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path):
+    capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path
+):
     with held(tmp_path) as (process, _), pytest.raises(SystemExit) as exit_:
         train.main([str(tiny_config), '--work-dir', str(tmp_path)])
     assert exit_.value.code == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith('train: ')]
     assert f'{tmp_path}: another training runs here: process {process.pid} on {os.uname().nodename} since 20' in line
-    assert [path.name for path in tmp_path.iterdir()] == ['.train.lock'], 'nothing written into the first one\'s folder'
+    assert [path.name for path in tmp_path.iterdir()] == ['.train.lock'], "nothing written into the first one's folder"
 
 
 def test_a_killed_training_leaves_no_lock_though_its_workers_live_on(tmp_path: Path):
@@ -85,7 +87,8 @@ def test_a_training_that_ended_leaves_no_lock(tmp_path: Path):
 
 @pytest.mark.parametrize('code', [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
 def test_where_locks_do_not_work_the_training_says_so_and_goes_on(
-        code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     def refuse(*_) -> None:
         raise OSError(code, os.strerror(code))
 
@@ -94,8 +97,7 @@ def test_where_locks_do_not_work_the_training_says_so_and_goes_on(
         assert warning.startswith(f'{tmp_path}: locks do not work here ({os.strerror(code)})')
 
 
-def test_the_log_says_once_that_locks_do_not_work(
-        monkeypatch: pytest.MonkeyPatch, tiny_config: Path, tmp_path: Path):
+def test_the_log_says_once_that_locks_do_not_work(monkeypatch: pytest.MonkeyPatch, tiny_config: Path, tmp_path: Path):
     def refuse(*_) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
@@ -113,8 +115,9 @@ def test_ranks_of_one_training_hold_a_folder_together_and_fail_together(tmp_path
     script.write_text(RANKS)
 
     def launch() -> list[str]:
-        done = subprocess.run([*command, str(script), str(tmp_path / 'run')], env=ENVIRONMENT, text=True,
-                              capture_output=True, timeout=300)
+        done = subprocess.run(
+            [*command, str(script), str(tmp_path / 'run')], env=ENVIRONMENT, text=True, capture_output=True, timeout=300
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 

@@ -14,8 +14,12 @@ from tools import train
 
 
 def git(folder: Path, *words: str) -> str:
-    return subprocess.run(['git', '-C', str(folder), '-c', 'user.name=x', '-c', 'user.email=x@x', *words],
-                          check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ['git', '-C', str(folder), '-c', 'user.name=x', '-c', 'user.email=x@x', *words],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
 
 
 def test_a_run_says_how_to_repeat_it(tiny_run: Path, sample_root: Path):
@@ -26,8 +30,9 @@ def test_a_run_says_how_to_repeat_it(tiny_run: Path, sample_root: Path):
     assert Path(run['config']).name == 'tiny.py'
     assert (run['iterations'], run['images_seen'], run['epochs'], run['world_size']) == (6, 12, 2.0, 1)
     assert (run['seed'], run['start'], run['random_start']) == (0, None, False)
-    assert run['data'] == dict(root=str(sample_root), train_images=6, val_images=5,
-                               train_csv_sha256=sha256(sample_root / 'train.csv'))
+    assert run['data'] == dict(
+        root=str(sample_root), train_images=6, val_images=5, train_csv_sha256=sha256(sample_root / 'train.csv')
+    )
     assert run['started'] <= run['finished']
     assert 0 < run['train_time_s'] < 600
     assert run['packages']['torch'].split('+')[0].count('.') == 2
@@ -42,8 +47,10 @@ def test_a_resumed_run_adds_to_what_it_was(tiny_run: Path, tiny_config: Path, tm
     # The record may be behind or ahead of the checkpoint, as a kill leaves it; the checkpoint's own count holds.
     before.update(started='2001-02-03T04:05:06+00:00', images_seen=999)
     (folder / 'run.json').write_text(json.dumps(before))
-    assert train.main([str(tiny_config), '--work-dir', str(folder), '--resume', '--cfg-options',
-                       'train_cfg.max_epochs=3']) == 0
+    assert (
+        train.main([str(tiny_config), '--work-dir', str(folder), '--resume', '--cfg-options', 'train_cfg.max_epochs=3'])
+        == 0
+    )
     after = read_record(folder)
     assert (after['iterations'], after['images_seen'], after['epochs']) == (9, 18, 3.0)
     assert after['started'] == '2001-02-03T04:05:06+00:00'
@@ -87,9 +94,14 @@ def test_a_broken_run_json_names_itself(text: str, tmp_path: Path):
         read_record(tmp_path)
 
 
-@pytest.mark.parametrize(('text', 'complaint'), [
-    ('{"git": "abc"}', "git is no object: 'abc'"), ('{"data": 3}', 'data is no object: 3'),
-    ('{"train_time_s": "long"}', "train_time_s is no number: 'long'")])
+@pytest.mark.parametrize(
+    ('text', 'complaint'),
+    [
+        ('{"git": "abc"}', "git is no object: 'abc'"),
+        ('{"data": 3}', 'data is no object: 3'),
+        ('{"train_time_s": "long"}', "train_time_s is no number: 'long'"),
+    ],
+)
 def test_a_run_json_with_a_wrong_value_names_it(text: str, complaint: str, tmp_path: Path):
     (tmp_path / 'run.json').write_text(text)
     with pytest.raises(ValueError, match=rf'run\.json: {complaint}'):
@@ -100,5 +112,3 @@ def test_a_files_hash_is_the_one_that_sha256sum_prints(tmp_path: Path):
     """The SHA-256 of 'abc' is in FIPS 180-4's examples."""
     (tmp_path / 'abc').write_bytes(b'abc')
     assert sha256(tmp_path / 'abc') == 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
-
-

@@ -64,51 +64,109 @@ class Watch(Hook):
         self.inputs.append(data_batch['inputs'])
 
 
-def run(folder: Path, length: int, schedule: list[dict] | None = None, *, resume: bool = False, lr: float = 1.0,
-        batch_size: int = 2, workers: int = 0, noise: float = 0.0, values: list[float] | None = None,
-        loop: str = 'epochs', **checkpoint) -> tuple[Runner, Watch]:
+def run(
+    folder: Path,
+    length: int,
+    schedule: list[dict] | None = None,
+    *,
+    resume: bool = False,
+    lr: float = 1.0,
+    batch_size: int = 2,
+    workers: int = 0,
+    noise: float = 0.0,
+    values: list[float] | None = None,
+    loop: str = 'epochs',
+    **checkpoint,
+) -> tuple[Runner, Watch]:
     """Train `Slope` on 8 numbers with the shipped hooks, `length` epochs or iterations."""
     hooks, watch, model = HOOKS.to_dict(), Watch(), Slope(noise)
     hooks['checkpoint'].update(dict(save_best=None, max_keep_ckpts=9, by_epoch=loop == 'epochs'), **checkpoint)
-    kind = dict(type='EpochBasedTrainLoop', max_epochs=length) if loop == 'epochs' else dict(
-        type='IterBasedTrainLoop', max_iters=length)
+    kind = (
+        dict(type='EpochBasedTrainLoop', max_epochs=length)
+        if loop == 'epochs'
+        else dict(type='IterBasedTrainLoop', max_iters=length)
+    )
     runner = Runner(
-        model, str(folder), train_cfg=kind, default_hooks=hooks, custom_hooks=[watch], resume=resume,
-        train_dataloader=dict(dataset=Values(values or [1.0] * 8, noise), batch_size=batch_size, num_workers=workers,
-                              sampler=dict(type='DefaultSampler', shuffle=bool(noise))),
-        optim_wrapper=OptimWrapper(torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)), param_scheduler=schedule,
-        randomness=dict(seed=0), log_level='ERROR', default_scope='mmdet', experiment_name=f'{folder.name}_{length}')
+        model,
+        str(folder),
+        train_cfg=kind,
+        default_hooks=hooks,
+        custom_hooks=[watch],
+        resume=resume,
+        train_dataloader=dict(
+            dataset=Values(values or [1.0] * 8, noise),
+            batch_size=batch_size,
+            num_workers=workers,
+            sampler=dict(type='DefaultSampler', shuffle=bool(noise)),
+        ),
+        optim_wrapper=OptimWrapper(torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)),
+        param_scheduler=schedule,
+        randomness=dict(seed=0),
+        log_level='ERROR',
+        default_scope='mmdet',
+        experiment_name=f'{folder.name}_{length}',
+    )
     runner.register_hook(ProvenanceHook(['x'], 'x.py'))
     runner.train()
     return runner, watch
 
 
 def cosine(epochs: int) -> list[dict]:
-    return [dict(type='LinearLR', start_factor=0.5, by_epoch=False, begin=0, end=3),
-            dict(type='CosineAnnealingLR', T_max=epochs, end=epochs, convert_to_iter_based=True)]
+    return [
+        dict(type='LinearLR', start_factor=0.5, by_epoch=False, begin=0, end=3),
+        dict(type='CosineAnnealingLR', T_max=epochs, end=epochs, convert_to_iter_based=True),
+    ]
 
 
 # Rates of the third and fourth epoch of four, each of four iterations, after two epochs of a run of two.
 LONGER = {
     'cosine, its length and end from 2 epochs to 4': (
-        cosine(2), cosine(4), [0.5 + 0.5 * math.cos(math.pi * step / 16) for step in range(8, 16)]),
+        cosine(2),
+        cosine(4),
+        [0.5 + 0.5 * math.cos(math.pi * step / 16) for step in range(8, 16)],
+    ),
     'steps, from after 1 epoch to after 3': (
-        [dict(type='MultiStepLR', milestones=[1], gamma=0.1)], [dict(type='MultiStepLR', milestones=[3], gamma=0.1)],
-        [1.0] * 4 + [0.1] * 4),
+        [dict(type='MultiStepLR', milestones=[1], gamma=0.1)],
+        [dict(type='MultiStepLR', milestones=[3], gamma=0.1)],
+        [1.0] * 4 + [0.1] * 4,
+    ),
     'polynomial to its default end, 1 - epoch / 3; of two epochs it ends at 0': (
-        [dict(type='PolyLR')], [dict(type='PolyLR')], [1 / 3] * 4 + [0.0] * 4),
+        [dict(type='PolyLR')],
+        [dict(type='PolyLR')],
+        [1 / 3] * 4 + [0.0] * 4,
+    ),
     'linear to its default end, 0.5 + 0.5 * epoch / 3': (
-        [dict(type='LinearLR', start_factor=0.5)], [dict(type='LinearLR', start_factor=0.5)], [5 / 6] * 4 + [1.0] * 4),
+        [dict(type='LinearLR', start_factor=0.5)],
+        [dict(type='LinearLR', start_factor=0.5)],
+        [5 / 6] * 4 + [1.0] * 4,
+    ),
     'constant to its default end: half, and whole in the last': (
-        [dict(type='ConstantLR', factor=0.5)], [dict(type='ConstantLR', factor=0.5)], [0.5] * 4 + [1.0] * 4),
+        [dict(type='ConstantLR', factor=0.5)],
+        [dict(type='ConstantLR', factor=0.5)],
+        [0.5] * 4 + [1.0] * 4,
+    ),
     'exponential, another factor': (
-        [dict(type='ExponentialLR', gamma=0.1)], [dict(type='ExponentialLR', gamma=0.5)], [0.25] * 4 + [0.125] * 4),
+        [dict(type='ExponentialLR', gamma=0.1)],
+        [dict(type='ExponentialLR', gamma=0.5)],
+        [0.25] * 4 + [0.125] * 4,
+    ),
     'a schedule where there was none': ([], [dict(type='StepLR', step_size=2, gamma=0.1)], [0.1] * 8),
     'one cycle of linear phases, up for 8 iterations and down for 8, steps 0 to 7 and 7 to 15': (
         [dict(type='OneCycleLR', eta_max=1.0, total_steps=8, by_epoch=False)],
-        [dict(type='OneCycleLR', eta_max=1.0, total_steps=16, by_epoch=False, pct_start=0.5, anneal_strategy='linear',
-              div_factor=10.0, final_div_factor=1.0)],
-        [1.0 - 0.9 * (step - 7) / 8 for step in range(8, 16)]),
+        [
+            dict(
+                type='OneCycleLR',
+                eta_max=1.0,
+                total_steps=16,
+                by_epoch=False,
+                pct_start=0.5,
+                anneal_strategy='linear',
+                div_factor=10.0,
+                final_div_factor=1.0,
+            )
+        ],
+        [1.0 - 0.9 * (step - 7) / 8 for step in range(8, 16)],
+    ),
 }
 
 
@@ -125,7 +183,7 @@ def test_another_learning_rate_counts_for_a_resumed_run_and_momentum_goes_on(tmp
     run(tmp_path, 1)
     runner, watch = run(tmp_path, 2, lr=3.0, resume=True)
     assert watch.rates == [3.0] * 4
-    steps = [(1 - 0.9 ** n) / 0.1 for n in range(1, 9)]
+    steps = [(1 - 0.9**n) / 0.1 for n in range(1, 9)]
     assert runner.model.w.item() == pytest.approx(-sum(steps[:4]) - 3 * sum(steps[4:]))
 
 
@@ -145,8 +203,9 @@ def test_with_another_batch_size_epochs_stay_epochs(batch_size: int, iterations:
     runner, watch = run(tmp_path, 3, cosine(3), resume=True, batch_size=batch_size)
     length = 8 // batch_size
     assert (runner.epoch, runner.iter) == (3, 3 * length)
-    np.testing.assert_allclose(watch.rates, [
-        0.5 + 0.5 * math.cos(math.pi * step / (3 * length)) for step in range(2 * length, 3 * length)])
+    np.testing.assert_allclose(
+        watch.rates, [0.5 + 0.5 * math.cos(math.pi * step / (3 * length)) for step in range(2 * length, 3 * length)]
+    )
     record = read_record(tmp_path)
     assert (record['epochs'], record['iterations'], record['images_seen']) == (3.0, iterations, 24)
     assert record['finished'] is not None
@@ -163,7 +222,8 @@ def test_iterations_at_two_batch_sizes_are_epochs_in_sum(tmp_path: Path):
 @pytest.mark.parametrize(('loop', 'length', 'stop'), [('epochs', 3, 1), ('iterations', 10, 5)])
 @pytest.mark.parametrize('workers', [0, 2])
 def test_a_resumed_run_draws_what_an_uninterrupted_one_draws(
-        loop: str, length: int, stop: int, workers: int, tmp_path: Path):
+    loop: str, length: int, stop: int, workers: int, tmp_path: Path
+):
     """Iterations are resumed within the second pass over the photos, at its second batch of four."""
     options = dict(noise=1.0, workers=workers, loop=loop)
     schedule = cosine(3) if loop == 'epochs' else [dict(type='PolyLR', by_epoch=False)]
@@ -182,18 +242,22 @@ def test_a_resumed_run_draws_what_an_uninterrupted_one_draws(
 def test_no_two_epochs_augment_alike(tmp_path: Path):
     """The random parts of 8 equal numbers, in any order, differ from epoch to epoch."""
     _, watch = run(tmp_path, 3, noise=1.0, workers=2)
-    epochs = [sorted(chain.from_iterable(watch.inputs[start:start + 4])) for start in (0, 4, 8)]
+    epochs = [sorted(chain.from_iterable(watch.inputs[start : start + 4])) for start in (0, 4, 8)]
     assert all(a != b for a, b in pairwise(epochs))
     assert len(set(epochs[0])) == 8
 
 
-@pytest.mark.parametrize(('values', 'complaint'), [
-    ([1, 1, math.nan, 1], 'iteration 3: loss nan; stopped'),
-    ([1, 1, math.inf, 1], 'iteration 3: loss -inf; stopped'),
-    ([0, 0, 3e38, 1], 'iteration 3: w is not finite; stopped, nothing saved'),
-])
+@pytest.mark.parametrize(
+    ('values', 'complaint'),
+    [
+        ([1, 1, math.nan, 1], 'iteration 3: loss nan; stopped'),
+        ([1, 1, math.inf, 1], 'iteration 3: loss -inf; stopped'),
+        ([0, 0, 3e38, 1], 'iteration 3: w is not finite; stopped, nothing saved'),
+    ],
+)
 def test_a_loss_or_weight_that_is_no_number_stops_the_run_and_the_last_good_checkpoint_stays(
-        values: list[float], complaint: str, tmp_path: Path):
+    values: list[float], complaint: str, tmp_path: Path
+):
     """The third loss is w times NaN or infinity, w below 0; or 0, whose step of 10 times 3e38 float32 does not hold."""
     with pytest.raises(ValueError, match=complaint):
         run(tmp_path, 4, lr=10.0, batch_size=1, values=values, loop='iterations', interval=1, max_keep_ckpts=1)
@@ -204,6 +268,7 @@ def test_a_loss_or_weight_that_is_no_number_stops_the_run_and_the_last_good_chec
 def test_overflows_that_float16s_loss_scaling_skips_do_not_stop_a_run_unless_they_stay():
     """From 2**16, the scale is 1 after 16 halvings: the 17th in a row stops; a good loss between begins anew."""
     from fashion_mmdet.experiments.invalid_loss import StopAtInvalidLoss
+
     runner, hook = MagicMock(work_dir='run', iter=0), StopAtInvalidLoss()
     current = runner.message_hub.get_scalar.return_value.current
     for value in [math.nan] * 16 + [1.0] + [math.nan] * 16:

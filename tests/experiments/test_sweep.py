@@ -54,11 +54,11 @@ for epoch in range(done + 1, 4 if not options.get('stub.silent') else 0):
     while len(list(folder.parent.glob('trial_*/pid'))) < options.get('stub.together', 0):
         time.sleep(0.05)
 """
-CONFIG = '''
+CONFIG = """
 lr = 0.1
 stub = dict(fail=None, silent=None, hang_after=None, hang_s=300, together=0)
 train_cfg = dict(max_epochs=3)
-'''
+"""
 PATIENCE_S = 240
 SPACE = "space = {'lr': dict(type='float', low=0.01, high=0.1)}\n"
 
@@ -84,14 +84,31 @@ def folder(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 def command(trials: int, *options: str, heartbeat_s: int = 10) -> list[str]:
     """The sweep tool's arguments in `folder`; `options` go to every trial."""
-    return ['tune.py', '--space', 'space.py', '--trials', str(trials), '--storage', 'sqlite:///sweep.db',
-            '--train', 'stub.py', '--heartbeat-s', str(heartbeat_s), *(['--cfg-options', *options] if options else [])]
+    return [
+        'tune.py',
+        '--space',
+        'space.py',
+        '--trials',
+        str(trials),
+        '--storage',
+        'sqlite:///sweep.db',
+        '--train',
+        'stub.py',
+        '--heartbeat-s',
+        str(heartbeat_s),
+        *(['--cfg-options', *options] if options else []),
+    ]
 
 
 def start(arguments: list[str]) -> subprocess.Popen:
     """Start the tool as a process of its own."""
-    return subprocess.Popen([sys.executable, f'{ROOT}/tools/sweep.py', *arguments], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    return subprocess.Popen(
+        [sys.executable, f'{ROOT}/tools/sweep.py', *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+    )
 
 
 def make_sweep(folder: Path, pruner: optuna.pruners.BasePruner | None = None, options: tuple[str, ...] = ()) -> Sweep:
@@ -99,8 +116,17 @@ def make_sweep(folder: Path, pruner: optuna.pruners.BasePruner | None = None, op
     study = open_study(folder)
     study.pruner = pruner or optuna.pruners.NopPruner()
     cfg = load_config('tune.py', parse_options(options))
-    return Sweep(study, 'tune.py', cfg, list(options), space_module.read_space('space.py', cfg), Path('runs'), 1,
-                 train=Path('stub.py'), poll_s=0.2)
+    return Sweep(
+        study,
+        'tune.py',
+        cfg,
+        list(options),
+        space_module.read_space('space.py', cfg),
+        Path('runs'),
+        1,
+        train=Path('stub.py'),
+        poll_s=0.2,
+    )
 
 
 def open_study(folder: Path, **changes) -> optuna.Study:
@@ -131,25 +157,35 @@ def test_values_become_options_that_read_back_as_the_same_values():
 
 def test_a_suggestion_has_one_value_of_the_right_type_for_every_key():
     trial = optuna.trial.FixedTrial({'a': 0.5, 'b': 2, 'c': 'x'})
-    space = {'a': dict(type='float', low=0.1, high=1.0, log=True), 'b': dict(type='int', low=1, high=3),
-             'c': dict(type='categorical', choices=['x', 'y'])}
+    space = {
+        'a': dict(type='float', low=0.1, high=1.0, log=True),
+        'b': dict(type='int', low=1, high=3),
+        'c': dict(type='categorical', choices=['x', 'y']),
+    }
     assert space_module.suggest(trial, space) == {'a': 0.5, 'b': 2, 'c': 'x'}
     assert all('type' in distribution for distribution in space.values()), 'the space itself stays'
 
 
-@pytest.mark.parametrize(('space', 'complaint'), [
-    ("{'learning_rate': dict(type='float', low=0, high=1)}", "the config has no 'learning_rate': no such top-level"),
-    ("{'train_cfg.epochs': dict(type='int', low=1, high=2)}", "no 'epochs': train_cfg has max_epochs"),
-    ("{'lr.x': dict(type='int', low=1, high=2)}", "no 'x': lr has the value 0.1"),
-    ("{'lr': dict(type='gauss', low=0, high=1)}", "lr: unknown type 'gauss'; there are float, int, categorical"),
-    ("{'lr': dict(low=0, high=1)}", 'lr: expected a dict with a type'),
-    ("{'lr': dict(type='float', low=2, high=1)}", 'is no float distribution: '),
-    ("{'lr': dict(type='float', low=0, hihg=1)}", "is no float distribution: "),
-    ("{'lr': dict(type='categorical', choices=[[1, 2]])}", 'choice [1, 2]: expected a number'),
-    ('{}', "expected space = {'a.config.key'"),
-])
+@pytest.mark.parametrize(
+    ('space', 'complaint'),
+    [
+        (
+            "{'learning_rate': dict(type='float', low=0, high=1)}",
+            "the config has no 'learning_rate': no such top-level",
+        ),
+        ("{'train_cfg.epochs': dict(type='int', low=1, high=2)}", "no 'epochs': train_cfg has max_epochs"),
+        ("{'lr.x': dict(type='int', low=1, high=2)}", "no 'x': lr has the value 0.1"),
+        ("{'lr': dict(type='gauss', low=0, high=1)}", "lr: unknown type 'gauss'; there are float, int, categorical"),
+        ("{'lr': dict(low=0, high=1)}", 'lr: expected a dict with a type'),
+        ("{'lr': dict(type='float', low=2, high=1)}", 'is no float distribution: '),
+        ("{'lr': dict(type='float', low=0, hihg=1)}", 'is no float distribution: '),
+        ("{'lr': dict(type='categorical', choices=[[1, 2]])}", 'choice [1, 2]: expected a number'),
+        ('{}', "expected space = {'a.config.key'"),
+    ],
+)
 def test_a_space_that_does_not_fit_is_one_line_with_its_key(
-        folder: Path, capsys: pytest.CaptureFixture, space: str, complaint: str):
+    folder: Path, capsys: pytest.CaptureFixture, space: str, complaint: str
+):
     (folder / 'space.py').write_text(f'space = {space}\n')
     assert complaint in run_and_fail(capsys, command(1))
     assert not (folder / 'work_dirs').exists(), 'nothing was begun'
@@ -173,8 +209,9 @@ def test_a_key_may_name_an_item_of_a_list():
 
 @pytest.mark.parametrize('config', ['quickstart', 'maskrcnn_r50_lossw'])
 def test_the_shipped_space_fits_the_shipped_configs(config: str):
-    space = space_module.read_space(f'{ROOT}/configs/spaces/loss_weights.py',
-                                   load_config(f'{ROOT}/configs/fashion/{config}.py'))
+    space = space_module.read_space(
+        f'{ROOT}/configs/spaces/loss_weights.py', load_config(f'{ROOT}/configs/fashion/{config}.py')
+    )
     assert sum(key.endswith('loss_weight') for key in space) == 5
     assert len(space) == 8
 
@@ -182,7 +219,10 @@ def test_the_shipped_space_fits_the_shipped_configs(config: str):
 def test_names_are_as_short_as_tells_them_apart():
     """Two last parts of the first two are the same, three are not."""
     assert space_module.short_names(['m.rpn.loss_cls.w', 'm.roi.loss_cls.w', 'lr']) == {
-        'm.rpn.loss_cls.w': 'rpn.loss_cls.w', 'm.roi.loss_cls.w': 'roi.loss_cls.w', 'lr': 'lr'}
+        'm.rpn.loss_cls.w': 'rpn.loss_cls.w',
+        'm.roi.loss_cls.w': 'roi.loss_cls.w',
+        'lr': 'lr',
+    }
 
 
 def test_the_overlay_is_the_config_with_the_options_and_names_only_what_changes(tmp_path: Path):
@@ -204,6 +244,7 @@ def test_the_overlay_is_the_config_with_the_options_and_names_only_what_changes(
 
 def test_every_trial_has_a_generator_of_its_own_and_a_restart_goes_on_as_if_nothing_had_happened(folder: Path):
     """Values of three trials in one go, and of one and two after opening the study anew; no value comes twice."""
+
     def draw(name: str, counts: list[int]) -> list[float]:
         for count in counts:
             study = open_study(folder, name=name)
@@ -222,7 +263,8 @@ def test_a_trial_queued_again_stands_for_its_first_run_and_is_no_surplus(folder:
     study.tell(0, state=TrialState.FAIL)
     study_module.requeue(study, study.trials[0])
     assert {number: trial.state for number, trial in study_module.trials_by_root(study).items()} == {
-        0: TrialState.WAITING}
+        0: TrialState.WAITING
+    }
     assert [study.ask().number for _ in range(3)] == [1, 2, 3]
     assert list(study_module.trials_by_root(study)) == [0, 2, 3]
     assert [study_module.is_surplus(study, trial, 2) for trial in study.trials[1:]] == [False, False, True]
@@ -248,7 +290,8 @@ def test_a_study_refuses_another_space(folder: Path, capsys: pytest.CaptureFixtu
 def test_a_database_that_cannot_be_opened_is_one_line(folder: Path, capsys: pytest.CaptureFixture):
     (folder / 'file').touch()
     assert '--storage sqlite:///file/sweep.db: ' in run_and_fail(
-        capsys, [*command(1), '--storage', 'sqlite:///file/sweep.db'])
+        capsys, [*command(1), '--storage', 'sqlite:///file/sweep.db']
+    )
     assert '--storage nonsense: ' in run_and_fail(capsys, [*command(1), '--storage', 'nonsense'])
 
 
@@ -261,7 +304,8 @@ def test_a_number_below_one_is_one_line(option: str, capsys: pytest.CaptureFixtu
 
 
 def test_without_optuna_the_tool_says_how_to_get_it(
-        folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setitem(sys.modules, 'optuna', None)
     assert 'pip install -e .[sweep]' in run_and_fail(capsys, command(1))
 
@@ -286,9 +330,13 @@ def test_the_best_config_does_not_overwrite_the_one_it_is_based_on(folder: Path,
 def test_scores_are_read_across_a_resume_and_past_a_cut_off_line(tmp_path: Path):
     """The first start validated epochs 1 and 2 and was cut off in the line of 3; the second went on from epoch 2."""
     for name, text in (
-            ('20260101_000000', '{"loss": 9.0, "epoch": 1, "step": 5}\n{"fashion/score": 0.1, "step": 1}\n'
-                                '{"fashion/score": 0.2, "step": 2}\n{"fashion/sc'),
-            ('20260101_000100', '{"loss": 8.0, "epoch": 3, "step": 15}\n{"fashion/score": 0.3, "step": 3}\n')):
+        (
+            '20260101_000000',
+            '{"loss": 9.0, "epoch": 1, "step": 5}\n{"fashion/score": 0.1, "step": 1}\n'
+            '{"fashion/score": 0.2, "step": 2}\n{"fashion/sc',
+        ),
+        ('20260101_000100', '{"loss": 8.0, "epoch": 3, "step": 15}\n{"fashion/score": 0.3, "step": 3}\n'),
+    ):
         (tmp_path / name / 'vis_data').mkdir(parents=True)
         (tmp_path / name / 'vis_data' / 'scalars.json').write_text(text)
     assert trial_module.read_scores(tmp_path) == {1: 0.1, 2: 0.2, 3: 0.3}
@@ -320,8 +368,7 @@ def test_the_error_of_a_child_is_its_one_line_error_or_its_tracebacks_last_line_
 # The loop, with the stand-in
 
 
-def test_a_sweep_runs_the_wanted_trials_and_the_same_command_repeats_none(
-        folder: Path, capsys: pytest.CaptureFixture):
+def test_a_sweep_runs_the_wanted_trials_and_the_same_command_repeats_none(folder: Path, capsys: pytest.CaptureFixture):
     """The score is the best of the epochs, the third: three times the rate."""
     assert sweep_tool.main(command(2)) == 0
     assert sweep_tool.main(command(2)) == 0
@@ -339,7 +386,8 @@ def test_a_sweep_runs_the_wanted_trials_and_the_same_command_repeats_none(
 
 
 def test_options_reach_every_trial_and_the_best_config_and_may_not_set_what_the_space_varies(
-        folder: Path, capsys: pytest.CaptureFixture):
+    folder: Path, capsys: pytest.CaptureFixture
+):
     assert sweep_tool.main(command(1, 'train_cfg.max_epochs=7')) == 0
     assert load_config('work_dirs/tune_space/best.py').train_cfg.max_epochs == 7
     assert '--cfg-options lr: space.py varies it' in run_and_fail(capsys, command(1, 'lr=1'))
@@ -366,7 +414,8 @@ def test_the_last_epochs_score_stops_nothing(folder: Path):
 
 
 def test_failing_trainings_show_their_error_and_three_in_a_row_end_the_sweep(
-        folder: Path, capsys: pytest.CaptureFixture):
+    folder: Path, capsys: pytest.CaptureFixture
+):
     line = run_and_fail(capsys, command(9, 'stub.fail=True'))
     assert line == 'sweep: 3 trainings failed in a row; the last: train: no such photo'
     assert [trial.state for trial in finished_study().trials] == [TrialState.FAIL] * 3
@@ -449,16 +498,34 @@ def test_two_sweeps_share_one_storage(folder: Path):
 
 @pytest.mark.slow
 def test_a_sweep_of_a_real_training(
-        tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
     """A trial of one iteration, as tools/compare_runs.py reads it; the best one's overlay is a config."""
     monkeypatch.setenv('PYTHONPATH', f'{ROOT}{os.pathsep}{ROOT}/tests')
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     (tmp_path / 'space.py').write_text(
-        "space = {'model.roi_head.bbox_head.fc_out_channels': dict(type='categorical', choices=[32, 64])}\n")
-    assert sweep_tool.main([
-        str(tiny_config), '--space', f'{tmp_path}/space.py', '--trials', '1', '--work-dir', f'{tmp_path}/runs',
-        '--storage', f'sqlite:///{tmp_path}/sweep.db', '--cfg-options', 'train_cfg.max_epochs=1',
-        'train_cfg.val_interval=1', 'train_dataloader.dataset.num_images=2']) == 0
+        "space = {'model.roi_head.bbox_head.fc_out_channels': dict(type='categorical', choices=[32, 64])}\n"
+    )
+    assert (
+        sweep_tool.main(
+            [
+                str(tiny_config),
+                '--space',
+                f'{tmp_path}/space.py',
+                '--trials',
+                '1',
+                '--work-dir',
+                f'{tmp_path}/runs',
+                '--storage',
+                f'sqlite:///{tmp_path}/sweep.db',
+                '--cfg-options',
+                'train_cfg.max_epochs=1',
+                'train_cfg.val_interval=1',
+                'train_dataloader.dataset.num_images=2',
+            ]
+        )
+        == 0
+    )
     study = finished_study(f'sqlite:///{tmp_path}/sweep.db')
     (trial,) = study.trials
     run = tmp_path / f'runs/trial_{trial.number:04d}'

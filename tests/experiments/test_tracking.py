@@ -25,7 +25,8 @@ def read_snippet() -> str:
 
 @pytest.mark.slow
 def test_mlflow_has_curves_settings_and_files_of_a_run(
-        tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Four images in batches of two: the loss of iterations 1 and 2, the score of epoch 1."""
     monkeypatch.chdir(tmp_path)
     Path('work_dirs').mkdir()

@@ -104,7 +104,8 @@ def test_the_picture_marks_what_was_missed_left_and_what_was_hit_right(root: Pat
     for entry, verdict in ((entries[2], MISSED), (entries[0], HIT)):
         picture = np.asarray(draw_entry(entry, root / 'train'))
         np.testing.assert_allclose(
-            picture[90, 90], [0.66 * 128 + 0.34 * value for value in VERDICT_LOOKS[verdict].colour], atol=1.5)
+            picture[90, 90], [0.66 * 128 + 0.34 * value for value in VERDICT_LOOKS[verdict].colour], atol=1.5
+        )
         assert picture[90, 600].tolist() == [128] * 3
     right = np.asarray(draw_entry(entries[2], root / 'train'))[90, 728 + 90]
     assert right.tolist() == [128] * 3, 'nothing predicted: the bare photo'
@@ -137,14 +138,18 @@ def test_classes_are_ids_or_names():
     assert read_categories(['8', 'Blouse', 'top, t-shirt, sweatshirt', '8']) == [0, 1, 8]
 
 
-@pytest.mark.parametrize(('options', 'said'), [
-    (['--truth', '{root}/train.csv', '--classes', 'kilt'], '--classes kilt: no such category'),
-    (['--truth', '{root}/train.csv', '--classes', '46'], '--classes 46: no such category'),
-    (['--truth', '{root}/none.csv'], 'none.csv'),
-    (['--truth', '{root}/train.csv', '--images', '{root}/none'], 'none: no such folder of photos'),
-    (['--images', '{root}'], 'has none of the 3 photos, such as a.jpg'),
-    (['--images', '{root}/train', '--options', 'blur=1'], 'postprocess.blur: no such option'),
-], ids=lambda value: value if isinstance(value, str) else '')
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        (['--truth', '{root}/train.csv', '--classes', 'kilt'], '--classes kilt: no such category'),
+        (['--truth', '{root}/train.csv', '--classes', '46'], '--classes 46: no such category'),
+        (['--truth', '{root}/none.csv'], 'none.csv'),
+        (['--truth', '{root}/train.csv', '--images', '{root}/none'], 'none: no such folder of photos'),
+        (['--images', '{root}'], 'has none of the 3 photos, such as a.jpg'),
+        (['--images', '{root}/train', '--options', 'blur=1'], 'postprocess.blur: no such option'),
+    ],
+    ids=lambda value: value if isinstance(value, str) else '',
+)
 def test_wrong_input_is_one_line(root: Path, capsys: pytest.CaptureFixture, options: list[str], said: str):
     with pytest.raises(SystemExit) as exit_:
         run(root, *(option.format(root=root) for option in options))

@@ -19,6 +19,7 @@ URL = 'https://example.invalid/folder/model-1234.pth'
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """torch.hub's folder of weights, empty, on a machine without a network."""
+
     def refuse(url: str, path: str) -> None:
         raise URLError('no network')
 
@@ -105,7 +106,8 @@ def test_a_cpu_rung_without_its_start_is_an_error(monkeypatch, tmp_path: Path):
 
 @pytest.mark.parametrize(('random_start', 'frozen', 'norm_eval'), [(True, -1, False), (False, 4, True)])
 def test_a_resumed_run_freezes_what_it_froze_when_it_began(
-        random_start: bool, frozen: int, norm_eval: bool, tmp_path: Path):
+    random_start: bool, frozen: int, norm_eval: bool, tmp_path: Path
+):
     cfg = load_config(str(ROOT / 'configs/fashion/maskrcnn_r50_heads.py'))
     cfg.work_dir = str(tmp_path)
     torch.save(dict(meta=dict(epoch=1, iter=1), state_dict=dict(weight=torch.ones(1))), tmp_path / 'epoch_1.pth')
@@ -115,8 +117,12 @@ def test_a_resumed_run_freezes_what_it_froze_when_it_began(
 
 
 def test_a_backbone_that_cannot_be_downloaded_is_named_by_its_file(hub: Path):
-    cfg = Config(dict(load_from=None, model=dict(backbone=dict(
-        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')))))
+    cfg = Config(
+        dict(
+            load_from=None,
+            model=dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50'))),
+        )
+    )
     (line,) = prepare_weights(cfg)
     assert 'put resnet50-' in line
     assert cfg.model.backbone.init_cfg is None
@@ -128,9 +134,13 @@ def test_the_cpu_config_needs_no_download(hub: Path):
 
 def test_a_checkpoint_replaces_all_pretrained_parts():
     """mmengine's Pretrained anywhere in the model goes, other initializations stay."""
-    model = Config(dict(a=dict(init_cfg=dict(type='Pretrained', checkpoint='x')),
-                        b=[dict(c=dict(init_cfg=dict(type='Pretrained', checkpoint='y')))],
-                        d=dict(init_cfg=dict(type='Normal'))))._cfg_dict
+    model = Config(
+        dict(
+            a=dict(init_cfg=dict(type='Pretrained', checkpoint='x')),
+            b=[dict(c=dict(init_cfg=dict(type='Pretrained', checkpoint='y')))],
+            d=dict(init_cfg=dict(type='Normal')),
+        )
+    )._cfg_dict
     drop_pretrained(model)
     assert model.a.init_cfg is None
     assert model.b[0].c.init_cfg is None

@@ -19,7 +19,7 @@ def random_mask(generator: np.random.Generator, height: int, width: int) -> np.n
     elif kind <= 3:
         for _ in range(generator.integers(1, 4)):
             top, left = generator.integers(height), generator.integers(width)
-            mask[top:top + generator.integers(1, height + 1), left:left + generator.integers(1, width + 1)] ^= True
+            mask[top : top + generator.integers(1, height + 1), left : left + generator.integers(1, width + 1)] ^= True
     elif kind == 4:
         mask[generator.integers(height), generator.integers(width)] = True
     else:
@@ -57,7 +57,7 @@ def pairs(*runs: tuple[int, int]) -> rle.Runs:
 
 def test_runs_go_down_the_columns():
     """2 high, 3 wide:  . # #   down the columns: . # | # # | # .
-                        # # .   pixels 2 to 5, counted from 1: start 2, length 4. Along the rows it would be 2 2 4 2.
+    # # .   pixels 2 to 5, counted from 1: start 2, length 4. Along the rows it would be 2 2 4 2.
     """
     mask = np.array([[0, 1, 1], [1, 1, 0]], bool)
     assert rle.runs_to_kaggle(rle.mask_to_runs(mask)) == '2 4'
@@ -66,9 +66,9 @@ def test_runs_go_down_the_columns():
 
 def test_a_gap_makes_two_runs():
     """4 high, 2 wide:  # .   down the columns: # # . # | . . # #
-                        # .   pixels 1 and 2; 4; 7 and 8
-                        . #
-                        # #
+    # .   pixels 1 and 2; 4; 7 and 8
+    . #
+    # #
     """
     mask = np.array([[1, 0], [1, 0], [0, 1], [1, 1]], bool)
     assert rle.runs_to_kaggle(rle.mask_to_runs(mask)) == '1 2 4 1 7 2'
@@ -132,18 +132,22 @@ def test_only_the_head_of_a_long_text_is_shown():
 # Merging
 
 
-@pytest.mark.parametrize(('runs', 'merged'), [
-    ([(0, 2), (2, 5)], [(0, 5)]),  # touch
-    ([(0, 3), (2, 5)], [(0, 5)]),  # overlap
-    ([(0, 9), (2, 5)], [(0, 9)]),  # one inside the other
-    ([(0, 9), (2, 5), (6, 12)], [(0, 12)]),  # the first reaches past the second to the third
-    ([(0, 9), (2, 5), (9, 12)], [(0, 12)]),  # and touches it
-    ([(0, 9), (2, 5), (10, 12)], [(0, 9), (10, 12)]),  # and does not
-    ([(7, 9), (0, 2), (4, 5)], [(0, 2), (4, 5), (7, 9)]),  # unsorted
-    ([(4, 8), (0, 4), (8, 9)], [(0, 9)]),  # unsorted and touching
-    ([(3, 4), (3, 6), (3, 5)], [(3, 6)]),  # the same start
-    ([(3, 4)], [(3, 4)]),
-    ([], [])])
+@pytest.mark.parametrize(
+    ('runs', 'merged'),
+    [
+        ([(0, 2), (2, 5)], [(0, 5)]),  # touch
+        ([(0, 3), (2, 5)], [(0, 5)]),  # overlap
+        ([(0, 9), (2, 5)], [(0, 9)]),  # one inside the other
+        ([(0, 9), (2, 5), (6, 12)], [(0, 12)]),  # the first reaches past the second to the third
+        ([(0, 9), (2, 5), (9, 12)], [(0, 12)]),  # and touches it
+        ([(0, 9), (2, 5), (10, 12)], [(0, 9), (10, 12)]),  # and does not
+        ([(7, 9), (0, 2), (4, 5)], [(0, 2), (4, 5), (7, 9)]),  # unsorted
+        ([(4, 8), (0, 4), (8, 9)], [(0, 9)]),  # unsorted and touching
+        ([(3, 4), (3, 6), (3, 5)], [(3, 6)]),  # the same start
+        ([(3, 4)], [(3, 4)]),
+        ([], []),
+    ],
+)
 def test_runs_are_sorted_and_united(runs, merged):
     assert as_lists(rle.merge_runs(*pairs(*runs))) == as_lists(pairs(*merged))
 
@@ -209,11 +213,17 @@ def test_size_and_counts_are_plain_python_for_json():
 def few_large_runs(total: int) -> list[rle.Runs]:
     """Up to 20 runs anywhere in `total` pixels, and the extremes."""
     generator = np.random.default_rng(7)
-    cases = [pairs(), pairs((0, total)), pairs((total - 1, total)), pairs((0, 1)), pairs((0, 1), (total - 1, total)),
-             pairs((1, total - 1))]
+    cases = [
+        pairs(),
+        pairs((0, total)),
+        pairs((total - 1, total)),
+        pairs((0, 1)),
+        pairs((0, 1), (total - 1, total)),
+        pairs((1, total - 1)),
+    ]
     for _ in range(200):
         edges = np.unique(generator.integers(0, total + 1, 2 * generator.integers(1, 20)))
-        cases.append((edges[:edges.size // 2 * 2:2], edges[1::2]))
+        cases.append((edges[: edges.size // 2 * 2 : 2], edges[1::2]))
     return cases
 
 
@@ -279,12 +289,16 @@ def test_the_box_is_tight():
     assert rle.bounding_box(rle.mask_to_runs(mask), 4) == (1, 1, 3, 4)
 
 
-@pytest.mark.parametrize(('runs', 'box'), [
-    ([], (0, 0, 0, 0)),
-    ([(0, 12)], (0, 0, 3, 4)),  # full
-    ([(4, 8)], (1, 0, 2, 4)),  # a whole column, to its very bottom, is no run into the next
-    ([(6, 9)], (1, 0, 3, 4)),  # rows 2, 3 of column 1 and row 0 of column 2: bottom and top are touched
-    ([(11, 12)], (2, 3, 3, 4))])  # the last pixel
+@pytest.mark.parametrize(
+    ('runs', 'box'),
+    [
+        ([], (0, 0, 0, 0)),
+        ([(0, 12)], (0, 0, 3, 4)),  # full
+        ([(4, 8)], (1, 0, 2, 4)),  # a whole column, to its very bottom, is no run into the next
+        ([(6, 9)], (1, 0, 3, 4)),  # rows 2, 3 of column 1 and row 0 of column 2: bottom and top are touched
+        ([(11, 12)], (2, 3, 3, 4)),
+    ],
+)  # the last pixel
 def test_boxes_of_a_mask_4_high_and_3_wide(runs, box):
     found = rle.bounding_box(pairs(*runs), 4)
     assert found == box
@@ -306,9 +320,15 @@ def test_boxes_equal_pycocotools_and_the_bitmap():
 def test_nearest_source_equals_opencv():
     """A row whose pixels hold their own index shows which OpenCV takes; float32 holds them exactly."""
     generator = np.random.default_rng(10)
-    sizes = [*generator.integers(1, 200, (1500, 2)), *generator.integers(1, 11_000, (500, 2)),
-             *((side, 512) for side in (1, 511, 512, 513, *LARGEST, *generator.integers(400, 11_000, 500))),
-             (1, 10_717), (10_717, 1), (3000, 1000), (1000, 3000)]
+    sizes = [
+        *generator.integers(1, 200, (1500, 2)),
+        *generator.integers(1, 11_000, (500, 2)),
+        *((side, 512) for side in (1, 511, 512, 513, *LARGEST, *generator.integers(400, 11_000, 500))),
+        (1, 10_717),
+        (10_717, 1),
+        (3000, 1000),
+        (1000, 3000),
+    ]
     for size, new_size in sizes:
         row = np.arange(size, dtype=np.float32)[None]
         wanted = cv2.resize(row, (int(new_size), 1), interpolation=cv2.INTER_NEAREST)[0]
@@ -379,13 +399,17 @@ def test_uniting_equals_bitmap_logic():
         assert as_lists(both) == as_lists(rle.mask_to_runs(mask | other))
 
 
-@pytest.mark.parametrize(('runs', 'other', 'left'), [
-    ([(0, 9)], [(3, 5)], [(0, 3), (5, 9)]),  # a hole
-    ([(0, 9)], [(0, 9)], []),
-    ([(0, 9)], [(9, 12)], [(0, 9)]),  # only touch
-    ([(0, 3), (5, 9)], [(2, 6)], [(0, 2), (6, 9)]),  # over a gap
-    ([(4, 6)], [(0, 9)], []),
-    ([], [(0, 9)], []),
-    ([(0, 9)], [], [(0, 9)])])
+@pytest.mark.parametrize(
+    ('runs', 'other', 'left'),
+    [
+        ([(0, 9)], [(3, 5)], [(0, 3), (5, 9)]),  # a hole
+        ([(0, 9)], [(0, 9)], []),
+        ([(0, 9)], [(9, 12)], [(0, 9)]),  # only touch
+        ([(0, 3), (5, 9)], [(2, 6)], [(0, 2), (6, 9)]),  # over a gap
+        ([(4, 6)], [(0, 9)], []),
+        ([], [(0, 9)], []),
+        ([(0, 9)], [], [(0, 9)]),
+    ],
+)
 def test_subtracting_by_hand(runs, other, left):
     assert as_lists(rle.subtract(pairs(*runs), pairs(*other))) == as_lists(pairs(*left))

@@ -29,8 +29,10 @@ def encode(mask: np.ndarray) -> dict:
 
 
 def draw(edges: np.ndarray, bounds: np.ndarray) -> list[np.ndarray]:
-    return [rle.runs_to_mask((edges[start:stop:2], edges[start + 1:stop:2]), *SIZE)
-            for start, stop in itertools.pairwise(bounds)]
+    return [
+        rle.runs_to_mask((edges[start:stop:2], edges[start + 1 : stop : 2]), *SIZE)
+        for start, stop in itertools.pairwise(bounds)
+    ]
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_kaggle_text_equals_one_mask_at_a_time(masks):
     edges, bounds = coco_to_edges([encode(mask) for mask in masks])
     text, offsets = rle_kernels.write_kaggle(edges, bounds)
     for index, mask in enumerate(masks):
-        written = text[offsets[index]:offsets[index + 1]].tobytes().decode()
+        written = text[offsets[index] : offsets[index + 1]].tobytes().decode()
         assert written == rle.runs_to_kaggle(rle.mask_to_runs(mask))
 
 
@@ -135,21 +137,24 @@ def test_counts_of_more_than_32_bits_are_written_as_pycocotools_writes_shorter_o
     """2 ** 35: seven groups of 5 zero bits that go on, each 48 + 32 = 'P', and 1 = '1'. The last count, 2 ** 35 - 1,
     has seven groups of ones, 48 + 32 + 31 = 'o', and a zero, since a group that ends with a one would be negative.
     """
-    (mask,) = edges_to_coco(np.array([2 ** 35, 2 ** 35 + 1]), np.array([0, 2]), 2 ** 18, 2 ** 18)
-    assert mask['counts'] == 'PPPPPPP1' '1' 'ooooooo0'
+    (mask,) = edges_to_coco(np.array([2**35, 2**35 + 1]), np.array([0, 2]), 2**18, 2**18)
+    assert mask['counts'] == 'PPPPPPP11ooooooo0'
 
 
 def test_numbers_of_19_digits_have_their_room():
-    start, end = 10 ** 18, 2 * 10 ** 18
+    start, end = 10**18, 2 * 10**18
     text, _ = rle_kernels.write_kaggle(np.array([start, end] * 2), np.array([0, 2, 4]))
     assert text.tobytes().decode() == f'{start + 1} {end - start}' * 2
 
 
-@pytest.mark.parametrize('counts', [
-    '1n',  # 1 and -2
-    'PPPPPPPPPPPP4' * 2,  # twice 2 ** 62 is past 63 bits
-    'P' * 13 + '1',  # 2 ** 65
-])
+@pytest.mark.parametrize(
+    'counts',
+    [
+        '1n',  # 1 and -2
+        'PPPPPPPPPPPP4' * 2,  # twice 2 ** 62 is past 63 bits
+        'P' * 13 + '1',  # 2 ** 65
+    ],
+)
 def test_negative_and_endless_counts_are_refused(counts):
     """Their runs would not ascend, and every loop relies on that."""
     good = {'size': [4, 5], 'counts': 'd0'}

@@ -130,8 +130,15 @@ def test_a_photos_masks_scaled_on_the_way_in_equal_opencvs():
 
 def overlaps(source: int, target: int) -> np.ndarray:
     """Count, times source * target, how much of each old pixel a new one covers; (target, source) int64."""
-    return np.array([[max(0, min((new + 1) * source, (old + 1) * target) - max(new * source, old * target))
-                      for old in range(source)] for new in range(target)])
+    return np.array(
+        [
+            [
+                max(0, min((new + 1) * source, (old + 1) * target) - max(new * source, old * target))
+                for old in range(source)
+            ]
+            for new in range(target)
+        ]
+    )
 
 
 def test_area_takes_a_pixel_where_at_least_half_is_covered_in_whole_numbers():
@@ -143,8 +150,10 @@ def test_area_takes_a_pixel_where_at_least_half_is_covered_in_whole_numbers():
         new_size = (int(generator.integers(1, height + 1)), int(generator.integers(1, width + 1)))
         cover = overlaps(height, new_size[0]) @ masks.astype(np.int64) @ overlaps(width, new_size[1]).T
         expected = (2 * cover >= height * width).astype(np.uint8)
-        assert_same(RunMasks.from_coco(encode(masks), (height, width), new_size, 'area'),
-                    BitmapMasks(expected.reshape(len(masks), *new_size), *new_size))
+        assert_same(
+            RunMasks.from_coco(encode(masks), (height, width), new_size, 'area'),
+            BitmapMasks(expected.reshape(len(masks), *new_size), *new_size),
+        )
 
 
 def test_area_is_opencvs_area_but_for_half_covered_pixels():
@@ -182,8 +191,20 @@ def test_masks_that_touch_across_the_stack_stay_apart():
     assert padded.sum() == 12
 
 
-@pytest.mark.parametrize('index', [0, -1, slice(1, None), [2, 0, 0], np.array([True, False, True]),
-                                   torch.tensor([1]), (np.array([0, 2]),), np.array([], int)], ids=str)
+@pytest.mark.parametrize(
+    'index',
+    [
+        0,
+        -1,
+        slice(1, None),
+        [2, 0, 0],
+        np.array([True, False, True]),
+        torch.tensor([1]),
+        (np.array([0, 2]),),
+        np.array([], int),
+    ],
+    ids=str,
+)
 def test_indexing_is_that_of_the_bitmap(index):
     ours, theirs = pair((np.random.default_rng(0).random((3, 7, 5)) < 0.5).astype(np.uint8))
     assert_same(ours[index], theirs[index])
@@ -203,10 +224,18 @@ def test_what_is_written_into_the_bitmap_counts():
     assert ours.get_bboxes('hbox').tensor.tolist() == [[0, 0, 0, 0]] * 3
 
 
-@pytest.mark.parametrize(('name', 'args'), [
-    ('rotate', ((20, 30), 17.0)), ('shear', ((20, 30), 0.2)), ('translate', ((20, 30), 4)),
-    ('translate', ((24, 36), 3, 'vertical')), ('resize', ((11, 13), 'bilinear')), ('rescale', ((40, 40), 'bilinear')),
-    ('pad', ((22, 33), 1))])
+@pytest.mark.parametrize(
+    ('name', 'args'),
+    [
+        ('rotate', ((20, 30), 17.0)),
+        ('shear', ((20, 30), 0.2)),
+        ('translate', ((20, 30), 4)),
+        ('translate', ((24, 36), 3, 'vertical')),
+        ('resize', ((11, 13), 'bilinear')),
+        ('rescale', ((40, 40), 'bilinear')),
+        ('pad', ((22, 33), 1)),
+    ],
+)
 def test_what_has_no_form_on_runs_is_the_bitmaps(name: str, args: tuple):
     ours, theirs = pair((np.random.default_rng(1).random((3, 20, 30)) < 0.5).astype(np.uint8))
     assert_same(getattr(ours, name)(*args), getattr(theirs, name)(*args))
@@ -268,11 +297,14 @@ def test_boxes_take_the_class_that_a_transform_hands_over():
     assert isinstance(ours.get_bboxes(HorizontalBoxes), HorizontalBoxes)
 
 
-@pytest.mark.parametrize(('masks', 'message'), [
-    ([dict(size=[3, 2], counts=[0, 6])], 'a mask of 3x2 for a photo of 2x3'),
-    ([dict(size=[2, 3], counts=[0, 6]), dict(size=[2, 3], counts=[0, 5])], 'do not add up to its 2x3 pixels'),
-    ([dict(size=[2, 3], counts=[7, -2, 1])], 'do not add up to its 2x3 pixels'),
-])
+@pytest.mark.parametrize(
+    ('masks', 'message'),
+    [
+        ([dict(size=[3, 2], counts=[0, 6])], 'a mask of 3x2 for a photo of 2x3'),
+        ([dict(size=[2, 3], counts=[0, 6]), dict(size=[2, 3], counts=[0, 5])], 'do not add up to its 2x3 pixels'),
+        ([dict(size=[2, 3], counts=[7, -2, 1])], 'do not add up to its 2x3 pixels'),
+    ],
+)
 def test_masks_that_do_not_fit_are_refused(masks: list[dict], message: str):
     with pytest.raises(ValueError, match=message):
         RunMasks.from_coco(masks, (2, 3))
@@ -293,13 +325,16 @@ def test_counts_of_many_masks_are_read_at_once_as_each_alone():
     generator = np.random.default_rng(5)
     for _ in range(300):
         height, width = random_side(generator), random_side(generator)
-        masks = [encode(random_mask(generator, height, width)[None].astype(np.uint8))[0]
-                 for _ in range(generator.integers(1, 7))]
+        masks = [
+            encode(random_mask(generator, height, width)[None].astype(np.uint8))[0]
+            for _ in range(generator.integers(1, 7))
+        ]
         if generator.random() < 0.3:
             masks[0] = dict(masks[0], counts=masks[0]['counts'].encode())
         if generator.random() < 0.2:
             runs = rle.coco_to_runs(masks[-1])
-            masks[-1] = dict(masks[-1], counts=np.diff(np.concatenate(
-                [[0], np.stack(runs, 1).ravel(), [height * width]])).tolist())
+            masks[-1] = dict(
+                masks[-1], counts=np.diff(np.concatenate([[0], np.stack(runs, 1).ravel(), [height * width]])).tolist()
+            )
         ours = RunMasks.from_coco(masks, (height, width)).masks
         np.testing.assert_array_equal(ours, [rle.runs_to_mask(rle.coco_to_runs(mask), height, width) for mask in masks])

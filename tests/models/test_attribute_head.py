@@ -22,8 +22,15 @@ FEATS, BOXES = torch.zeros(3, 2, 7, 7), torch.tensor([[0.0, 0, 10, 10]]).repeat(
 
 def head(logit: float = 0.0, allowed: dict | None = None, **changes) -> AttributeBBoxHead:
     """A head whose every logit is `logit`, whatever it sees."""
-    config = dict(type='AttributeBBoxHead', in_channels=2, num_shared_fcs=1, fc_out_channels=4, num_classes=3,
-                  loss_attribute=BCE, allowed_attributes=allowed)
+    config = dict(
+        type='AttributeBBoxHead',
+        in_channels=2,
+        num_shared_fcs=1,
+        fc_out_channels=4,
+        num_classes=3,
+        loss_attribute=BCE,
+        allowed_attributes=allowed,
+    )
     built = MODELS.build({**config, **changes})
     torch.nn.init.zeros_(built.attribute_fcs[-1].weight)
     torch.nn.init.constant_(built.attribute_fcs[-1].bias, logit)
@@ -44,7 +51,8 @@ def test_binary_cross_entropy_counts_labelled_objects_and_allowed_attributes_onl
     -ln 0.75. Two true attributes: (2 * 0.287682 + 2 * 1.386294) / 2 = 1.673976.
     """
     loss = head(math.log(3), {0: [3, 5, 7], 1: [3]}).attribute_loss(
-        FEATS, BOXES, torch.tensor([0, 1, 1]), marks([3], [], [3]))
+        FEATS, BOXES, torch.tensor([0, 1, 1]), marks([3], [], [3])
+    )
     assert loss.item() == pytest.approx(1.673976, abs=1e-5)
 
 
@@ -54,15 +62,17 @@ def test_focal_loss_by_hand_and_its_weight():
     One true attribute, loss weight 4: ln 2.
     """
     loss = head(0.0, {0: [3, 5]}, loss_attribute={**FOCAL, 'loss_weight': 4.0}).attribute_loss(
-        FEATS[:1], BOXES[:1], torch.tensor([0]), marks([3]))
+        FEATS[:1], BOXES[:1], torch.tensor([0]), marks([3])
+    )
     assert loss.item() == pytest.approx(math.log(2), abs=1e-6)
 
 
 @pytest.mark.parametrize('count', [0, 2])
 def test_without_a_labelled_object_the_loss_is_zero_and_still_reaches_the_weights(count: int):
     built = head(1.0, {0: [3]})
-    loss = built.attribute_loss(FEATS[:count], BOXES[:count], torch.zeros(count, dtype=torch.long),
-                                marks(*[()] * count))
+    loss = built.attribute_loss(
+        FEATS[:count], BOXES[:count], torch.zeros(count, dtype=torch.long), marks(*[()] * count)
+    )
     loss.backward()
     assert loss.item() == 0
     assert all((parameter.grad == 0).all() for parameter in built.attribute_fcs.parameters())
@@ -103,8 +113,9 @@ def test_the_shape_of_a_box():
 
 
 def test_convolutions_and_dense_layers_are_the_configs():
-    built = head(num_attribute_convs=1, num_attribute_fcs=2, conv_out_channels=5, attribute_feat_size=14,
-                 attribute_in_channels=3)
+    built = head(
+        num_attribute_convs=1, num_attribute_fcs=2, conv_out_channels=5, attribute_feat_size=14, attribute_in_channels=3
+    )
     assert built.attribute_logits(torch.zeros(2, 3, 14, 14), BOXES[:2]).shape == (2, 92)
     assert [layer.out_features for layer in built.attribute_fcs if hasattr(layer, 'out_features')] == [4, 4, 92]
 
@@ -116,8 +127,9 @@ def assign(gt_inds: list[int], labels: list[int]) -> AssignResult:
 def test_a_positive_roi_gets_the_attributes_of_its_object():
     """Priors 0 and 2 belong to the second and the first object (1-based numbers 2 and 1), prior 1 to none."""
     priors = InstanceData(priors=torch.tensor([[0.0, 0, 4, 4], [9, 9, 12, 12], [1, 1, 5, 5]]))
-    truth = InstanceData(bboxes=torch.tensor([[1.0, 1, 5, 5], [0, 0, 4, 4]]), labels=torch.tensor([7, 8]),
-                         attributes=marks([3], [5, 6]))
+    truth = InstanceData(
+        bboxes=torch.tensor([[1.0, 1, 5, 5], [0, 0, 4, 4]]), labels=torch.tensor([7, 8]), attributes=marks([3], [5, 6])
+    )
     sampler = AttributeSampler(num=4, pos_fraction=0.5, add_gt_as_proposals=False)
     result = sampler.sample(assign([2, 0, 1], [8, -1, 7]), priors, truth)
     assert result.pos_gt_labels.tolist() == [8, 7]
@@ -128,14 +140,20 @@ def test_true_objects_without_attributes_are_refused_with_what_to_do():
     truth = InstanceData(bboxes=torch.zeros(1, 4), labels=torch.tensor([7]))
     with pytest.raises(ValueError, match='AttachAttributes and PackAttributes'):
         AttributeSampler(num=4, pos_fraction=0.5).sample(
-            assign([1], [7]), InstanceData(priors=torch.zeros(1, 4)), truth)
+            assign([1], [7]), InstanceData(priors=torch.zeros(1, 4)), truth
+        )
 
 
 def sampled(positive: int, negative: int) -> SamplingResult:
     count = positive + negative
     return SamplingResult(
-        torch.arange(positive), torch.arange(positive, count), torch.zeros(count, 4), torch.zeros(1, 4),
-        assign([1] * positive + [0] * negative, [0] * count), torch.zeros(count, dtype=torch.uint8))
+        torch.arange(positive),
+        torch.arange(positive, count),
+        torch.zeros(count, 4),
+        torch.zeros(1, 4),
+        assign([1] * positive + [0] * negative, [0] * count),
+        torch.zeros(count, dtype=torch.uint8),
+    )
 
 
 def test_positive_rois_come_first_image_by_image():

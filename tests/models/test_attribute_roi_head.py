@@ -9,21 +9,37 @@ from mmengine.structures import InstanceData
 
 from fashion_mmdet.models import AttributeRoIHead
 
-EXTRACTOR = dict(type='SingleRoIExtractor', roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),
-                 out_channels=2, featmap_strides=[4])
+EXTRACTOR = dict(
+    type='SingleRoIExtractor',
+    roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),
+    out_channels=2,
+    featmap_strides=[4],
+)
 TRAIN = ConfigDict(
     assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5),
-    sampler=dict(type='AttributeSampler', num=8, pos_fraction=0.5), pos_weight=-1)
+    sampler=dict(type='AttributeSampler', num=8, pos_fraction=0.5),
+    pos_weight=-1,
+)
 TEST = ConfigDict(score_thr=0.0, nms=dict(type='nms', iou_threshold=0.7), max_per_img=5)
 META = dict(img_shape=(32, 32), scale_factor=(0.5, 0.5))
 
 
 def roi_head(**changes) -> AttributeRoIHead:
     torch.manual_seed(0)
-    built = MODELS.build({**dict(
-        type='AttributeRoIHead', bbox_roi_extractor=EXTRACTOR, train_cfg=TRAIN, test_cfg=TEST,
-        bbox_head=dict(type='AttributeBBoxHead', in_channels=2, num_shared_fcs=1, fc_out_channels=4, num_classes=3)),
-        **changes})
+    built = MODELS.build(
+        {
+            **dict(
+                type='AttributeRoIHead',
+                bbox_roi_extractor=EXTRACTOR,
+                train_cfg=TRAIN,
+                test_cfg=TEST,
+                bbox_head=dict(
+                    type='AttributeBBoxHead', in_channels=2, num_shared_fcs=1, fc_out_channels=4, num_classes=3
+                ),
+            ),
+            **changes,
+        }
+    )
     built.init_weights()
     return built
 
@@ -41,17 +57,27 @@ def sample(attributes: list[int]) -> DetDataSample:
     marks = torch.zeros(1, 92, dtype=torch.bool)
     marks[0, attributes] = True
     truth = InstanceData(bboxes=torch.tensor([[0.0, 0, 16, 16]]), labels=torch.tensor([1]), attributes=marks)
-    return DetDataSample(gt_instances=truth, ignored_instances=InstanceData(
-        bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long)), metainfo=META)
+    return DetDataSample(
+        gt_instances=truth,
+        ignored_instances=InstanceData(bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long)),
+        metainfo=META,
+    )
 
 
-@pytest.mark.parametrize('finer', [None, {**EXTRACTOR, 'roi_layer': dict(
-    type='RoIAlign', output_size=14, sampling_ratio=2)}], ids=['bbox_features', 'own_features'])
+@pytest.mark.parametrize(
+    'finer',
+    [None, {**EXTRACTOR, 'roi_layer': dict(type='RoIAlign', output_size=14, sampling_ratio=2)}],
+    ids=['bbox_features', 'own_features'],
+)
 def test_training_adds_a_loss_and_learns_what_goes_with_a_class(finer: dict | None):
     """The second image's object is unlabelled; class 1 was seen with 3 and 5."""
     size = dict(attribute_feat_size=14) if finer else {}
-    head = roi_head(attribute_roi_extractor=finer, bbox_head=dict(
-        type='AttributeBBoxHead', in_channels=2, num_shared_fcs=1, fc_out_channels=4, num_classes=3, **size))
+    head = roi_head(
+        attribute_roi_extractor=finer,
+        bbox_head=dict(
+            type='AttributeBBoxHead', in_channels=2, num_shared_fcs=1, fc_out_channels=4, num_classes=3, **size
+        ),
+    )
     losses = head.loss(features(), proposals(3, 3), [sample([3, 5]), sample([])])
     assert losses['loss_attribute'].item() > 0
     assert head.bbox_head.allowed_attributes.nonzero().tolist() == [[1, 3], [1, 5]]
@@ -72,8 +98,10 @@ def test_every_final_detection_gets_probabilities_of_its_image(counts: tuple[int
     head = roi_head().eval()
     head.bbox_head.allowed_attributes[:] = True
     with torch.no_grad():
-        plain, scaled = (head.predict_bbox(features(), [META] * 2, proposals(*counts), TEST, rescale=rescale)
-                         for rescale in (False, True))
+        plain, scaled = (
+            head.predict_bbox(features(), [META] * 2, proposals(*counts), TEST, rescale=rescale)
+            for rescale in (False, True)
+        )
         for image, (one, other) in enumerate(zip(plain, scaled, strict=True)):
             count = len(one.labels)
             assert (count > 0) == (counts[image] > 0)
@@ -81,5 +109,7 @@ def test_every_final_detection_gets_probabilities_of_its_image(counts: tuple[int
             torch.testing.assert_close(other.bboxes, one.bboxes * 2)
             torch.testing.assert_close(other.attribute_probs, one.attribute_probs)
             rois = torch.cat([torch.full((count, 1), float(image)), one.bboxes], dim=1)
-            torch.testing.assert_close(one.attribute_probs, head.bbox_head.attribute_probs(
-                head.bbox_roi_extractor(features(), rois), one.bboxes, one.labels))
+            torch.testing.assert_close(
+                one.attribute_probs,
+                head.bbox_head.attribute_probs(head.bbox_roi_extractor(features(), rois), one.bboxes, one.labels),
+            )

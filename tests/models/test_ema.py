@@ -41,10 +41,17 @@ def train(folder: Path, steps: int, **options) -> Runner:
     cfg.default_hooks.checkpoint.update(by_epoch=False, save_best=None)
     model = Slope()
     runner = Runner(
-        model, str(folder), train_dataloader=DataLoader([dict(x=1.0)] * 8), default_hooks=cfg.default_hooks,
-        train_cfg=dict(type='IterBasedTrainLoop', max_iters=steps), log_level='ERROR', default_scope='mmdet',
+        model,
+        str(folder),
+        train_dataloader=DataLoader([dict(x=1.0)] * 8),
+        default_hooks=cfg.default_hooks,
+        train_cfg=dict(type='IterBasedTrainLoop', max_iters=steps),
+        log_level='ERROR',
+        default_scope='mmdet',
         optim_wrapper=OptimWrapper(torch.optim.SGD(model.parameters(), lr=1.0)),
-        experiment_name=f'{folder.name}_{steps}', **options)
+        experiment_name=f'{folder.name}_{steps}',
+        **options,
+    )
     runner.train()
     return runner
 

@@ -151,8 +151,9 @@ def test_a_failure_in_the_forward_pass_ends_autocast(slope):
 
 
 def test_a_config_names_it(slope):
-    wrapper = build_optim_wrapper(slope, dict(
-        type='Bfloat16OptimWrapper', optimizer=dict(type='AdamW', lr=0.1), clip_grad=dict(max_norm=5)))
+    wrapper = build_optim_wrapper(
+        slope, dict(type='Bfloat16OptimWrapper', optimizer=dict(type='AdamW', lr=0.1), clip_grad=dict(max_norm=5))
+    )
     assert type(wrapper) is Bfloat16OptimWrapper
     assert isinstance(wrapper.optimizer, torch.optim.AdamW)
 

@@ -24,7 +24,9 @@ def detections(labels: list[int], boxes: list[list[float]] | None = None) -> Ins
     count = len(labels)
     return InstanceData(
         bboxes=torch.tensor(boxes or [[0.0, 0, 8, 8]] * count).reshape(count, 4),
-        labels=torch.tensor(labels, dtype=torch.int64), scores=torch.linspace(0.9, 0.5, count))
+        labels=torch.tensor(labels, dtype=torch.int64),
+        scores=torch.linspace(0.9, 0.5, count),
+    )
 
 
 def predict(mask_head: RawFCNMaskHead, logits: list, results: list, meta: dict = NO_SCALING, **options) -> list:
@@ -114,8 +116,11 @@ def test_no_detections_give_no_probabilities(class_agnostic):
 
 def test_each_image_gets_its_own_masks_and_scale():
     """Two detections, none, one; scales 1, 1 and 0.5."""
-    logits = [constant_logits([[0.0] * 3, [math.log(3)] * 3]), torch.zeros(0, 3, 4, 4),
-              constant_logits([[-math.log(3)] * 3])]
+    logits = [
+        constant_logits([[0.0] * 3, [math.log(3)] * 3]),
+        torch.zeros(0, 3, 4, 4),
+        constant_logits([[-math.log(3)] * 3]),
+    ]
     results = [detections([0, 1]), detections([]), detections([2], [[1.0, 2, 3, 4]])]
     metas = [dict(scale_factor=(factor, factor)) for factor in (1.0, 1.0, 0.5)]
     found = head().predict_by_feat(tuple(logits), results, metas, {}, rescale=True)
@@ -148,7 +153,8 @@ def test_pasted_probabilities_are_mmdets_masks():
     raw = predict(head(), [logits], [detections([0, 1, 2, 1, 0], boxes)], meta, rescale=True)[0]
     pasted, _ = _do_paste_mask(raw.mask_probs.float()[:, None], raw.bboxes, 20, 60, skip_empty=False)
     theirs = FCNMaskHead(**CONFIG).predict_by_feat(
-        (logits,), [detections([0, 1, 2, 1, 0], boxes)], [meta], ConfigDict(mask_thr_binary=0.5), rescale=True)[0]
+        (logits,), [detections([0, 1, 2, 1, 0], boxes)], [meta], ConfigDict(mask_thr_binary=0.5), rescale=True
+    )[0]
     assert torch.equal(raw.bboxes, theirs.bboxes)
     clear = (pasted - 0.5).abs() > 2**-12
     assert clear.float().mean() > 0.99
@@ -156,22 +162,36 @@ def test_pasted_probabilities_are_mmdets_masks():
     assert torch.equal((pasted >= 0.5)[clear], theirs.masks[clear])
 
 
-EXTRACTOR = dict(type='SingleRoIExtractor', roi_layer=dict(type='RoIAlign', output_size=14, sampling_ratio=0),
-                 out_channels=4, featmap_strides=[4])
+EXTRACTOR = dict(
+    type='SingleRoIExtractor',
+    roi_layer=dict(type='RoIAlign', output_size=14, sampling_ratio=0),
+    out_channels=4,
+    featmap_strides=[4],
+)
 
 
-@pytest.mark.parametrize(('roi_head', 'mask_head', 'options'), [
-    (CascadeRoIHead, RawFCNMaskHead, {}), (HybridTaskCascadeRoIHead, RawHTCMaskHead, dict(semantic_fusion=()))])
+@pytest.mark.parametrize(
+    ('roi_head', 'mask_head', 'options'),
+    [(CascadeRoIHead, RawFCNMaskHead, {}), (HybridTaskCascadeRoIHead, RawHTCMaskHead, dict(semantic_fusion=()))],
+)
 def test_a_cascade_gives_the_mean_of_its_stages_probabilities(
-        roi_head: type, mask_head: type, options: dict, monkeypatch: pytest.MonkeyPatch):
+    roi_head: type, mask_head: type, options: dict, monkeypatch: pytest.MonkeyPatch
+):
     """Stages say 0.75, 0.75, 0.25: 0.5833 on average; a sigmoid of the mean logit would give 0.5905."""
     built = roi_head(
-        num_stages=3, stage_loss_weights=[1, 0.5, 0.25], bbox_roi_extractor=EXTRACTOR, mask_roi_extractor=EXTRACTOR,
+        num_stages=3,
+        stage_loss_weights=[1, 0.5, 0.25],
+        bbox_roi_extractor=EXTRACTOR,
+        mask_roi_extractor=EXTRACTOR,
         bbox_head=[dict(type='BBoxHead', in_channels=4, num_classes=3)] * 3,
-        mask_head=[dict(type=mask_head.__name__, **CONFIG)] * 3, test_cfg=ConfigDict(mask_thr_binary=0.5), **options)
+        mask_head=[dict(type=mask_head.__name__, **CONFIG)] * 3,
+        test_cfg=ConfigDict(mask_thr_binary=0.5),
+        **options,
+    )
     said = [constant_logits([[9.0, sign * math.log(3), 9.0]] * 3) for sign in (1, 1, -1)]
-    monkeypatch.setattr(built, '_mask_forward', lambda stage, *args, **kwargs: dict(
-        mask_preds=said if stage == -1 else said[stage]))
+    monkeypatch.setattr(
+        built, '_mask_forward', lambda stage, *args, **kwargs: dict(mask_preds=said if stage == -1 else said[stage])
+    )
     results = [detections([1, 1]), detections([1])]
     feature = [torch.zeros(2, 4, 10, 10)]
     metas = [dict(scale_factor=(2.0, 2.0))] * 2

@@ -24,11 +24,39 @@ needs_photos = pytest.mark.skipif(not PHOTOS.is_dir(), reason=f'no CCP photos at
 LITE0 = 'tf_efficientnet_lite0'
 # ImageNet classes that people wear, by index.
 CLOTHES = {
-    399: 'abaya', 411: 'apron', 474: 'cardigan', 501: 'cloak', 502: 'clog', 514: 'cowboy boot', 515: 'cowboy hat',
-    568: 'fur coat', 578: 'gown', 601: 'hoopskirt', 608: 'jean', 610: 'jersey', 614: 'kimono', 617: 'lab coat',
-    630: 'Loafer', 638: 'maillot', 639: 'maillot', 655: 'miniskirt', 689: 'overskirt', 697: 'pajama', 735: 'poncho',
-    770: 'running shoe', 774: 'sandal', 775: 'sarong', 824: 'stole', 834: 'suit', 836: 'sunglass', 837: 'sunglasses',
-    841: 'sweatshirt', 869: 'trench coat', 903: 'wig', 906: 'Windsor tie'}
+    399: 'abaya',
+    411: 'apron',
+    474: 'cardigan',
+    501: 'cloak',
+    502: 'clog',
+    514: 'cowboy boot',
+    515: 'cowboy hat',
+    568: 'fur coat',
+    578: 'gown',
+    601: 'hoopskirt',
+    608: 'jean',
+    610: 'jersey',
+    614: 'kimono',
+    617: 'lab coat',
+    630: 'Loafer',
+    638: 'maillot',
+    639: 'maillot',
+    655: 'miniskirt',
+    689: 'overskirt',
+    697: 'pajama',
+    735: 'poncho',
+    770: 'running shoe',
+    774: 'sandal',
+    775: 'sarong',
+    824: 'stole',
+    834: 'suit',
+    836: 'sunglass',
+    837: 'sunglasses',
+    841: 'sweatshirt',
+    869: 'trench coat',
+    903: 'wig',
+    906: 'Windsor tie',
+}
 
 
 def frozen_names(model: nn.Module) -> set[str]:
@@ -56,8 +84,7 @@ def test_lite0_gives_four_levels_of_a_non_square_photo():
     backbone.init_weights()
     levels = backbone(torch.zeros(2, 3, 64, 96))
     assert isinstance(levels, tuple)
-    assert [tuple(level.shape) for level in levels] == [
-        (2, 24, 16, 24), (2, 40, 8, 12), (2, 112, 4, 6), (2, 320, 2, 3)]
+    assert [tuple(level.shape) for level in levels] == [(2, 24, 16, 24), (2, 40, 8, 12), (2, 112, 4, 6), (2, 320, 2, 3)]
     assert backbone.out_channels == [24, 40, 112, 320]
 
 
@@ -67,16 +94,21 @@ def test_levels_can_be_chosen():
     assert [tuple(level.shape) for level in levels] == [(1, 16, 16, 32), (1, 112, 2, 4)]
 
 
-@pytest.mark.parametrize(('model_name', 'out_indices', 'channels', 'strides'), [
-    ('resnet18', (1, 2, 3, 4), [64, 128, 256, 512], [4, 8, 16, 32]),
-    ('convnext_atto', (0, 1, 2, 3), [40, 80, 160, 320], [4, 8, 16, 32])])
+@pytest.mark.parametrize(
+    ('model_name', 'out_indices', 'channels', 'strides'),
+    [
+        ('resnet18', (1, 2, 3, 4), [64, 128, 256, 512], [4, 8, 16, 32]),
+        ('convnext_atto', (0, 1, 2, 3), [40, 80, 160, 320], [4, 8, 16, 32]),
+    ],
+)
 def test_other_timm_models_run_by_their_name(model_name, out_indices, channels, strides):
     backbone = TimmBackbone(model_name, out_indices, frozen_stages=1)
     backbone.init_weights()
     backbone.train()
     levels = backbone(torch.rand(1, 3, 64, 96))
     assert [tuple(level.shape) for level in levels] == [
-        (1, count, 64 // stride, 96 // stride) for count, stride in zip(channels, strides, strict=True)]
+        (1, count, 64 // stride, 96 // stride) for count, stride in zip(channels, strides, strict=True)
+    ]
     sum(level.mean() for level in levels).backward()
     trained = {name for name, parameter in backbone.named_parameters() if parameter.grad is not None}
     assert trained
@@ -133,7 +165,8 @@ def test_packaged_weights_fit_one_to_one(packaged):
     assert all(torch.equal(a, b) for a, b in zip(source.values(), packaged.values(), strict=True))
     target = timm.create_model(LITE0, pretrained=False).state_dict()
     assert {name: tensor.shape for name, tensor in packaged.items()} == {
-        name: tensor.shape for name, tensor in target.items()}
+        name: tensor.shape for name, tensor in target.items()
+    }
 
 
 def test_layers_keep_their_kind_under_the_other_names(packaged):
@@ -207,9 +240,10 @@ def test_nothing_is_frozen_by_default(frozen_stages):
     assert frozen_names(TimmBackbone(LITE0, frozen_stages=frozen_stages)) == set()
 
 
-@pytest.mark.parametrize(('frozen_stages', 'parts', 'count'), [
-    (1, ('conv_stem', 'bn1', 'blocks.0'), 1_824),
-    (2, ('conv_stem', 'bn1', 'blocks.0', 'blocks.1'), 15_792)])
+@pytest.mark.parametrize(
+    ('frozen_stages', 'parts', 'count'),
+    [(1, ('conv_stem', 'bn1', 'blocks.0'), 1_824), (2, ('conv_stem', 'bn1', 'blocks.0', 'blocks.1'), 15_792)],
+)
 def test_lite0_is_frozen_up_to_the_level(frozen_stages, parts, count):
     """Levels 1 and 2 end with blocks.0 (stride 2) and blocks.1 (stride 4); BatchNorm has 2 numbers a channel.
 
@@ -223,9 +257,16 @@ def test_lite0_is_frozen_up_to_the_level(frozen_stages, parts, count):
     assert sum(p.numel() for p in backbone.parameters() if not p.requires_grad) == count
 
 
-@pytest.mark.parametrize(('model_name', 'out_indices', 'frozen_stages'), [
-    (LITE0, (1, 2, 3, 4), 5), (LITE0, (1, 2, 3, 4), 99), ('resnet18', (1, 2, 3, 4), 5), ('convnext_atto', (0, 1), 4),
-    ('resnet18', (1, 2), 4)])  # timm leaves out what lies beyond the last level asked for
+@pytest.mark.parametrize(
+    ('model_name', 'out_indices', 'frozen_stages'),
+    [
+        (LITE0, (1, 2, 3, 4), 5),
+        (LITE0, (1, 2, 3, 4), 99),
+        ('resnet18', (1, 2, 3, 4), 5),
+        ('convnext_atto', (0, 1), 4),
+        ('resnet18', (1, 2), 4),
+    ],
+)  # timm leaves out what lies beyond the last level asked for
 def test_all_levels_or_more_freeze_everything(model_name, out_indices, frozen_stages):
     backbone = TimmBackbone(model_name, out_indices, frozen_stages=frozen_stages)
     assert frozen_names(backbone) == all_names(backbone)
@@ -244,7 +285,8 @@ def test_parameters_beside_layers_are_frozen_too():
     backbone = TimmBackbone('convnext_atto', out_indices=(0, 1, 2, 3), frozen_stages=1)
     assert 'body.stages_0.blocks.0.gamma' in frozen_names(backbone)
     assert frozen_names(backbone) == {
-        name for name in all_names(backbone) if name.startswith(('body.stem_', 'body.stages_0.'))}
+        name for name in all_names(backbone) if name.startswith(('body.stem_', 'body.stages_0.'))
+    }
 
 
 def test_a_level_without_a_module_cannot_be_frozen_up_to():

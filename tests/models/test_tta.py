@@ -38,8 +38,11 @@ def make_view(boxes: list, scores: list, labels: list, masks: list, flip: bool |
     if flip is not None:
         sample.set_metainfo(dict(flip=flip, flip_direction='horizontal' if flip else None))
     sample.pred_instances = InstanceData(
-        bboxes=torch.tensor(boxes).reshape(-1, 4).float(), scores=torch.tensor(scores).float(),
-        labels=torch.tensor(labels, dtype=torch.int64), mask_probs=torch.tensor(np.array(masks), dtype=torch.float16))
+        bboxes=torch.tensor(boxes).reshape(-1, 4).float(),
+        scores=torch.tensor(scores).float(),
+        labels=torch.tensor(labels, dtype=torch.int64),
+        mask_probs=torch.tensor(np.array(masks), dtype=torch.float16),
+    )
     return sample
 
 
@@ -82,8 +85,10 @@ def test_views_that_see_nothing_give_nothing_of_the_right_shapes():
 def test_a_batch_of_two_photos_keeps_their_views_apart():
     """The test loop's batch: a list of views, each a list of photos."""
     nothing = [], [], [], np.zeros((0, 28, 28))
-    views = [[make_view([[2, 5, 12, 25]], [0.8], [3], [RAMP]), make_view(*nothing)],
-             [make_view(*nothing, flip=True), make_view([[18, 5, 28, 25]], [0.6], [7], [RAMP], flip=True)]]
+    views = [
+        [make_view([[2, 5, 12, 25]], [0.8], [3], [RAMP]), make_view(*nothing)],
+        [make_view(*nothing, flip=True), make_view([[18, 5, 28, 25]], [0.6], [7], [RAMP], flip=True)],
+    ]
     first, second = RawMaskTTAModel(module=Answers(), merge=dict(method='nms')).test_step(dict(data_samples=views))
     assert first.pred_instances.labels.tolist() == [3]
     assert second.pred_instances.labels.tolist() == [7]
@@ -110,17 +115,30 @@ def test_other_flips_and_pipelines_that_do_not_tell_are_refused():
 def test_views_are_all_combinations_in_the_pipeline_s_order():
     """Steps of the pipeline stay, an alternative changes only what it says, a new step is taken as it is."""
     pipeline = dict(pack=dict(type='P'), load=dict(type='L', scale=(6, 4)), blur=None)
-    got = combine_views(pipeline, dict(flip=[dict(type='F', prob=0.0), dict(type='F', prob=1.0)],
-                                       load=[dict(), dict(ratio_range=(2, 2))]))
-    assert got == [dict(type='TestTimeAug', transforms=[
-        [dict(type='L', scale=(6, 4)), dict(type='L', scale=(6, 4), ratio_range=(2, 2))],
-        [dict(type='F', prob=0.0), dict(type='F', prob=1.0)], [dict(type='P')]])]
+    got = combine_views(
+        pipeline,
+        dict(flip=[dict(type='F', prob=0.0), dict(type='F', prob=1.0)], load=[dict(), dict(ratio_range=(2, 2))]),
+    )
+    assert got == [
+        dict(
+            type='TestTimeAug',
+            transforms=[
+                [dict(type='L', scale=(6, 4)), dict(type='L', scale=(6, 4), ratio_range=(2, 2))],
+                [dict(type='F', prob=0.0), dict(type='F', prob=1.0)],
+                [dict(type='P')],
+            ],
+        )
+    ]
 
 
-@pytest.mark.parametrize(('pipeline', 'views', 'complaint'), [
-    ([dict(type='L')], {}, 'give both as lists'), (dict(load=dict(type='L')), dict(turn=[dict(type='T')]), "'turn'"),
-    (dict(load=dict(type='L')), dict(flip=[dict(prob=1.0)]), r'tta_pipeline\.flip: the pipeline has no such step'),
-])
+@pytest.mark.parametrize(
+    ('pipeline', 'views', 'complaint'),
+    [
+        ([dict(type='L')], {}, 'give both as lists'),
+        (dict(load=dict(type='L')), dict(turn=[dict(type='T')]), "'turn'"),
+        (dict(load=dict(type='L')), dict(flip=[dict(prob=1.0)]), r'tta_pipeline\.flip: the pipeline has no such step'),
+    ],
+)
 def test_views_that_do_not_fit_the_pipeline_are_refused(pipeline: object, views: dict, complaint: str):
     with pytest.raises(ValueError, match=complaint):
         combine_views(pipeline, views)
@@ -132,8 +150,13 @@ def test_a_config_without_tta_says_what_to_add():
 
 
 def test_a_pipeline_given_as_a_list_is_taken_as_it_is():
-    cfg = Config(dict(tta_model=dict(type='RawMaskTTAModel'), tta_pipeline=[dict(type='TestTimeAug', transforms=[])],
-                      test_dataloader=dict(dataset=dict(pipeline=[dict(type='LoadScaled')]))))
+    cfg = Config(
+        dict(
+            tta_model=dict(type='RawMaskTTAModel'),
+            tta_pipeline=[dict(type='TestTimeAug', transforms=[])],
+            test_dataloader=dict(dataset=dict(pipeline=[dict(type='LoadScaled')])),
+        )
+    )
     use_tta(cfg)
     assert cfg.test_dataloader.dataset.pipeline == cfg.tta_pipeline
     assert cfg.custom_hooks[0].tta_cfg.type == 'RawMaskTTAModel'

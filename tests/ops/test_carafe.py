@@ -9,8 +9,10 @@ import torch
 def make(batch: int = 2, channels: int = 4, height: int = 3, width: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     """Features and masks for 3 x 3 kernels, two groups and twice the size."""
     generator = torch.Generator().manual_seed(0)
-    return (torch.randn(batch, channels, height, width, generator=generator, dtype=torch.float64),
-            torch.rand(batch, 18, height * 2, width * 2, generator=generator, dtype=torch.float64))
+    return (
+        torch.randn(batch, channels, height, width, generator=generator, dtype=torch.float64),
+        torch.rand(batch, 18, height * 2, width * 2, generator=generator, dtype=torch.float64),
+    )
 
 
 @pytest.mark.parametrize('name', ['carafe', 'carafe_naive'])

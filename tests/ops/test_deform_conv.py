@@ -14,28 +14,45 @@ from tests.ops.test_ops import bilinear_weights
 
 needs_stand_in = pytest.mark.skipif(ops.has_compiled_ops(), reason='mmcv brings compiled operators')
 GEOMETRIES = {  # stride, padding, dilation, groups, deformable groups
-    'plain': (1, 1, 1, 1, 1), 'stride 2': (2, 1, 1, 1, 1), 'dilated, unpadded': (1, 0, 2, 1, 1),
-    'two groups': (1, 1, 1, 2, 1), 'two deformable groups': (1, 1, 1, 1, 2), 'uneven': ((2, 1), (0, 1), (1, 2), 2, 2)}
+    'plain': (1, 1, 1, 1, 1),
+    'stride 2': (2, 1, 1, 1, 1),
+    'dilated, unpadded': (1, 0, 2, 1, 1),
+    'two groups': (1, 1, 1, 2, 1),
+    'two deformable groups': (1, 1, 1, 1, 2),
+    'uneven': ((2, 1), (0, 1), (1, 2), 2, 2),
+}
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return value if isinstance(value, tuple) else (value, value)
 
 
-def make(geometry: tuple, batch: int = 2, kernel: tuple[int, int] = (3, 2), size: tuple[int, int] = (6, 7),
-         dtype: torch.dtype = torch.float64) -> dict[str, torch.Tensor]:
+def make(
+    geometry: tuple,
+    batch: int = 2,
+    kernel: tuple[int, int] = (3, 2),
+    size: tuple[int, int] = (6, 7),
+    dtype: torch.dtype = torch.float64,
+) -> dict[str, torch.Tensor]:
     """Random tensors for 4 channels in, 2 out; offsets of up to 3 pixels reach over the edges."""
     stride, padding, dilation, groups, deform_groups = geometry
     generator = torch.Generator().manual_seed(3)
-    out = [(size[axis] + 2 * pair(padding)[axis] - pair(dilation)[axis] * (kernel[axis] - 1) - 1)
-           // pair(stride)[axis] + 1 for axis in range(2)]
+    out = [
+        (size[axis] + 2 * pair(padding)[axis] - pair(dilation)[axis] * (kernel[axis] - 1) - 1) // pair(stride)[axis] + 1
+        for axis in range(2)
+    ]
     places = kernel[0] * kernel[1] * deform_groups
 
     def draw(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
 
-    return dict(input=draw(batch, 4, *size), offset=draw(batch, 2 * places, *out),
-                mask=draw(batch, places, *out).sigmoid(), weight=draw(2, 4 // groups, *kernel), bias=draw(2))
+    return dict(
+        input=draw(batch, 4, *size),
+        offset=draw(batch, 2 * places, *out),
+        mask=draw(batch, places, *out).sigmoid(),
+        weight=draw(2, 4 // groups, *kernel),
+        bias=draw(2),
+    )
 
 
 def convolve_by_loops(tensors: dict[str, torch.Tensor], geometry: tuple, modulated: bool) -> np.ndarray:
@@ -50,12 +67,19 @@ def convolve_by_loops(tensors: dict[str, torch.Tensor], geometry: tuple, modulat
             channel = o // (outputs // groups) * channels_in + c
             place = channel // (channels // deform_groups) * kernel[0] * kernel[1] + i * kernel[1] + j
             y = row * pair(stride)[0] - pair(padding)[0] + i * pair(dilation)[0] + offset[b, 2 * place, row, column]
-            x = column * pair(stride)[1] - pair(padding)[1] + j * pair(dilation)[1] \
+            x = (
+                column * pair(stride)[1]
+                - pair(padding)[1]
+                + j * pair(dilation)[1]
                 + offset[b, 2 * place + 1, row, column]
+            )
             # A sample between the edge pixel and a zero beyond it counts in part.
             padded = np.pad(image[b, channel], 1)
-            sample = (bilinear_weights(y + 1, x + 1, *padded.shape) * padded).sum() \
-                if -1 < y < size[0] and -1 < x < size[1] else 0.0
+            sample = (
+                (bilinear_weights(y + 1, x + 1, *padded.shape) * padded).sum()
+                if -1 < y < size[0] and -1 < x < size[1]
+                else 0.0
+            )
             found[b, o, row, column] += weight[o, c, i, j] * sample * (mask[b, place, row, column] if modulated else 1)
     return found + (tensors['bias'].double().numpy()[:, None, None] if modulated else 0)
 
@@ -76,13 +100,25 @@ def test_the_output_equals_loops_and_the_gradients_torchvisions(name: str, modul
         tensor.requires_grad_()
     output = call(tensors, geometry, modulated)
     with torch.no_grad():
-        np.testing.assert_allclose(output, convolve_by_loops(
-            {key: value.detach() for key, value in tensors.items()}, geometry, modulated), atol=1e-12)
+        np.testing.assert_allclose(
+            output,
+            convolve_by_loops({key: value.detach() for key, value in tensors.items()}, geometry, modulated),
+            atol=1e-12,
+        )
     grad = torch.randn(output.shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
     names = list(tensors) if modulated else ['input', 'offset', 'weight']
-    wanted = torch.autograd.grad(torchvision.ops.deform_conv2d(
-        tensors['input'], tensors['offset'], tensors['weight'], tensors['bias'] if modulated else None,
-        *geometry[:3], tensors['mask'] if modulated else None), [tensors[key] for key in names], grad)
+    wanted = torch.autograd.grad(
+        torchvision.ops.deform_conv2d(
+            tensors['input'],
+            tensors['offset'],
+            tensors['weight'],
+            tensors['bias'] if modulated else None,
+            *geometry[:3],
+            tensors['mask'] if modulated else None,
+        ),
+        [tensors[key] for key in names],
+        grad,
+    )
     found = torch.autograd.grad(output, [tensors[key] for key in names], grad)
     for key, ours, theirs in zip(names, found, wanted, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=0, msg=key)
@@ -103,8 +139,9 @@ def test_the_gradients_are_those_of_the_output(modulated: bool):
 
 
 @pytest.mark.parametrize('modulated', [True, False], ids=['version 2', 'version 1'])
-@pytest.mark.parametrize(('shift', 'slopes'), [
-    (0.0, [[0, 0, 0], [0, -5, 0], [0, 0, 0]]), (0.25, [[0, 5, 0], [0, -5, 0], [0, 0, 0]])])
+@pytest.mark.parametrize(
+    ('shift', 'slopes'), [(0.0, [[0, 0, 0], [0, -5, 0], [0, 0, 0]]), (0.25, [[0, 5, 0], [0, -5, 0], [0, 0, 0]])]
+)
 def test_a_sample_just_one_pixel_outside_has_no_slope(shift: float, slopes: list[list[int]], modulated: bool):
     """One pixel of 5 with padding 1: nine samples at y, x in -1, 0, 1, all moved down by `shift`.
 
@@ -113,8 +150,13 @@ def test_a_sample_just_one_pixel_outside_has_no_slope(shift: float, slopes: list
     """
     shape = (1, 1, 3, 3)
     offset = torch.cat([torch.full(shape, shift), torch.zeros(shape)], 1).requires_grad_()
-    tensors = dict(input=torch.full((1, 1, 1, 1), 5.0), offset=offset, mask=torch.ones(shape),
-                   weight=torch.ones(1, 1, 1, 1), bias=torch.zeros(1))
+    tensors = dict(
+        input=torch.full((1, 1, 1, 1), 5.0),
+        offset=offset,
+        mask=torch.ones(shape),
+        weight=torch.ones(1, 1, 1, 1),
+        bias=torch.zeros(1),
+    )
     call(tensors, (1, 1, 1, 1, 1), modulated).sum().backward()
     assert offset.grad[0, 0].tolist() == slopes
     if not shift:
@@ -138,8 +180,10 @@ def test_offsets_of_a_model_that_diverged_are_samples_outside(value: float, modu
 def test_offsets_of_a_larger_map_are_read_from_the_first_number_on():
     """DyHead's way with mmcv: of each image's offsets and masks the first count, in the output's rows and columns."""
     geometry, tensors = GEOMETRIES['plain'], make(GEOMETRIES['plain'])
-    large = {key: torch.cat([tensors[key].flatten(1)] * 4, 1).reshape(2, -1, 12, 16)[:, :tensors[key].shape[1]]
-             for key in ('offset', 'mask')}
+    large = {
+        key: torch.cat([tensors[key].flatten(1)] * 4, 1).reshape(2, -1, 12, 16)[:, : tensors[key].shape[1]]
+        for key in ('offset', 'mask')
+    }
     places = {key: tensors[key][0].numel() for key in large}
     leaves = {key: tensor.clone().requires_grad_() for key, tensor in {**tensors, **large}.items()}
     whole = {key: tensor.requires_grad_() for key, tensor in tensors.items()}

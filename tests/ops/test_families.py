@@ -9,9 +9,14 @@ from fashion_mmdet.ops import families
 
 MODELS = {
     'mask_rcnn/mask-rcnn_r50_fpn_1x_coco': {
-        'model.test_cfg.rcnn.nms': dict(type='soft_nms', iou_threshold=0.5), 'model.test_cfg.rcnn.score_thr': 0.0},
+        'model.test_cfg.rcnn.nms': dict(type='soft_nms', iou_threshold=0.5),
+        'model.test_cfg.rcnn.score_thr': 0.0,
+    },
     'deformable_detr/deformable-detr_r50_16xb2-50e_coco': {
-        'model.encoder.num_layers': 1, 'model.decoder.num_layers': 2, 'model.num_queries': 30},
+        'model.encoder.num_layers': 1,
+        'model.decoder.num_layers': 2,
+        'model.num_queries': 30,
+    },
     'mask2former/mask2former_r50_8xb2-lsj-50e_coco': {'model.train_cfg.num_points': 500},
     'rtmdet/rtmdet-ins_tiny_8xb32-300e_coco': {},
     'solov2/solov2-light_r18_fpn_ms-3x_coco': {},
@@ -35,8 +40,9 @@ def test_a_model_that_cannot_be_built_says_why():
 
 
 def test_a_model_that_takes_too_long_is_stopped():
-    assert families.try_model('mask_rcnn/mask-rcnn_r50_fpn_1x_coco', 0.01).why_not == \
-        'TimeoutError: not done after 0.01 s'
+    assert (
+        families.try_model('mask_rcnn/mask-rcnn_r50_fpn_1x_coco', 0.01).why_not == 'TimeoutError: not done after 0.01 s'
+    )
 
 
 def test_every_config_is_mmdets():

@@ -31,7 +31,7 @@ def test_sigmoid_loss_equals_loops(gamma: float, weighted: bool):
     for n, row in enumerate(logits().tolist()):
         for c, x in enumerate(row):
             p = 1 / (1 + math.exp(-x))
-            loss = -0.25 * (1 - p)**gamma * math.log(p) if c == target[n] else -0.75 * p**gamma * math.log(1 - p)
+            loss = -0.25 * (1 - p) ** gamma * math.log(p) if c == target[n] else -0.75 * p**gamma * math.log(1 - p)
             wanted[n, c] = loss * (WEIGHT[target[n]] if weighted else 1)
     weight = torch.tensor(WEIGHT, dtype=torch.float64) if weighted else None
     found = mmcv.ops.sigmoid_focal_loss(logits(), torch.tensor(target), gamma, 0.25, weight, 'none')
@@ -45,7 +45,7 @@ def test_softmax_loss_equals_loops(gamma: float, weighted: bool):
     target, wanted = [0, 2, 1, 1, -1], np.zeros(5)
     for n, row in enumerate(logits().tolist()[:4]):
         p = math.exp(row[target[n]]) / sum(math.exp(x) for x in row)
-        wanted[n] = -0.25 * (1 - p)**gamma * math.log(p) * (WEIGHT[target[n]] if weighted else 1)
+        wanted[n] = -0.25 * (1 - p) ** gamma * math.log(p) * (WEIGHT[target[n]] if weighted else 1)
     weight = torch.tensor(WEIGHT, dtype=torch.float64) if weighted else None
     found = mmcv.ops.softmax_focal_loss(logits(), torch.tensor(target), gamma, 0.25, weight, 'none')
     np.testing.assert_allclose(found, wanted, rtol=1e-9)
@@ -53,13 +53,15 @@ def test_softmax_loss_equals_loops(gamma: float, weighted: bool):
 
 @pytest.mark.parametrize('reduction', ['mean', 'sum'])
 @pytest.mark.parametrize('gamma', [0.0, 0.5, 2.0])
-@pytest.mark.parametrize(('name', 'target'), [
-    ('sigmoid_focal_loss', [0, 2, 1, 1, 0]), ('softmax_focal_loss', [0, 2, 1, 1, -1])])
+@pytest.mark.parametrize(
+    ('name', 'target'), [('sigmoid_focal_loss', [0, 2, 1, 1, 0]), ('softmax_focal_loss', [0, 2, 1, 1, -1])]
+)
 def test_the_gradients_are_those_of_the_loss(name: str, target: list[int], gamma: float, reduction: str):
     weight = torch.tensor(WEIGHT, dtype=torch.float64)
     assert torch.autograd.gradcheck(
         lambda x: getattr(mmcv.ops, name)(x, torch.tensor(target), gamma, 0.25, weight, reduction),
-        logits().requires_grad_())
+        logits().requires_grad_(),
+    )
 
 
 @pytest.mark.parametrize('gamma', [0.0, 0.5, 2.0])

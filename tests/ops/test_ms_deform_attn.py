@@ -22,7 +22,8 @@ def make(channels: int = 2) -> tuple[torch.Tensor, ...]:
 
 def attend(value: torch.Tensor, locations: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     return MultiScaleDeformableAttnFunction.apply(
-        value, torch.tensor(SHAPES), torch.tensor(STARTS), locations, weights, 64)
+        value, torch.tensor(SHAPES), torch.tensor(STARTS), locations, weights, 64
+    )
 
 
 def test_the_output_equals_loops():
@@ -31,13 +32,14 @@ def test_the_output_equals_loops():
     wanted = np.zeros((2, 3, 2, 2))
     for image, query, head, level, point in np.ndindex(*weights.shape):
         height, width = SHAPES[level]
-        pixels = value[image, STARTS[level]:STARTS[level] + height * width, head].reshape(height, width, -1).numpy()
+        pixels = value[image, STARTS[level] : STARTS[level] + height * width, head].reshape(height, width, -1).numpy()
         x, y = locations[image, query, head, level, point].tolist()
         y, x = y * height - 0.5, x * width - 0.5
         if -1 < y < height and -1 < x < width:
             share = bilinear_weights(y + 1, x + 1, height + 2, width + 2)[1:-1, 1:-1]
             wanted[image, query, head] += float(weights[image, query, head, level, point]) * np.einsum(
-                'hw,hwc->c', share, pixels)
+                'hw,hwc->c', share, pixels
+            )
     np.testing.assert_allclose(attend(value, locations, weights), wanted.reshape(2, 3, 4), atol=1e-12)
 
 

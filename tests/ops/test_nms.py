@@ -84,8 +84,11 @@ def test_batched_nms_equals_loops_over_the_classes(split_thr):
             wanted += [int(members[index]) for index in nms_by_loops(boxes[members], scores[members], 0.3)]
         wanted.sort(key=lambda index: -scores[index])
         dets, indices = mmcv.ops.batched_nms(
-            torch.tensor(boxes), torch.tensor(scores), torch.tensor(classes),
-            dict(type='nms', iou_threshold=0.3, split_thr=split_thr))
+            torch.tensor(boxes),
+            torch.tensor(scores),
+            torch.tensor(classes),
+            dict(type='nms', iou_threshold=0.3, split_thr=split_thr),
+        )
         assert indices.tolist() == wanted
         np.testing.assert_array_equal(dets, np.hstack([boxes, scores[:, None]])[wanted])
 
@@ -93,8 +96,11 @@ def test_batched_nms_equals_loops_over_the_classes(split_thr):
 def test_class_agnostic_batched_nms_equals_loops():
     boxes, scores = random_boxes(40, 7)
     _, indices = mmcv.ops.batched_nms(
-        torch.tensor(boxes), torch.tensor(scores), torch.arange(40) % 4,
-        dict(type='nms', iou_threshold=0.3, class_agnostic=True))
+        torch.tensor(boxes),
+        torch.tensor(scores),
+        torch.arange(40) % 4,
+        dict(type='nms', iou_threshold=0.3, class_agnostic=True),
+    )
     assert indices.tolist() == nms_by_loops(boxes, scores, 0.3)
 
 
@@ -108,9 +114,16 @@ def test_no_boxes_give_no_indices():
 
 
 @needs_stand_in
-@pytest.mark.parametrize('dtypes', [
-    (torch.float32, torch.bfloat16), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16),
-    (torch.float16, torch.float16), (torch.float64, torch.float32)])
+@pytest.mark.parametrize(
+    'dtypes',
+    [
+        (torch.float32, torch.bfloat16),
+        (torch.bfloat16, torch.float32),
+        (torch.bfloat16, torch.bfloat16),
+        (torch.float16, torch.float16),
+        (torch.float64, torch.float32),
+    ],
+)
 def test_nms_takes_the_types_that_heads_give_under_mixed_precision(dtypes):
     """Boxes up to 20 and scores up to 39 in whole numbers: exact in 8 bits, so the answer is float32's."""
     boxes, scores = random_boxes(40, 11)
@@ -123,7 +136,7 @@ BOXES = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 5], [20, 20, 30, 30]])  # the
 SCORES = torch.tensor([0.9, 0.8, 0.5])
 
 
-@pytest.mark.parametrize(('method', 'second'), [('linear', 0.8 * 0.5), ('gaussian', 0.8 * math.exp(-0.5**2 / 0.5))])
+@pytest.mark.parametrize(('method', 'second'), [('linear', 0.8 * 0.5), ('gaussian', 0.8 * math.exp(-(0.5**2) / 0.5))])
 def test_soft_nms_lowers_the_score_of_an_overlapping_box(method: str, second: float):
     """Linear: 0.8 * (1 - 0.5) = 0.4, below the third box's 0.5. Gaussian: 0.8 * exp(-0.25 / 0.5) = 0.485, below too."""
     dets, indices = mmcv.ops.soft_nms(BOXES, SCORES, iou_threshold=0.3, sigma=0.5, method=method)
@@ -132,15 +145,18 @@ def test_soft_nms_lowers_the_score_of_an_overlapping_box(method: str, second: fl
     np.testing.assert_allclose(dets[:, 4], [0.9, 0.5, second], rtol=1e-6)
 
 
-@pytest.mark.parametrize(('method', 'min_score', 'kept'), [
-    ('naive', 0.01, [0, 2]), ('linear', 0.45, [0, 2]), ('linear', 0.001, [0, 2, 1]), ('linear', 0.6, [0])])
+@pytest.mark.parametrize(
+    ('method', 'min_score', 'kept'),
+    [('naive', 0.01, [0, 2]), ('linear', 0.45, [0, 2]), ('linear', 0.001, [0, 2, 1]), ('linear', 0.6, [0])],
+)
 def test_soft_nms_drops_what_falls_below_the_least_score(method: str, min_score: float, kept: list[int]):
     """Naive decay ends at 0; linear at 0.4 (see above); the third box has 0.5 all along."""
     assert mmcv.ops.soft_nms(BOXES, SCORES, method=method, min_score=min_score)[1].tolist() == kept
 
 
-def soft_nms_by_loops(boxes: np.ndarray, scores: np.ndarray, method: str, threshold: float, least: float,
-                      offset: int) -> list[tuple[int, float]]:
+def soft_nms_by_loops(
+    boxes: np.ndarray, scores: np.ndarray, method: str, threshold: float, least: float, offset: int
+) -> list[tuple[int, float]]:
     """Take the best box left, lower the others, again and again; (index, final score). No two scores may be equal."""
     left, kept = dict(enumerate(scores.astype(float))), []
     while left:
@@ -169,7 +185,8 @@ def test_soft_nms_equals_loops(method: str, offset: int):
         scores = (0.3 + order / 30 + np.random.default_rng(seed).uniform(0, 0.03, 30)).astype(np.float32)
         wanted = soft_nms_by_loops(boxes, scores, method, 0.3401, 0.0512, offset)
         dets, indices = mmcv.ops.soft_nms(
-            torch.tensor(boxes), torch.tensor(scores), 0.3401, 0.5, 0.0512, method, offset)
+            torch.tensor(boxes), torch.tensor(scores), 0.3401, 0.5, 0.0512, method, offset
+        )
         assert indices.tolist() == [index for index, _ in wanted]
         np.testing.assert_allclose(dets[:, 4], [score for _, score in wanted], rtol=1e-5)
 
@@ -212,5 +229,6 @@ def test_the_groups_of_nms_match_are_led_by_what_nms_keeps():
         assert sorted(np.concatenate(groups)) == list(range(40))
         for group in groups:
             assert (np.diff(scores[group]) < 0).all()
-            assert all(nms_by_loops(boxes[[group[0], other]], scores[[group[0], other]], 0.3401) == [0]
-                       for other in group[1:])
+            assert all(
+                nms_by_loops(boxes[[group[0], other]], scores[[group[0], other]], 0.3401) == [0] for other in group[1:]
+            )

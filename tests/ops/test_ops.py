@@ -56,8 +56,9 @@ def bilinear_weights(y: float, x: float, height: int, width: int) -> np.ndarray:
     return weights
 
 
-def bin_weights(roi: list[float], grid: tuple[int, int], scale: float, sampling_ratio: int, aligned: bool,
-                size: tuple[int, int]) -> np.ndarray:
+def bin_weights(
+    roi: list[float], grid: tuple[int, int], scale: float, sampling_ratio: int, aligned: bool, size: tuple[int, int]
+) -> np.ndarray:
     """What each pixel of the map gives to each bin of a box: (rows, columns, H, W)."""
     shift = 0.5 if aligned else 0.0
     x1, y1, x2, y2 = (value * scale - shift for value in roi)
@@ -78,8 +79,15 @@ def bin_weights(roi: list[float], grid: tuple[int, int], scale: float, sampling_
     return weights
 
 
-def align_by_loops(features: np.ndarray, rois: list, grid: tuple[int, int], scale: float, sampling_ratio: int,
-                   aligned: bool, grad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def align_by_loops(
+    features: np.ndarray,
+    rois: list,
+    grid: tuple[int, int],
+    scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+    grad: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Pool, and spread `grad` back: (N, C, rows, columns) and (B, C, H, W)."""
     output, grad_input = np.zeros(grad.shape), np.zeros(features.shape)
     for n, (image, *box) in enumerate(rois):
@@ -122,7 +130,8 @@ def test_gradients_of_boxes_on_the_same_pixels_add_up(aligned, sampling_ratio):
     wanted, wanted_grad = align_by_loops(features, rois, (3, 2), SCALE, sampling_ratio, aligned, grad)
     tensor = torch.tensor(features, requires_grad=True)
     output = mmcv.ops.roi_align(
-        tensor, torch.tensor(rois, dtype=torch.float64), (3, 2), SCALE, sampling_ratio, 'avg', aligned)
+        tensor, torch.tensor(rois, dtype=torch.float64), (3, 2), SCALE, sampling_ratio, 'avg', aligned
+    )
     output.backward(torch.tensor(grad))
     np.testing.assert_allclose(output.detach(), wanted, rtol=0, atol=1e-12)
     np.testing.assert_allclose(tensor.grad, wanted_grad, rtol=0, atol=1e-12)
@@ -160,7 +169,8 @@ def test_narrow_floats_are_pooled_to_the_rounding_of_their_type(dtype):
     rois = list(ROIS.values())
     features = torch.tensor(generator.uniform(size=(3, 2, HEIGHT, WIDTH))).to(dtype).requires_grad_()
     wanted, wanted_grad = align_by_loops(
-        features.detach().double().numpy(), rois, (2, 3), SCALE, 0, True, np.ones((len(rois), 2, 2, 3)))
+        features.detach().double().numpy(), rois, (2, 3), SCALE, 0, True, np.ones((len(rois), 2, 2, 3))
+    )
     assert wanted_grad.max() < 8
     output = mmcv.ops.RoIAlign((2, 3), SCALE)(features, torch.tensor(rois))
     output.sum().backward()
@@ -185,8 +195,9 @@ def call_bbox_overlaps() -> None:
 
 
 @needs_stand_in
-@pytest.mark.parametrize(('call', 'operator'), [
-    (call_deform_roi_pool, 'deform_roi_pool_forward'), (call_bbox_overlaps, 'bbox_overlaps')])
+@pytest.mark.parametrize(
+    ('call', 'operator'), [(call_deform_roi_pool, 'deform_roi_pool_forward'), (call_bbox_overlaps, 'bbox_overlaps')]
+)
 def test_any_other_operator_names_itself_and_the_way_out(call, operator):
     with pytest.raises(NotImplementedError) as caught:
         call()
@@ -221,9 +232,16 @@ def fake_mmcv(folder: Path, file: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(('file', 'compiled'), [
-    *((f'_ext{suffix}', True) for suffix in importlib.machinery.EXTENSION_SUFFIXES),
-    ('_ext.txt', False), ('_ext.py', False), (f'_extra{SUFFIX}', False), (f'my_ext{SUFFIX}', False)])
+@pytest.mark.parametrize(
+    ('file', 'compiled'),
+    [
+        *((f'_ext{suffix}', True) for suffix in importlib.machinery.EXTENSION_SUFFIXES),
+        ('_ext.txt', False),
+        ('_ext.py', False),
+        (f'_extra{SUFFIX}', False),
+        (f'my_ext{SUFFIX}', False),
+    ],
+)
 def test_compiled_operators_are_known_by_their_file(tmp_path, monkeypatch, file, compiled):
     """All suffixes that this Python loads, `.so` among them on Linux, and nothing else."""
     monkeypatch.syspath_prepend(fake_mmcv(tmp_path, file))
@@ -255,14 +273,22 @@ def names_loaded_by_the_package(path: Path) -> set[str]:
     """Import fashion_mmdet in a fresh Python that searches `path` first; the names of all modules loaded."""
     environment = {**os.environ, 'PYTHONPATH': str(path)}
     code = 'import sys, fashion_mmdet; print(*sys.modules)'
-    return set(subprocess.run(
-        [sys.executable, '-c', code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
-    ).stdout.split())
+    return set(
+        subprocess.run(
+            [sys.executable, '-c', code],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+    )
 
 
 @pytest.mark.parametrize(('file', 'stand_in'), [(f'_ext{SUFFIX}', False), ('readme.txt', True)])
 def test_importing_the_package_installs_the_stand_in_only_where_needed_and_loads_nothing_heavy(
-        tmp_path, file, stand_in):
+    tmp_path, file, stand_in
+):
     loaded = names_loaded_by_the_package(fake_mmcv(tmp_path, file))
     assert ('mmcv._ext' in loaded) is stand_in
     assert not loaded & {'torch', 'torchvision', 'mmcv', 'mmdet', 'mmengine', 'numpy'}

@@ -26,7 +26,8 @@ def random_rois(count: int, seed: int, dtype: torch.dtype = torch.float64) -> to
 def kernel(grad: torch.Tensor, rois: torch.Tensor, sampling_ratio: int, aligned: bool) -> torch.Tensor:
     batch, height, width = SHAPE
     return torch.ops.torchvision._roi_align_backward(
-        grad, rois, SCALE, *grad.shape[2:], batch, grad.shape[1], height, width, sampling_ratio, aligned)
+        grad, rois, SCALE, *grad.shape[2:], batch, grad.shape[1], height, width, sampling_ratio, aligned
+    )
 
 
 @pytest.mark.parametrize('seed', range(5))
@@ -46,17 +47,25 @@ def test_a_bins_weights_add_up_to_one_inside_the_photo():
     weights = roi_align.bin_weights(rois, SHAPE, (7, 7), SCALE, 0, True).to_dense()
     assert weights.shape == (2 * 49, 2 * 17 * 29)
     torch.testing.assert_close(weights.sum(1), torch.ones(98))
-    assert weights[:49, :17 * 29].count_nonzero() == weights[49:, 17 * 29:].count_nonzero() == 0  # the other image's
+    assert weights[:49, : 17 * 29].count_nonzero() == weights[49:, 17 * 29 :].count_nonzero() == 0  # the other image's
 
 
-@pytest.mark.parametrize(('rois', 'sampling_ratio', 'expected'), [
-    ([[0, 0, 0, 50, 50]], 0, True), ([[0, 0, 0, 50, 50]], 2, True), ([], 0, False),
-    ([[0, 0, 0, 4e6, 50]], 0, False),  # a million feature pixels in 7 bins
-    ([[0, 0, 0, float('nan'), 50]], 0, False), ([[0, 0, 0, 50, 50]], 1000, False)])
+@pytest.mark.parametrize(
+    ('rois', 'sampling_ratio', 'expected'),
+    [
+        ([[0, 0, 0, 50, 50]], 0, True),
+        ([[0, 0, 0, 50, 50]], 2, True),
+        ([], 0, False),
+        ([[0, 0, 0, 4e6, 50]], 0, False),  # a million feature pixels in 7 bins
+        ([[0, 0, 0, float('nan'), 50]], 0, False),
+        ([[0, 0, 0, 50, 50]], 1000, False),
+    ],
+)
 def test_boxes_that_would_take_much_memory_are_left_to_the_kernel(rois, sampling_ratio, expected):
     rois = torch.tensor(rois, dtype=torch.float32).reshape(-1, 5)
     assert roi_align.is_worth_it(torch.zeros(len(rois), 1, 7, 7), rois, SCALE, sampling_ratio) is (
-        expected and torch.backends.mkl.is_available())
+        expected and torch.backends.mkl.is_available()
+    )
 
 
 def test_a_gigantic_box_still_gets_its_gradient():

@@ -55,7 +55,8 @@ def test_boxes_on_whole_pixels_are_pooled_as_torchvision_does():
     """At scale 1 torchvision's rounding does nothing."""
     rois = torch.tensor([[0.0, 0, 0, 8, 4], [1, 2, 1, 6, 3], [2, 3, 3, 3, 3]], dtype=torch.float64)
     torch.testing.assert_close(
-        mmcv.ops.roi_pool(features(), rois, (2, 2), 1.0), torchvision.ops.roi_pool(features(), rois, (2, 2), 1.0))
+        mmcv.ops.roi_pool(features(), rois, (2, 2), 1.0), torchvision.ops.roi_pool(features(), rois, (2, 2), 1.0)
+    )
 
 
 def test_no_boxes_give_an_empty_output():

@@ -37,8 +37,9 @@ def finish(folder: Path, rung: str, name: str = 'val.json') -> None:
 
 def test_every_rung_is_trained_then_tested_after_what_it_needs(folder: Path):
     steps = plan(folder)
-    assert sorted(steps) == sorted([*(f'{tool} {rung}' for tool in ('train', 'test') for rung in RUNGS),
-                                    'sensitivity lossw'])
+    assert sorted(steps) == sorted(
+        [*(f'{tool} {rung}' for tool in ('train', 'test') for rung in RUNGS), 'sensitivity lossw']
+    )
     for rung in RUNGS:
         assert steps.index(f'train {rung}') < steps.index(f'test {rung}')
         if rung not in ('baseline', 'heads'):
@@ -49,8 +50,15 @@ def test_every_rung_is_trained_then_tested_after_what_it_needs(folder: Path):
 def test_a_stopped_ladder_goes_on_with_the_rungs_that_have_no_scores(folder: Path):
     for rung in ('baseline', 'heads', 'all', 'aug', 'ident', 'lossw'):
         finish(folder, rung)
-    assert plan(folder) == ['sensitivity lossw', 'train resampled', 'test resampled', 'train full', 'test full',
-                            'train smooth', 'test smooth']
+    assert plan(folder) == [
+        'sensitivity lossw',
+        'train resampled',
+        'test resampled',
+        'train full',
+        'test full',
+        'train smooth',
+        'test smooth',
+    ]
 
 
 def test_a_climbed_ladder_only_compares(folder: Path):

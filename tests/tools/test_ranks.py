@@ -20,22 +20,40 @@ from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from tools import test as tool
 from tools import train
 
-SEVEN = ['--cfg-options', 'postprocess.score_thr=0.02', 'val_dataloader.dataset.split=all',
-         'val_dataloader.dataset.num_images=7']
+SEVEN = [
+    '--cfg-options',
+    'postprocess.score_thr=0.02',
+    'val_dataloader.dataset.split=all',
+    'val_dataloader.dataset.num_images=7',
+]
 
 
 def run_rank(rank: int, ranks: int, port: int, argv: list[str], log: Path) -> None:
     """Test as one of several processes, as torchrun starts them; what it says goes to a file."""
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(ranks), MASTER_ADDR='127.0.0.1',
-                      MASTER_PORT=str(port), TORCHELASTIC_USE_AGENT_STORE='True')
+    os.environ.update(
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE=str(ranks),
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT=str(port),
+        TORCHELASTIC_USE_AGENT_STORE='True',
+    )
     with log.open('w', buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
         tool.main([*argv, '--launcher', 'pytorch'])
 
 
 def find_every_second(truths: list[Truth], predictions: list[Prediction], match: str) -> list[ImageCounts]:
     """Count as if every second true object had been found, and nothing else: the tiny run finds none."""
-    found = [Prediction(truth.image_id, truth.size, truth.categories[::2], np.ones(len(truth.masks[::2]), np.float32),
-                        truth.masks[::2]) for truth in truths]
+    found = [
+        Prediction(
+            truth.image_id,
+            truth.size,
+            truth.categories[::2],
+            np.ones(len(truth.masks[::2]), np.float32),
+            truth.masks[::2],
+        )
+        for truth in truths
+    ]
     return count_images(truths, found, match)
 
 
@@ -53,7 +71,8 @@ def one_process(tiny_config: Path, tiny_run: Path, tmp_path_factory: pytest.Temp
 @pytest.mark.slow
 @pytest.mark.parametrize('ranks', [2, 3, 4])
 def test_any_number_of_ranks_gives_the_score_of_one_process(
-        sample_root: Path, tiny_config: Path, tiny_run: Path, one_process: Path, tmp_path: Path, ranks: int):
+    sample_root: Path, tiny_config: Path, tiny_run: Path, one_process: Path, tmp_path: Path, ranks: int
+):
     """Seven photos divide by none of 2, 3, 4: some ranks test a photo a second time, which must not count.
 
     With every second of n objects found, a photo scores ceil(n / 2) / n.
@@ -63,8 +82,10 @@ def test_any_number_of_ranks_gives_the_score_of_one_process(
     store = torch.distributed.TCPStore('127.0.0.1', 0, is_master=True, wait_for_workers=False)
     argv = [str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(tmp_path), *SEVEN]
     fork = multiprocessing.get_context('fork')
-    processes = [fork.Process(target=run_rank, args=(rank, ranks, store.port, argv, tmp_path / f'{rank}.txt'))
-                 for rank in range(ranks)]
+    processes = [
+        fork.Process(target=run_rank, args=(rank, ranks, store.port, argv, tmp_path / f'{rank}.txt'))
+        for rank in range(ranks)
+    ]
     for process in processes:
         process.start()
     for process in processes:

@@ -31,9 +31,21 @@ OPTIONS = Postprocess(score_thr=0.02, nms_iou=0.3)
 def val_dump(tiny_config: Path, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The raw predictions of the tiny run on val; pictures beside it."""
     folder = tmp_path_factory.mktemp('test')
-    assert tool.main([
-        str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(folder), '--show-dir',
-        str(folder / 'pictures'), '--cfg-options', LOOSE]) == 0
+    assert (
+        tool.main(
+            [
+                str(tiny_config),
+                str(tiny_run / 'epoch_2.pth'),
+                '--work-dir',
+                str(folder),
+                '--show-dir',
+                str(folder / 'pictures'),
+                '--cfg-options',
+                LOOSE,
+            ]
+        )
+        == 0
+    )
     return folder / 'val.parquet'
 
 
@@ -43,7 +55,8 @@ def logged_score(folder: Path) -> dict[str, float]:
 
 
 def test_the_dump_rescored_without_the_model_gives_the_same_score(
-        val_dump: Path, sample_root: Path, capsys: pytest.CaptureFixture):
+    val_dump: Path, sample_root: Path, capsys: pytest.CaptureFixture
+):
     truth = str(sample_root / 'train.csv')
     assert score_dump.main([str(val_dump), truth, '--json', '--options', 'score_thr=0.02']) == 0
     scores, logged = json.loads(capsys.readouterr().out), logged_score(val_dump.parent)
@@ -71,11 +84,24 @@ def test_the_dump_names_config_and_checkpoint(val_dump: Path, tiny_run: Path):
 
 
 def test_tta_writes_a_dump_of_its_own_that_scores_the_same_without_the_model(
-        tiny_config: Path, tiny_run: Path, val_dump: Path, sample_root: Path, tmp_path: Path,
-        capsys: pytest.CaptureFixture):
+    tiny_config: Path, tiny_run: Path, val_dump: Path, sample_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
     """One scale, plain and flipped: the same images in the same order, other boxes; val.parquet would stay."""
-    assert tool.main([str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(tmp_path), '--tta',
-                      '--cfg-options', LOOSE, 'tta_pipeline.load=[{}]']) == 0
+    assert (
+        tool.main(
+            [
+                str(tiny_config),
+                str(tiny_run / 'epoch_2.pth'),
+                '--work-dir',
+                str(tmp_path),
+                '--tta',
+                '--cfg-options',
+                LOOSE,
+                'tta_pipeline.load=[{}]',
+            ]
+        )
+        == 0
+    )
     assert sorted(path.name for path in tmp_path.glob('val*')) == ['val_tta.json', 'val_tta.parquet']
     info = read_info(tmp_path / 'val_tta.parquet')
     assert info.images == read_info(val_dump).images
@@ -99,15 +125,29 @@ def test_pictures_are_there_one_an_image_with_the_score_in_the_name(val_dump: Pa
 
 def test_test_photos_become_a_valid_submission(tiny_config: Path, tiny_run: Path, sample_root: Path, tmp_path: Path):
     path = tmp_path / 'submission.csv'
-    assert tool.main([str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(tmp_path), '--submission',
-                      str(path), '--cfg-options', LOOSE]) == 0
+    assert (
+        tool.main(
+            [
+                str(tiny_config),
+                str(tiny_run / 'epoch_2.pth'),
+                '--work-dir',
+                str(tmp_path),
+                '--submission',
+                str(path),
+                '--cfg-options',
+                LOOSE,
+            ]
+        )
+        == 0
+    )
     assert list(find_problems(path, sample_root / 'sample_submission.csv')) == []
     assert score_submission(path, sample_root / 'test_truth.csv')[0].images == 4
 
 
 @pytest.mark.parametrize(('content', 'complaint'), [(None, 'no such checkpoint'), (b'junk', 'not a checkpoint')])
 def test_a_bad_checkpoint_is_one_line_and_status_2(
-        tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture, content: bytes | None, complaint: str):
+    tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture, content: bytes | None, complaint: str
+):
     if content is not None:
         (tmp_path / 'c.pth').write_bytes(content)
     with pytest.raises(SystemExit) as exit_:
@@ -128,27 +168,51 @@ def test_a_submission_of_val_photos_is_refused(capsys: pytest.CaptureFixture):
 def test_testing_leaves_the_training_s_config_alone(tiny_config: Path, tiny_run: Path, val_dump: Path):
     """The test run writes into a folder of its own; the dumped training config still tests the test photos."""
     from fashion_mmdet.config import load_config
+
     assert (val_dump.parent / 'test' / 'tiny.py').is_file()
     assert not (val_dump.parent / 'tiny.py').exists()
     assert load_config(str(tiny_run / 'tiny.py')).test_dataloader.dataset.split == 'test'
 
 
 def test_a_checkpoint_of_another_model_is_one_line(
-        tiny_config: Path, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    tiny_config: Path, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
     with pytest.raises(SystemExit) as exit_:
-        tool.main([str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--work-dir', str(tmp_path), '--cfg-options',
-                   'model.roi_head.bbox_head.fc_out_channels=100'])
+        tool.main(
+            [
+                str(tiny_config),
+                str(tiny_run / 'epoch_2.pth'),
+                '--work-dir',
+                str(tmp_path),
+                '--cfg-options',
+                'model.roi_head.bbox_head.fc_out_channels=100',
+            ]
+        )
     assert exit_.value.code == 2
     assert 'weights of another model' in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_two_processes_give_the_score_and_the_dump_of_one(
-        tiny_config: Path, tiny_run: Path, val_dump: Path, tmp_path: Path):
+    tiny_config: Path, tiny_run: Path, val_dump: Path, tmp_path: Path
+):
     """torchrun, two ranks over gloo, a number of val images that does not divide evenly or does: the same figures."""
-    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone',  # a port of its own
-               'tools/test.py', str(tiny_config), str(tiny_run / 'epoch_2.pth'), '--launcher', 'pytorch', '--work-dir',
-               str(tmp_path), '--cfg-options', LOOSE]
+    command = [
+        sys.executable,
+        '-m',
+        'torch.distributed.run',
+        '--nproc_per_node=2',
+        '--standalone',  # a port of its own
+        'tools/test.py',
+        str(tiny_config),
+        str(tiny_run / 'epoch_2.pth'),
+        '--launcher',
+        'pytorch',
+        '--work-dir',
+        str(tmp_path),
+        '--cfg-options',
+        LOOSE,
+    ]
     environment = {**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT}/tests', 'OMP_NUM_THREADS': '1'}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -178,18 +242,33 @@ def test_photos_of_one_stem_get_a_picture_each_and_are_counted(sample_root: Path
         assert count == len(list((tmp_path / 'out').iterdir())) == 3
 
 
-@pytest.mark.parametrize(('main', 'arguments'), [
-    (tool.main, ['{config}', '{folder}/c.pth', '--dump', '{folder}/x.json']),
-    (tool.main, ['{config}', '{folder}/c.pth', '--dump', '{folder}/c.pth']),
-    (tool.main, ['{config}', '{folder}/c.pth', '--dump', '{folder}/x.csv', '--submission', '{folder}/x.csv']),
-    (tune_thresholds.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/x.png']),
-    (train_filter.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/x.png']),
-    (train_filter.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/x', '--out-of-fold',
-                         '{folder}/d.parquet']),
-    (sensitivity.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/t.csv']),
-], ids=lambda value: value.__module__ if callable(value) else ' '.join(value))
+@pytest.mark.parametrize(
+    ('main', 'arguments'),
+    [
+        (tool.main, ['{config}', '{folder}/c.pth', '--dump', '{folder}/x.json']),
+        (tool.main, ['{config}', '{folder}/c.pth', '--dump', '{folder}/c.pth']),
+        (tool.main, ['{config}', '{folder}/c.pth', '--dump', '{folder}/x.csv', '--submission', '{folder}/x.csv']),
+        (tune_thresholds.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/x.png']),
+        (train_filter.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/x.png']),
+        (
+            train_filter.main,
+            [
+                '{folder}/d.parquet',
+                '--truth',
+                '{folder}/t.csv',
+                '--out',
+                '{folder}/x',
+                '--out-of-fold',
+                '{folder}/d.parquet',
+            ],
+        ),
+        (sensitivity.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/t.csv']),
+    ],
+    ids=lambda value: value.__module__ if callable(value) else ' '.join(value),
+)
 def test_no_output_overwrites_an_input_or_another_output(
-        tiny_config: Path, tmp_path: Path, main: Callable, arguments: list[str]):
+    tiny_config: Path, tmp_path: Path, main: Callable, arguments: list[str]
+):
     for name in ('c.pth', 'd.parquet', 't.csv'):
         (tmp_path / name).write_text('old')
     done = run_here(main, *(one.format(config=tiny_config, folder=tmp_path) for one in arguments))

@@ -32,8 +32,10 @@ def test_help_shows_the_command_and_loads_no_torch(tool: Path):
 
 def test_scoring_a_submission_needs_no_torch():
     """A competitor's machine may have none; torch also costs seconds."""
-    code = ('import sys; import fashion_mmdet.evaluation.offline, fashion_mmdet.evaluation.dump; '
-            'assert not {"torch", "mmdet"} & set(sys.modules)')
+    code = (
+        'import sys; import fashion_mmdet.evaluation.offline, fashion_mmdet.evaluation.dump; '
+        'assert not {"torch", "mmdet"} & set(sys.modules)'
+    )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
 
@@ -59,7 +61,14 @@ def test_an_error_names_the_file_and_not_the_class_that_mmengine_was_building():
 def test_options_are_python_literals_or_text():
     options = parse_options(['a.b=3', 'scale=(384,256)', 'load_from=None', 'amp=true', 'name=SGD', 'x=a=b', 'e='])
     assert options == {
-        'a.b': 3, 'scale': (384, 256), 'load_from': None, 'amp': True, 'name': 'SGD', 'x': 'a=b', 'e': ''}
+        'a.b': 3,
+        'scale': (384, 256),
+        'load_from': None,
+        'amp': True,
+        'name': 'SGD',
+        'x': 'a=b',
+        'e': '',
+    }
 
 
 def test_a_config_with_a_syntax_error_is_a_value_error(tmp_path: Path):

@@ -47,16 +47,30 @@ def test_a_run_leaves_checkpoints_config_and_curves(tiny_run: Path):
     assert list(tiny_run.glob('*/vis_data/scalars.json'))
     assert list(tiny_run.glob('*/vis_data/events.out.tfevents.*')), 'TensorBoard is the default'
     assert [line.split()[:2] for line in batches(tiny_run)] == [
-        ['0', '0'], ['0', '1'], ['0', '2'], ['1', '3'], ['1', '4'], ['1', '5']]
+        ['0', '0'],
+        ['0', '1'],
+        ['0', '2'],
+        ['1', '3'],
+        ['1', '4'],
+        ['1', '5'],
+    ]
     assert not list(tiny_run.glob('.*.tmp'))
 
 
 @pytest.mark.slow
 def test_after_kill_9_in_mid_epoch_resume_goes_on_as_if_nothing_had_happened(
-        tiny_config: Path, tiny_run: Path, tmp_path: Path):
+    tiny_config: Path, tiny_run: Path, tmp_path: Path
+):
     """Killed after 4 of 6 iterations; the second epoch's images and rates are those of the run never killed."""
-    command = [sys.executable, 'tools/train.py', str(tiny_config), '--work-dir', str(tmp_path),
-               '--cfg-options', 'custom_hooks.0.kill_after=4']
+    command = [
+        sys.executable,
+        'tools/train.py',
+        str(tiny_config),
+        '--work-dir',
+        str(tmp_path),
+        '--cfg-options',
+        'custom_hooks.0.kill_after=4',
+    ]
     environment = {**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT}/tests', 'OMP_NUM_THREADS': '1'}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -71,7 +85,8 @@ def test_after_kill_9_in_mid_epoch_resume_goes_on_as_if_nothing_had_happened(
 
 
 def test_a_validation_that_a_kill_prevented_is_made_up_for_once(
-        tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Killed between the checkpoint of epoch 2 of 2 and its validation: one resume scores it, the next need not."""
     command = [str(tiny_config), '--work-dir', str(tmp_path)]
     with monkeypatch.context() as patch:
@@ -97,6 +112,7 @@ def test_resume_survives_a_cut_off_note_of_the_last_checkpoint(tiny_run: Path, t
     from mmengine.config import Config
 
     from fashion_mmdet.experiments.running import resume_latest
+
     copy_checkpoints(tiny_run, tmp_path)
     (tmp_path / 'last_checkpoint').write_text('')
     assert resume_latest(Config(dict(work_dir=str(tmp_path), model={}))) == str(tmp_path / 'epoch_2.pth')
@@ -106,6 +122,7 @@ def test_a_copied_work_dir_resumes_from_itself_and_not_from_the_one_it_was_copie
     from mmengine.config import Config
 
     from fashion_mmdet.experiments.running import resume_latest
+
     copy_checkpoints(tiny_run, tmp_path)
     shutil.copy(tiny_run / 'last_checkpoint', tmp_path)
     assert resume_latest(Config(dict(work_dir=str(tmp_path), model={}))) == str(tmp_path / 'epoch_2.pth')
@@ -116,9 +133,10 @@ def test_resume_passes_over_a_cut_off_checkpoint_and_clears_a_killed_runs_half_f
     from mmengine.config import Config
 
     from fashion_mmdet.experiments.running import resume_latest
+
     copy_checkpoints(tiny_run, tmp_path)
     whole = (tmp_path / 'epoch_2.pth').read_bytes()
-    (tmp_path / 'epoch_2.pth').write_bytes(whole[:len(whole) // 2])
+    (tmp_path / 'epoch_2.pth').write_bytes(whole[: len(whole) // 2])
     (tmp_path / '.epoch_3.pth.abc.tmp').write_bytes(b'half')
     assert resume_latest(Config(dict(work_dir=str(tmp_path), model={}))) == str(tmp_path / 'epoch_1.pth')
     assert not list(tmp_path.glob('.*.tmp'))
@@ -128,6 +146,7 @@ def test_resume_goes_by_what_a_checkpoint_records_and_not_by_its_name(tiny_run: 
     from mmengine.config import Config
 
     from fashion_mmdet.experiments.running import resume_latest
+
     shutil.copy(tiny_run / 'epoch_1.pth', tmp_path / 'epoch_20.pth')
     shutil.copy(tiny_run / 'epoch_2.pth', tmp_path / 'epoch_3.pth')
     (tmp_path / 'epoch_99.pth').write_bytes(b'')
@@ -141,6 +160,7 @@ def test_a_run_without_a_seed_of_its_own_is_resumed_with_the_one_it_drew(tiny_ru
     from mmengine.config import Config
 
     from fashion_mmdet.experiments.running import resume_latest
+
     copy_checkpoints(tiny_run, tmp_path)
     cfg = Config(dict(work_dir=str(tmp_path), model={}, randomness=dict(seed=None, deterministic=True)))
     resume_latest(cfg)
@@ -157,46 +177,71 @@ def test_an_option_without_a_value_is_refused(capsys: pytest.CaptureFixture, tin
     assert 'expected key=value' in run_and_fail(capsys, [str(tiny_config), '--cfg-options', 'seed'])
 
 
-@pytest.mark.parametrize(('content', 'complaint'), [
-    ('', 'train.csv: the file is empty'),
-    ('ImageId,Height\na.jpg,3\n', "train.csv:1: no column 'EncodedPixels'"),
-    ('ImageId,EncodedPixels,Height,Width,ClassId\na.jpg,1 1,tall,3,0\n', "train.csv:2: Height 'tall'"),
-])
+@pytest.mark.parametrize(
+    ('content', 'complaint'),
+    [
+        ('', 'train.csv: the file is empty'),
+        ('ImageId,Height\na.jpg,3\n', "train.csv:1: no column 'EncodedPixels'"),
+        ('ImageId,EncodedPixels,Height,Width,ClassId\na.jpg,1 1,tall,3,0\n', "train.csv:2: Height 'tall'"),
+    ],
+)
 def test_a_file_that_is_not_the_csv_stops_the_training_with_one_line(
-        capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path, content: str, complaint: str):
+    capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path, content: str, complaint: str
+):
     (tmp_path / 'train.csv').write_text(content)
-    line = run_and_fail(capsys, [
-        str(tiny_config), '--work-dir', str(tmp_path / 'run'),
-        '--cfg-options', f'train_dataloader.dataset.data_root={tmp_path}'])
+    line = run_and_fail(
+        capsys,
+        [
+            str(tiny_config),
+            '--work-dir',
+            str(tmp_path / 'run'),
+            '--cfg-options',
+            f'train_dataloader.dataset.data_root={tmp_path}',
+        ],
+    )
     assert complaint in line
 
 
 def test_a_missing_data_folder_says_which_file_is_missing(
-        capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path):
-    line = run_and_fail(capsys, [str(tiny_config), '--work-dir', str(tmp_path / 'run'), '--cfg-options',
-                                 f'train_dataloader.dataset.data_root={tmp_path}/nowhere'])
+    capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path
+):
+    line = run_and_fail(
+        capsys,
+        [
+            str(tiny_config),
+            '--work-dir',
+            str(tmp_path / 'run'),
+            '--cfg-options',
+            f'train_dataloader.dataset.data_root={tmp_path}/nowhere',
+        ],
+    )
     assert f'{tmp_path}/nowhere/train.csv: no such file' in line
 
 
 def test_a_missing_checkpoint_to_start_from_is_one_line(
-        capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path):
-    line = run_and_fail(capsys, [str(tiny_config), '--work-dir', str(tmp_path), '--cfg-options',
-                                 'load_from=nothing.pth'])
+    capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path
+):
+    line = run_and_fail(
+        capsys, [str(tiny_config), '--work-dir', str(tmp_path), '--cfg-options', 'load_from=nothing.pth']
+    )
     assert 'nothing.pth: no such checkpoint' in line
 
 
 def test_a_diverging_training_is_one_line_and_keeps_its_last_good_checkpoint(
-        capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path):
+    capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path
+):
     """A rate of 1e38 from the second iteration on: the weights of the first, at 1 % of it, are beyond every loss."""
-    line = run_and_fail(capsys, [str(tiny_config), '--work-dir', str(tmp_path), '--cfg-options',
-                                 'optim_wrapper.optimizer.lr=1e38'])
+    line = run_and_fail(
+        capsys, [str(tiny_config), '--work-dir', str(tmp_path), '--cfg-options', 'optim_wrapper.optimizer.lr=1e38']
+    )
     assert 'stopped' in line
     assert 'optim_wrapper.optimizer.lr' in line
     assert not list(tmp_path.glob('*.pth'))
 
 
 def test_a_full_disk_at_the_second_checkpoint_leaves_the_first_whole(
-        capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tiny_config: Path, tmp_path: Path):
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tiny_config: Path, tmp_path: Path
+):
     """The third fsync, after run.json's and epoch_1.pth's, fails as on a full disk: one line, no half file."""
     calls = []
 
@@ -206,8 +251,10 @@ def test_a_full_disk_at_the_second_checkpoint_leaves_the_first_whole(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(fashion_mmdet.utils.files.os, 'fsync', full)
-    line = run_and_fail(capsys, [str(tiny_config), '--work-dir', str(tmp_path), '--cfg-options',
-                                 'train_dataloader.dataset.num_images=2'])
+    line = run_and_fail(
+        capsys,
+        [str(tiny_config), '--work-dir', str(tmp_path), '--cfg-options', 'train_dataloader.dataset.num_images=2'],
+    )
     assert 'No space left on device' in line
     assert 'state_dict' in torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
     assert not (tmp_path / 'epoch_2.pth').exists()
@@ -216,21 +263,33 @@ def test_a_full_disk_at_the_second_checkpoint_leaves_the_first_whole(
 
 def test_a_junk_checkpoint_to_start_from_is_one_line(capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path):
     (tmp_path / 'junk.pth').write_bytes(b'junk')
-    line = run_and_fail(capsys, [str(tiny_config), '--work-dir', str(tmp_path / 'run'), '--cfg-options',
-                                 f'load_from={tmp_path}/junk.pth'])
+    line = run_and_fail(
+        capsys,
+        [str(tiny_config), '--work-dir', str(tmp_path / 'run'), '--cfg-options', f'load_from={tmp_path}/junk.pth'],
+    )
     assert 'junk.pth: not a checkpoint' in line
 
 
 def test_an_unknown_postprocess_option_is_one_line(capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path):
-    line = run_and_fail(capsys, [str(tiny_config), '--work-dir', str(tmp_path), '--cfg-options',
-                                 'postprocess.score_treshold=0.3'])
+    line = run_and_fail(
+        capsys, [str(tiny_config), '--work-dir', str(tmp_path), '--cfg-options', 'postprocess.score_treshold=0.3']
+    )
     assert 'postprocess.score_treshold: no such option; there are score_thr' in line
 
 
 def test_the_traceback_of_a_one_line_error_is_in_the_runs_log(
-        capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path):
-    run_and_fail(capsys, [str(tiny_config), '--work-dir', str(tmp_path), '--cfg-options',
-                          f'train_dataloader.dataset.data_root={tmp_path}/nowhere'])
+    capsys: pytest.CaptureFixture, tiny_config: Path, tmp_path: Path
+):
+    run_and_fail(
+        capsys,
+        [
+            str(tiny_config),
+            '--work-dir',
+            str(tmp_path),
+            '--cfg-options',
+            f'train_dataloader.dataset.data_root={tmp_path}/nowhere',
+        ],
+    )
     (log,) = tmp_path.glob('*/*.log')
     assert 'Traceback (most recent call last)' in log.read_text()
 
@@ -269,6 +328,7 @@ def best_hook(folder: Path, info: dict | None = None):
     from unittest.mock import MagicMock
 
     from fashion_mmdet.experiments.checkpoint_hook import SafeCheckpointHook
+
     info = {} if info is None else info
 
     def make(epoch: int, full: bool = False) -> MagicMock:

@@ -137,7 +137,8 @@ def test_a_write_cut_off_by_the_system_leaves_the_old_file(target):
         'try:\n'
         '    write_bytes(sys.argv[1], b"x" * 10_000)\n'
         'except OSError as error:\n'
-        '    sys.exit(f"errno {error.errno}")\n')
+        '    sys.exit(f"errno {error.errno}")\n'
+    )
     done = run_python(code, target)
     assert done.stderr.strip() == f'errno {errno.EFBIG}'
     assert_untouched(target)
@@ -150,7 +151,8 @@ def test_a_process_that_dies_in_the_block_leaves_the_old_file(target):
         'from fashion_mmdet.utils.files import atomic_path\n'
         'with atomic_path(sys.argv[1]) as temporary:\n'
         '    temporary.write_bytes(b"half of the")\n'
-        '    os._exit(9)\n')
+        '    os._exit(9)\n'
+    )
     assert run_python(code, target).returncode == 9
     assert target.read_bytes() == b'old'
     assert [path.name for path in target.parent.glob('*.csv')] == ['table.csv']
@@ -167,9 +169,11 @@ def test_what_a_living_process_writes_is_left_alone(target):
         'with atomic_path(sys.argv[1]) as temporary:\n'
         '    temporary.write_bytes(b"new")\n'
         '    print(flush=True)\n'
-        '    sys.stdin.readline()\n')
-    with subprocess.Popen([sys.executable, '-c', code, str(target)], cwd=ROOT, stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE) as process:
+        '    sys.stdin.readline()\n'
+    )
+    with subprocess.Popen(
+        [sys.executable, '-c', code, str(target)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         process.stdout.readline()
         remove_abandoned(target.parent)
         process.communicate(b'\n')
@@ -224,8 +228,10 @@ def test_every_flipped_bit_and_every_cut_of_a_sealed_file_is_noticed(tmp_path):
     with write_sealed(path) as file:
         file.write(b'abc')
     content = path.read_bytes()
-    flipped = [content[:bit // 8] + bytes([content[bit // 8] ^ 1 << bit % 8]) + content[bit // 8 + 1:]
-               for bit in range(8 * len(content))]
+    flipped = [
+        content[: bit // 8] + bytes([content[bit // 8] ^ 1 << bit % 8]) + content[bit // 8 + 1 :]
+        for bit in range(8 * len(content))
+    ]
     for harmed in [*flipped, *(content[:size] for size in range(len(content))), content + b'd']:
         path.write_bytes(harmed)
         with pytest.raises(ValueError, match=f'^{path}: damaged, or not of this version$'):
@@ -270,9 +276,18 @@ def test_of_writers_at_the_same_time_one_wins_whole(target):
     assert list(target.parent.iterdir()) == [target]
 
 
-@pytest.mark.parametrize(('image_id', 'expected'), [
-    ('a.jpg', 'a.png'), ('IMG_1.2-3.jpg', 'IMG_1.2-3.png'), ('a.png', 'a.png-*.png'), ('x/1.jpg', 'x_1.jpg-*.png'),
-    ('../../etc/a', '_.._etc_a-*.png'), ('.jpg', 'jpg-*.png'), ('é?.jpg', '__.jpg-*.png')])
+@pytest.mark.parametrize(
+    ('image_id', 'expected'),
+    [
+        ('a.jpg', 'a.png'),
+        ('IMG_1.2-3.jpg', 'IMG_1.2-3.png'),
+        ('a.png', 'a.png-*.png'),
+        ('x/1.jpg', 'x_1.jpg-*.png'),
+        ('../../etc/a', '_.._etc_a-*.png'),
+        ('.jpg', 'jpg-*.png'),
+        ('é?.jpg', '__.jpg-*.png'),
+    ],
+)
 def test_a_picture_is_named_safely(image_id: str, expected: str):
     """Only names that are plain keep theirs; `*` stands for 16 digits of the hash."""
     name = picture_name(image_id, '.png')

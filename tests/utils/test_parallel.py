@@ -50,6 +50,7 @@ def test_a_long_list_is_read_only_a_little_ahead():
         for number in range(1000):
             read.append(number)
             yield number
+
     with WorkerPool(2) as pool:
         results = pool.map(abs, items())
         assert [next(results), next(results)] == [0, 1]
@@ -124,12 +125,19 @@ def scored_dump(_: Path) -> None:
         scores.score(range(4), Postprocess())
 
 
-@pytest.mark.parametrize(('work', 'step'), [
-    (drawn_sample, (writer, '_draw_one')), (shrunk_copy, (copy, 'shrink_photo')),
-    (built_index, (index_build, 'check_rows')), (converted_ccp, (ccp, '_convert_photo')),
-    (scored_dump, (engine, '_work_on'))])
+@pytest.mark.parametrize(
+    ('work', 'step'),
+    [
+        (drawn_sample, (writer, '_draw_one')),
+        (shrunk_copy, (copy, 'shrink_photo')),
+        (built_index, (index_build, 'check_rows')),
+        (converted_ccp, (ccp, '_convert_photo')),
+        (scored_dump, (engine, '_work_on')),
+    ],
+)
 def test_whoever_maps_over_cores_says_that_a_worker_was_killed(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Callable, step: tuple):
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Callable, step: tuple
+):
     """What a worker of each does is replaced by kill -9; nothing that looks finished is left."""
     monkeypatch.setattr(*step, die)
     with pytest.raises(ChildProcessError, match=DEAD):
@@ -153,9 +161,14 @@ def sleepers(tmp_path: Path) -> Iterator[tuple[subprocess.Popen, set[int]]]:
     (tmp_path / 'script.py').write_text(SLEEP)
     (tmp_path / 'pids').mkdir()
     path = os.pathsep.join([str(ROOT), str(ROOT / 'tests')])
-    process = subprocess.Popen([sys.executable, tmp_path / 'script.py', tmp_path / 'pids'], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True, start_new_session=True,
-                               env={**os.environ, 'PYTHONPATH': path})
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / 'script.py', tmp_path / 'pids'],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, 'PYTHONPATH': path},
+    )
     wait_until(lambda: len(list((tmp_path / 'pids').iterdir())) == 2 or process.poll() is not None, 'two workers')
     yield process, {int(path.name) for path in (tmp_path / 'pids').iterdir()}
     if process.poll() is None:

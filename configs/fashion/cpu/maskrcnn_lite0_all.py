@@ -4,6 +4,7 @@ All layers but the first two feature levels, which stay frozen on a CPU. Budget:
 
     FASHION_DATA=data/ccp python tools/train.py configs/fashion/cpu/maskrcnn_lite0_all.py
 """
+
 _base_ = ['../maskrcnn_r50_all.py', '../../_base_/cpu_rung.py']
 
 _base_.cpu.train_dataloader.dataset.num_images = 160

@@ -5,6 +5,7 @@ All but the first two feature levels, which stay frozen on a CPU. R101's larger 
 
     FASHION_DATA=data/ccp python tools/train.py configs/fashion/cpu/maskrcnn_lite0_baseline.py
 """
+
 _base_ = ['../maskrcnn_r101_baseline.py', '../../_base_/cpu_rung.py']
 
 _base_.cpu.load_from = None

@@ -4,6 +4,7 @@ The budget's 100 * 8 = 800 draws reach each of CCP's 638 photos, some twice. Bud
 
     FASHION_DATA=data/ccp python tools/train.py configs/fashion/cpu/maskrcnn_lite0_full.py
 """
+
 _base_ = ['../maskrcnn_r50_full.py', '../../_base_/cpu_rung.py']
 
 locals().update(_base_.cpu, cpu=None)

@@ -5,6 +5,7 @@ Budget: _base_/cpu_rung.py.
 
     FASHION_DATA=data/ccp python tools/train.py configs/fashion/cpu/maskrcnn_lite0_heads.py
 """
+
 _base_ = ['../maskrcnn_r50_heads.py', '../../_base_/cpu_rung.py']
 
 _base_.cpu.load_from = None

@@ -4,6 +4,7 @@ The target classes come from maskrcnn_lite0_lossw.
 
     FASHION_DATA=data/ccp python tools/train.py configs/fashion/cpu/maskrcnn_lite0_resampled.py
 """
+
 _base_ = ['../maskrcnn_r50_resampled.py', '../../_base_/cpu_rung.py']
 
 _base_.cpu.train_dataloader.dataset.num_images = 320

@@ -51,6 +51,11 @@ def calibrate(probabilities: np.ndarray, hits: np.ndarray, bins: int = BINS) -> 
     filled = counts > 0
     error = float(np.abs(predicted - observed)[filled] @ counts[filled] / len(hits))
     mixed = hits.any() and not hits.all()
-    return Calibration(float(roc_auc_score(hits, probabilities)) if mixed else None,
-                       float(brier_score_loss(hits, probabilities)) if mixed else
-                       float(np.mean((probabilities - hits) ** 2)), error, counts, predicted, observed)
+    return Calibration(
+        float(roc_auc_score(hits, probabilities)) if mixed else None,
+        float(brier_score_loss(hits, probabilities)) if mixed else float(np.mean((probabilities - hits) ** 2)),
+        error,
+        counts,
+        predicted,
+        observed,
+    )

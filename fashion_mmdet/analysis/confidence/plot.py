@@ -30,8 +30,9 @@ def plot_calibration(before: Calibration, after: Calibration, path: Path, captio
         figure = Figure(figsize=(9.6, 5.4), layout='constrained')
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06)
         panels = figure.subplots(2, 2, sharex=True, sharey='row', height_ratios=(3.2, 1))
-        for column, (title, color, shown) in enumerate((
-                ("Before: the model's score", BEFORE, before), ("After: the filter's P(hit)", ACCENT, after))):
+        for column, (title, color, shown) in enumerate(
+            (("Before: the model's score", BEFORE, before), ("After: the filter's P(hit)", ACCENT, after))
+        ):
             _draw_rates(panels[0, column], shown, color, title)
             _draw_counts(panels[1, column], shown, color)
             panels[1, column].set_xlabel('score' if column == 0 else 'P(hit)')
@@ -52,8 +53,16 @@ def _draw_rates(axes: Axes, shown: Calibration, color: str, title: str) -> None:
     axes.plot(x, y, color=color, linewidth=1.8, marker='o', markersize=5)
     axes.set(title=title, xlim=(0, 1), ylim=(0, 1))
     auc = '-' if shown.auc is None else f'{shown.auc:.3f}'
-    axes.text(0.03, 0.97, f'calibration error {shown.calibration_error:.3f}\nBrier score {shown.brier:.3f}\nAUC {auc}',
-              transform=axes.transAxes, va='top', fontsize=10, color=INK, linespacing=1.5)
+    axes.text(
+        0.03,
+        0.97,
+        f'calibration error {shown.calibration_error:.3f}\nBrier score {shown.brier:.3f}\nAUC {auc}',
+        transform=axes.transAxes,
+        va='top',
+        fontsize=10,
+        color=INK,
+        linespacing=1.5,
+    )
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(color=PALE)
     axes.tick_params(length=0)
@@ -74,5 +83,7 @@ def _draw_counts(axes: Axes, shown: Calibration, color: str) -> None:
 def caption_of(trained: Trained, settings: Settings) -> str:
     """Say what the picture of a trained filter shows."""
     detections = int(trained.pooled[0].counts.sum())
-    return (f'{detections:,} detections of {len(trained.unseen)} images, each judged by a filter that did not see its '
-            f'image ({settings.folds} folds); a hit: IoU above 0.5; band: one standard error')
+    return (
+        f'{detections:,} detections of {len(trained.unseen)} images, each judged by a filter that did not see its '
+        f'image ({settings.folds} folds); a hit: IoU above 0.5; band: one standard error'
+    )

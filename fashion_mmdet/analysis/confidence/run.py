@@ -48,18 +48,27 @@ def train(material: Material, settings: Settings, on_fit: Callable[[], None] = l
         ValueError: too few images for the folds, or nothing to learn.
     """
     folds = validate(material, settings, on_fit)
-    first = folds[:settings.folds]
-    unseen = with_scores(material.raws, np.concatenate([fold.held_out for fold in first]).tolist(),
-                         [values for fold in first for values in fold.confidences])
+    first = folds[: settings.folds]
+    unseen = with_scores(
+        material.raws,
+        np.concatenate([fold.held_out for fold in first]).tolist(),
+        [values for fold in first for values in fold.confidences],
+    )
     threshold = best_threshold(material.engine(unseen), range(len(unseen)), material.base)
     models = []
     for fit in (fit_hit, fit_gain):
         models.append(fit(*material.rows(range(len(unseen))), settings.kind, settings.seed))
         on_fit()
     pooled = tuple(_calibrate(material, first, after) for after in (False, True))
-    return Trained(ConfidenceFilter(*models, settings.confidence), threshold, folds, unseen,
-                   [_calibrate(material, [fold], False) for fold in folds],
-                   [_calibrate(material, [fold], True) for fold in folds], pooled)
+    return Trained(
+        ConfidenceFilter(*models, settings.confidence),
+        threshold,
+        folds,
+        unseen,
+        [_calibrate(material, [fold], False) for fold in folds],
+        [_calibrate(material, [fold], True) for fold in folds],
+        pooled,
+    )
 
 
 def _calibrate(material: Material, folds: list[Fold], after: bool) -> Calibration:

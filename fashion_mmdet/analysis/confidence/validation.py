@@ -48,8 +48,11 @@ class Settings:
 
     def fits(self) -> int:
         """Count the models that `validate` fits."""
-        return self.repeats * self.folds * (2 + INNER_FOLDS) if self.confidence == 'gain' else (
-            self.repeats * self.folds * (1 + INNER_FOLDS))
+        return (
+            self.repeats * self.folds * (2 + INNER_FOLDS)
+            if self.confidence == 'gain'
+            else (self.repeats * self.folds * (1 + INNER_FOLDS))
+        )
 
 
 class Material:
@@ -65,10 +68,11 @@ class Material:
         ValueError: `base` has a filter already.
     """
 
-    def __init__(self, raws: Sequence[RawPrediction], truths: Mapping[str, Truth], base: Postprocess,
-                 metric: Metric) -> None:
+    def __init__(
+        self, raws: Sequence[RawPrediction], truths: Mapping[str, Truth], base: Postprocess, metric: Metric
+    ) -> None:
         if base.filter is not None:
-            raise ValueError(f'filter={base.filter}: a filter learns from the model\'s own scores; set filter=None')
+            raise ValueError(f"filter={base.filter}: a filter learns from the model's own scores; set filter=None")
         self.raws, self.truths, self.base, self.metric = list(raws), truths, base, metric
         self.features = [extract_features(raw) for raw in self.raws]
         self._hits: dict[int, np.ndarray] = {}
@@ -82,13 +86,16 @@ class Material:
 
     def rows(self, images: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Put some images' detections one below the other; (N, F) features and (N, T) hits."""
-        return (np.concatenate([self.features[image] for image in images]),
-                np.concatenate([self.hits(image) for image in images]))
+        return (
+            np.concatenate([self.features[image] for image in images]),
+            np.concatenate([self.hits(image) for image in images]),
+        )
 
     def engine(self, raws: Sequence[RawPrediction] | None = None) -> Engine:
         """Score the images, or the same ones with other scores."""
-        return Engine(self.raws if raws is None else raws, self.truths, self.metric.size, self.metric.average,
-                      self.metric.match)
+        return Engine(
+            self.raws if raws is None else raws, self.truths, self.metric.size, self.metric.average, self.metric.match
+        )
 
 
 @dataclass(frozen=True)
@@ -112,8 +119,7 @@ class Fold:
     scores: np.ndarray
 
 
-def validate(material: Material, settings: Settings,
-             on_fit: Callable[[], None] = lambda: None) -> list[Fold]:
+def validate(material: Material, settings: Settings, on_fit: Callable[[], None] = lambda: None) -> list[Fold]:
     """Hold out each fold of each repeat in turn, fit filter and thresholds on the others, score.
 
     Args:
@@ -129,13 +135,23 @@ def validate(material: Material, settings: Settings,
     folds = []
     for repeat in range(settings.repeats):
         number = assign_folds(ids, settings.folds, settings.seed + repeat)
-        folds += [_validate_fold(material, plain, np.flatnonzero(number != fold), np.flatnonzero(number == fold),
-                                 settings, on_fit) for fold in range(settings.folds)]
+        folds += [
+            _validate_fold(
+                material, plain, np.flatnonzero(number != fold), np.flatnonzero(number == fold), settings, on_fit
+            )
+            for fold in range(settings.folds)
+        ]
     return folds
 
 
-def _validate_fold(material: Material, plain: Engine, fitted: np.ndarray, held_out: np.ndarray, settings: Settings,
-                   on_fit: Callable[[], None]) -> Fold:
+def _validate_fold(
+    material: Material,
+    plain: Engine,
+    fitted: np.ndarray,
+    held_out: np.ndarray,
+    settings: Settings,
+    on_fit: Callable[[], None],
+) -> Fold:
     base = material.base
     hit = _fit(material, fitted, 'hit', settings, on_fit)
     judge = hit if settings.confidence == 'hit' else _fit(material, fitted, settings.confidence, settings, on_fit)
@@ -144,14 +160,16 @@ def _validate_fold(material: Material, plain: Engine, fitted: np.ndarray, held_o
     unseen = cross_fit(material, fitted, settings, INNER_FOLDS, on_fit)
     engine = material.engine(with_scores(material.raws, [*held_out, *fitted], [*confidences, *unseen]))
     raw_threshold, threshold = best_threshold(plain, fitted, base), best_threshold(engine, fitted, base)
-    scores = [plain.score(held_out, options)
-              for options in (MMDET_DEFAULT, base, replace(base, score_thr=raw_threshold))]
+    scores = [
+        plain.score(held_out, options) for options in (MMDET_DEFAULT, base, replace(base, score_thr=raw_threshold))
+    ]
     scores.append(engine.score(held_out, replace(base, score_thr=threshold)))
     return Fold(held_out, confidences, hits, raw_threshold, threshold, np.array(scores))
 
 
-def cross_fit(material: Material, images: np.ndarray, settings: Settings, folds: int,
-              on_fit: Callable[[], None] = lambda: None) -> list[np.ndarray]:
+def cross_fit(
+    material: Material, images: np.ndarray, settings: Settings, folds: int, on_fit: Callable[[], None] = lambda: None
+) -> list[np.ndarray]:
     """Give the confidences of some images' detections, each image's from a filter that learned from the others.
 
     Args:
@@ -179,8 +197,9 @@ def best_threshold(engine: Engine, images: Sequence[int], base: Postprocess) -> 
     return float(THRESHOLDS[np.argmax(scores)])
 
 
-def with_scores(raws: Sequence[RawPrediction], images: Sequence[int],
-                scores: Sequence[np.ndarray]) -> list[RawPrediction]:
+def with_scores(
+    raws: Sequence[RawPrediction], images: Sequence[int], scores: Sequence[np.ndarray]
+) -> list[RawPrediction]:
     """Give some images' detections other scores."""
     changed = list(raws)
     for image, values in zip(images, scores, strict=True):

@@ -14,8 +14,12 @@ from fashion_mmdet.analysis.tuning.search import SCORES, Tuner, common_threshold
 from fashion_mmdet.analysis.tuning.validation import Split
 from fashion_mmdet.evaluation.postprocess import Postprocess
 
-TITLES = {'score_thr': 'Score threshold', 'nms_iou': 'NMS: largest mask IoU within a class',
-          'mask_thr': 'Mask threshold', 'min_area': 'Minimum area, pixels'}
+TITLES = {
+    'score_thr': 'Score threshold',
+    'nms_iou': 'NMS: largest mask IoU within a class',
+    'mask_thr': 'Mask threshold',
+    'min_area': 'Minimum area, pixels',
+}
 CHOSEN = '#c8553d'
 
 
@@ -46,17 +50,34 @@ def held_out_curves(tuner: Tuner, splits: Sequence[Split], stages: Sequence[str]
         chosen: found on all images, to be marked.
     """
     stages = [stage for stage in stages if stage in ('score', 'geometry')]
-    fitted = [replace(options, score_thr=common_threshold(options))
-              for options in (tuner.fit(split.fitted, stages) for split in splits)]
+    fitted = [
+        replace(options, score_thr=common_threshold(options))
+        for options in (tuner.fit(split.fitted, stages) for split in splits)
+    ]
     grid = SCORES[max(map(floor_of, fitted)) <= SCORES]
     engine = tuner.engine
-    curves = [Curve('score_thr', tuple(grid.tolist()), np.array([
-        engine.detections(split.held_out, options, grid[0]).scores_along(grid, options.drop_categories)
-        for split, options in zip(splits, fitted, strict=True)]), common_threshold(chosen))]
+    curves = [
+        Curve(
+            'score_thr',
+            tuple(grid.tolist()),
+            np.array(
+                [
+                    engine.detections(split.held_out, options, grid[0]).scores_along(grid, options.drop_categories)
+                    for split, options in zip(splits, fitted, strict=True)
+                ]
+            ),
+            common_threshold(chosen),
+        )
+    ]
     for name in [name for name in tuner.axes if name in TITLES]:
         values = tuple(value for value in tuner.axes[name] if value is not None)
-        scores = [[engine.quick_score(split.held_out, replace(options, **{name: value}), floor_of(options))
-                   for value in values] for split, options in zip(splits, fitted, strict=True)]
+        scores = [
+            [
+                engine.quick_score(split.held_out, replace(options, **{name: value}), floor_of(options))
+                for value in values
+            ]
+            for split, options in zip(splits, fitted, strict=True)
+        ]
         curves.append(Curve(name, values, np.array(scores), getattr(chosen, name)))
     return curves
 
@@ -76,7 +97,7 @@ def plot_curves(curves: Sequence[Curve], path: Path, caption: str) -> None:
         panels = figure.subplots(rows, 2, sharey=True, squeeze=False).ravel()
         for axes, curve in zip(panels, curves, strict=False):
             _draw(axes, curve)
-        for axes in panels[len(curves):]:
+        for axes in panels[len(curves) :]:
             axes.set_visible(False)
         for axes in panels[::2]:
             axes.set_ylabel('score')
@@ -103,6 +124,14 @@ def _draw(axes: Axes, curve: Curve) -> None:
         place = float(np.interp(curve.chosen, spread, places))
         axes.axvline(place, color=CHOSEN, linewidth=1.2)
         left = place > (places[0] + places[-1]) / 2
-        axes.annotate(f'{curve.chosen:g}', (place, 0.03), (-5 if left else 5, 0), xycoords=('data', 'axes fraction'),
-                      textcoords='offset points', ha='right' if left else 'left', fontsize=10, color=CHOSEN,
-                      fontweight='bold')
+        axes.annotate(
+            f'{curve.chosen:g}',
+            (place, 0.03),
+            (-5 if left else 5, 0),
+            xycoords=('data', 'axes fraction'),
+            textcoords='offset points',
+            ha='right' if left else 'left',
+            fontsize=10,
+            color=CHOSEN,
+            fontweight='bold',
+        )

@@ -34,9 +34,16 @@ class Engine:
         progress: where a bar shows the images at hand.
     """
 
-    def __init__(self, raws: Sequence[RawPrediction], truths: Mapping[str, Truth],
-                 size: tuple[int, int] | None = (512, 512), average: str = 'image', match: str = 'category',
-                 workers: int = 1, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        raws: Sequence[RawPrediction],
+        truths: Mapping[str, Truth],
+        size: tuple[int, int] | None = (512, 512),
+        average: str = 'image',
+        match: str = 'category',
+        workers: int = 1,
+        progress: Progress | None = None,
+    ) -> None:
         self.image_ids = [raw.image_id for raw in raws]
         self.average, self.match = average, match
         self._raws, self._truths, self._size = raws, truths, size
@@ -48,8 +55,9 @@ class Engine:
     def __enter__(self) -> 'Engine':
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._pool.__exit__(kind, error, trace)
 
     @property
@@ -65,8 +73,7 @@ class Engine:
             options: all but score_thr and drop_categories are followed.
             floor: the lowest score threshold that will be asked for.
         """
-        known = self._tables.setdefault(
-            repr(replace(options, score_thr=0.0, min_area=1, drop_categories=())), {})
+        known = self._tables.setdefault(repr(replace(options, score_thr=0.0, min_area=1, drop_categories=())), {})
         missing = [image for image in images if image not in known or known[image][0] > floor]
         for image, table in zip(missing, self._map(missing, options, floor), strict=True):
             known[image] = floor, table
@@ -103,11 +110,13 @@ class Engine:
         """Work on images, in their order; floor as `_work` takes it."""
         task = self._progress.add_task('  images', total=len(images)) if self._progress and images else None
         if self._pool.workers == 1 or len(images) < 2 * self._pool.workers:
-            parts = ([_work(self._raws[image], self._truth(image), options, floor, self._size, self.match)]
-                     for image in images)
+            parts = (
+                [_work(self._raws[image], self._truth(image), options, floor, self._size, self.match)]
+                for image in images
+            )
         else:
             step = max(1, min(8, len(images) // (4 * self._pool.workers)))
-            jobs = [(images[start:start + step], options, floor) for start in range(0, len(images), step)]
+            jobs = [(images[start : start + step], options, floor) for start in range(0, len(images), step)]
             parts = self._pool.map(_work_on, jobs)
         results = []
         for part in parts:
@@ -119,8 +128,9 @@ class Engine:
         return results
 
 
-def _work(raw: RawPrediction, truth: Truth, options: Postprocess, floor: float, size: tuple[int, int] | None,
-          match: str) -> ImageTable | ImageCounts:
+def _work(
+    raw: RawPrediction, truth: Truth, options: Postprocess, floor: float, size: tuple[int, int] | None, match: str
+) -> ImageTable | ImageCounts:
     if floor == EXACT:
         return count_image(truth, postprocess(raw, options, size), match)
     return build_table(raw, truth, options, floor, size, match)

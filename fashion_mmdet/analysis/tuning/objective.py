@@ -53,8 +53,15 @@ class Detections:
             by_class = average == 'image_class'
             objects = table.objects if by_class else table.objects.sum(keepdims=True)
             local = table.classes[large] if by_class else np.zeros(int(large.sum()), np.int64)
-            found = (table.categories[large], table.scores[large], local + cells, place[hitting[which]], level, objects,
-                     np.full(len(objects), image))
+            found = (
+                table.categories[large],
+                table.scores[large],
+                local + cells,
+                place[hitting[which]],
+                level,
+                objects,
+                np.full(len(objects), image),
+            )
             for part, values in zip(parts, found, strict=True):
                 part.append(values)
             rows, cells = rows + int(large.sum()), cells + len(objects)
@@ -74,9 +81,15 @@ class Detections:
         row_number = np.cumsum(rows) - 1
         hits = rows[self.hit_rows]
         return Detections(
-            self.categories[rows], self.scores[rows], cell_number[self.cells[rows]],
-            row_number[self.hit_rows[hits]], self.hit_levels[hits], self.objects[cells],
-            number[self.cell_images[cells]], int(images.sum()))
+            self.categories[rows],
+            self.scores[rows],
+            cell_number[self.cells[rows]],
+            row_number[self.hit_rows[hits]],
+            self.hit_levels[hits],
+            self.objects[cells],
+            number[self.cell_images[cells]],
+            int(images.sum()),
+        )
 
     def counts(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Count predictions and hits under one score threshold a category.
@@ -108,8 +121,10 @@ class Detections:
         hits = taking_part[self.hit_rows]
         rows = self.hit_rows[hits]
         predicted = np.bincount((self.cells * (steps + 1) + reach)[taking_part], minlength=cells * (steps + 1))
-        hit = np.bincount((self.cells[rows] * LEVELS + self.hit_levels[hits]) * (steps + 1) + reach[rows],
-                          minlength=cells * LEVELS * (steps + 1))
+        hit = np.bincount(
+            (self.cells[rows] * LEVELS + self.hit_levels[hits]) * (steps + 1) + reach[rows],
+            minlength=cells * LEVELS * (steps + 1),
+        )
 
         def at_least(histogram: np.ndarray) -> np.ndarray:
             return histogram[..., :0:-1].cumsum(axis=-1)[..., ::-1]
@@ -129,8 +144,11 @@ class Detections:
         total = predicted + self.objects[:, None]
         ratios = hits / np.maximum(total[:, None] - hits, 1)
         present = total > 0
-        occupied = (np.logical_or.reduceat(present, self.first_cells, axis=0).sum(axis=0) if len(present)
-                    else np.zeros(predicted.shape[1], int))
+        occupied = (
+            np.logical_or.reduceat(present, self.first_cells, axis=0).sum(axis=0)
+            if len(present)
+            else np.zeros(predicted.shape[1], int)
+        )
         empty = self.images - occupied
         return ratios.sum(axis=0) + empty, present.sum(axis=0) + empty
 

@@ -36,8 +36,9 @@ class Plan:
         return len(STAGES) * splits * (1 + splits)
 
 
-def read_inputs(dump: str | os.PathLike, truth: str | os.PathLike,
-                size: tuple[int, int] | None) -> tuple[list[RawPrediction], dict[str, Truth], str]:
+def read_inputs(
+    dump: str | os.PathLike, truth: str | os.PathLike, size: tuple[int, int] | None
+) -> tuple[list[RawPrediction], dict[str, Truth], str]:
     """Read the images of a dump and their truths, masks at `size`.
 
     Returns:
@@ -73,8 +74,14 @@ def options_of_dump(dump: str | os.PathLike) -> Postprocess:
         raise ValueError(f'{dump}: {error}') from None
 
 
-def tune(engine: Engine, base: Postprocess, plan: Plan, min_support: int, axes: Mapping[str, tuple] | None = None,
-         on_fit: Callable[[], None] = lambda: None) -> tuple[Tuning, Tuner]:
+def tune(
+    engine: Engine,
+    base: Postprocess,
+    plan: Plan,
+    min_support: int,
+    axes: Mapping[str, tuple] | None = None,
+    on_fit: Callable[[], None] = lambda: None,
+) -> tuple[Tuning, Tuner]:
     """Find options on all images, and what they are worth on images not fitted on.
 
     Args:
@@ -88,9 +95,11 @@ def tune(engine: Engine, base: Postprocess, plan: Plan, min_support: int, axes: 
         ValueError: too few images for the folds.
     """
     count = len(engine.image_ids)
-    if count < plan.folds ** 2:
-        raise ValueError(f'{count} image(s) are too few for folds={plan.folds}: at least {plan.folds ** 2}, '
-                         'as stages are chosen on folds of folds')
+    if count < plan.folds**2:
+        raise ValueError(
+            f'{count} image(s) are too few for folds={plan.folds}: at least {plan.folds**2}, '
+            'as stages are chosen on folds of folds'
+        )
     tuner = Tuner(engine, base, min_support, axes, on_fit)
     images = tuple(range(count))
     splits = make_splits(tuner, images, plan.folds, plan.repeats, plan.seed)
@@ -98,5 +107,6 @@ def tune(engine: Engine, base: Postprocess, plan: Plan, min_support: int, axes: 
     choice = choose_stages(tuner, splits)
     procedure = validate_procedure(tuner, splits, plan.folds, plan.repeats, plan.seed)
     options = tuner.fit(images, choice.kept)
-    return Tuning(options, engine.score(images, options), default, choice, procedure, count, plan.folds,
-                  plan.repeats, splits), tuner
+    return Tuning(
+        options, engine.score(images, options), default, choice, procedure, count, plan.folds, plan.repeats, splits
+    ), tuner

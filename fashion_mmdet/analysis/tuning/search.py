@@ -48,8 +48,14 @@ class Tuner:
         on_fit: called after each search.
     """
 
-    def __init__(self, engine: Engine, base: Postprocess, min_support: int = 10,
-                 axes: Mapping[str, tuple] | None = None, on_fit: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        base: Postprocess,
+        min_support: int = 10,
+        axes: Mapping[str, tuple] | None = None,
+        on_fit: Callable[[], None] = lambda: None,
+    ) -> None:
         self.engine, self.base, self.min_support, self._on_fit = engine, base, min_support, on_fit
         self.axes = AXES if axes is None else axes
         self._fitted: dict[tuple[Images, tuple[str, ...]], Postprocess] = {}
@@ -105,11 +111,15 @@ class Tuner:
         for _ in range(2):
             for category in np.argsort(-support, kind='stable').tolist():
                 if support[category] >= self.min_support and category not in start.drop_categories:
-                    chosen[category] = self._shrunk(detections, category, chosen, common[category],
-                                                    support[category], SCORES[floor <= SCORES])
+                    chosen[category] = self._shrunk(
+                        detections, category, chosen, common[category], support[category], SCORES[floor <= SCORES]
+                    )
         default = common_threshold(start)
-        own = {category: float(chosen[category]) for category in range(NUM_CATEGORIES)
-               if category not in start.drop_categories and chosen[category] != default}
+        own = {
+            category: float(chosen[category])
+            for category in range(NUM_CATEGORIES)
+            if category not in start.drop_categories and chosen[category] != default
+        }
         candidate = replace(start, score_thr={'default': default, **own})
         return self._confirmed(images, start, candidate)
 
@@ -118,12 +128,16 @@ class Tuner:
         detections = self.engine.detections(images, start, floor_of(start))
         thresholds = start.score_thresholds()
         seen = self._support(images) + np.bincount(
-            detections.categories[detections.scores >= thresholds[detections.categories]], minlength=NUM_CATEGORIES)
+            detections.categories[detections.scores >= thresholds[detections.categories]], minlength=NUM_CATEGORIES
+        )
         dropped = set(start.drop_categories)
         best = detections.score(thresholds_of(thresholds, sorted(dropped)))
         while True:
-            scores = {category: detections.score(thresholds_of(thresholds, sorted(dropped ^ {category})))
-                      for category in range(NUM_CATEGORIES) if seen[category] >= self.min_support}
+            scores = {
+                category: detections.score(thresholds_of(thresholds, sorted(dropped ^ {category})))
+                for category in range(NUM_CATEGORIES)
+                if seen[category] >= self.min_support
+            }
             winner = max(scores, key=scores.__getitem__, default=None)
             if winner is None or scores[winner] <= best + TINY:
                 break
@@ -141,14 +155,18 @@ class Tuner:
         support = self._support(images)
         for category in np.argsort(-support[:NUM_MAIN_CATEGORIES], kind='stable').tolist():
             if support[category] >= self.min_support and category not in best.drop_categories:
-                policy = best.attribute_policy if isinstance(best.attribute_policy, Mapping) else {
-                    'default': best.attribute_policy}
+                policy = (
+                    best.attribute_policy
+                    if isinstance(best.attribute_policy, Mapping)
+                    else {'default': best.attribute_policy}
+                )
                 candidate = replace(best, attribute_policy={**policy, category: 'without'})
                 best, best_score = self._better(images, candidate, best, best_score)
         return best
 
-    def _better(self, images: Images, candidate: Postprocess, best: Postprocess,
-                best_score: float) -> tuple[Postprocess, float]:
+    def _better(
+        self, images: Images, candidate: Postprocess, best: Postprocess, best_score: float
+    ) -> tuple[Postprocess, float]:
         score = self.engine.score(images, candidate)
         return (candidate, score) if score > best_score + TINY else (best, best_score)
 
@@ -161,8 +179,15 @@ class Tuner:
             self._best[key] = float(grid[place]), float(scores[place])
         return self._best[key]
 
-    def _shrunk(self, detections: Detections, category: int, thresholds: np.ndarray, common: float, support: int,
-                grid: np.ndarray) -> float:
+    def _shrunk(
+        self,
+        detections: Detections,
+        category: int,
+        thresholds: np.ndarray,
+        common: float,
+        support: int,
+        grid: np.ndarray,
+    ) -> float:
         """Find a category's threshold, drawn towards the common one; as it was if that does not gain."""
         scores = detections.scores_of_class(category, grid, thresholds)
         best = grid[int(np.flatnonzero(scores >= scores.max() - TINY)[0])]
@@ -181,8 +206,11 @@ class Tuner:
 
 # A further stage is a method that takes images and options and gives options.
 STAGES: dict[str, Callable[[Tuner, Images, Postprocess], Postprocess]] = {
-    'score': Tuner.fit_score, 'geometry': Tuner.fit_geometry, 'classes': Tuner.fit_classes,
-    'categories': Tuner.fit_categories, 'attributes': Tuner.fit_attributes,
+    'score': Tuner.fit_score,
+    'geometry': Tuner.fit_geometry,
+    'classes': Tuner.fit_classes,
+    'categories': Tuner.fit_categories,
+    'attributes': Tuner.fit_attributes,
 }
 
 

@@ -55,8 +55,9 @@ class ImageTable:
         return self._hits[passing]
 
 
-def build_table(raw: RawPrediction, truth: Truth, options: Postprocess, floor: float, size: tuple[int, int] | None,
-                match: str) -> ImageTable:
+def build_table(
+    raw: RawPrediction, truth: Truth, options: Postprocess, floor: float, size: tuple[int, int] | None, match: str
+) -> ImageTable:
     """Postprocess an image for all score thresholds from `floor` on, all areas and all categories.
 
     Args:
@@ -75,9 +76,14 @@ def build_table(raw: RawPrediction, truth: Truth, options: Postprocess, floor: f
     ious = np.where(classes[:, None] == true_classes, mask_ious(found.masks, truth.masks), 0.0)  # (N, G)
     near = np.flatnonzero(ious.max(axis=1, initial=0) > IOU_THRESHOLDS[0])
     return ImageTable(
-        categories=found.categories, scores=found.scores,
+        categories=found.categories,
+        scores=found.scores,
         areas=np.asarray(coco_mask.area(found.masks) if found.masks else [], np.int64),
-        classes=classes, objects=np.bincount(true_classes, minlength=len(index)), near=near, ious=ious[near])
+        classes=classes,
+        objects=np.bincount(true_classes, minlength=len(index)),
+        near=near,
+        ious=ious[near],
+    )
 
 
 def _class_names(objects: Truth | Prediction, match: str) -> list[str]:

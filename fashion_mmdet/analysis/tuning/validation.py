@@ -67,17 +67,27 @@ def make_splits(tuner: Tuner, images: Images, folds: int, repeats: int, seed: in
     ids = [tuner.engine.image_ids[image] for image in images]
     for repeat in range(repeats):
         fold = assign_folds(ids, folds, seed + repeat)
-        splits += [Split(tuple(np.array(images)[fold != number].tolist()),
-                         tuple(np.array(images)[fold == number].tolist())) for number in range(folds)]
+        splits += [
+            Split(tuple(np.array(images)[fold != number].tolist()), tuple(np.array(images)[fold == number].tolist()))
+            for number in range(folds)
+        ]
     return splits
 
 
-def evaluate(tuner: Tuner, splits: Sequence[Split], options: Sequence[Postprocess],
-             stages: tuple[str, ...] = ()) -> Outcome:
+def evaluate(
+    tuner: Tuner, splits: Sequence[Split], options: Sequence[Postprocess], stages: tuple[str, ...] = ()
+) -> Outcome:
     """Score each split's options on its two sides, exactly."""
-    return Outcome(stages, tuple(options), *(
-        np.array([tuner.engine.score(getattr(split, side), one) for split, one in zip(splits, options, strict=True)])
-        for side in ('held_out', 'fitted')))
+    return Outcome(
+        stages,
+        tuple(options),
+        *(
+            np.array(
+                [tuner.engine.score(getattr(split, side), one) for split, one in zip(splits, options, strict=True)]
+            )
+            for side in ('held_out', 'fitted')
+        ),
+    )
 
 
 def choose_stages(tuner: Tuner, splits: Sequence[Split]) -> Choice:

@@ -37,13 +37,16 @@ def check_copy(target: Path, pool: WorkerPool, track: Callable[[Iterable, str, i
     if problems or broken:
         lines = [*problems, *broken]
         delete = ' and '.join([*([TRAIN] if problems else []), *(['the photos named'] if broken else [])])
-        raise ValueError(f'{target}: the check found {len(lines)}: {"; ".join(lines[:3])}; delete {delete} and run '
-                         'prepare_data with the same SRC and options again')
+        raise ValueError(
+            f'{target}: the check found {len(lines)}: {"; ".join(lines[:3])}; delete {delete} and run '
+            'prepare_data with the same SRC and options again'
+        )
     return counts
 
 
-def check_rows(path: Path, counts: dict, track: Callable[[Iterable, str, int], Iterable]
-               ) -> tuple[dict[str, tuple[int, int]], list[str]]:
+def check_rows(
+    path: Path, counts: dict, track: Callable[[Iterable, str, int], Iterable]
+) -> tuple[dict[str, tuple[int, int]], list[str]]:
     """Read the copy's CSV with the data set's audit, which must find nothing.
 
     Returns:
@@ -72,8 +75,9 @@ def add_up(counts: dict) -> list[str]:
     return problems
 
 
-def _check_photos(jobs: list[tuple[Path, tuple[int, int] | None, int]], pool: WorkerPool, track: Callable,
-                  title: str) -> list[str]:
+def _check_photos(
+    jobs: list[tuple[Path, tuple[int, int] | None, int]], pool: WorkerPool, track: Callable, title: str
+) -> list[str]:
     return [problem for problem in track(pool.map(check_photo, jobs), title, len(jobs)) if problem]
 
 

@@ -36,8 +36,9 @@ def without_progress(items: Iterable, title: str, total: int) -> Iterable:
     return items
 
 
-def prepare(source: Path, target: Path, options: Options, workers: int | None = None,
-            track: Track = without_progress) -> dict:
+def prepare(
+    source: Path, target: Path, options: Options, workers: int | None = None, track: Track = without_progress
+) -> dict:
     """Make a smaller copy of a data set in the same layout, or go on with one that was begun.
 
     train.csv comes last: nothing can train on half a copy. A photo that is there whole is kept; a broken one of the
@@ -88,8 +89,10 @@ def _plan_rows(source: Path, target: Path, options: Options, track: Track) -> Pl
         for _ in track(rows, 'rows', _count_lines(source / TRAIN) - 1):
             pass
     if not plan.kept:
-        raise ValueError(f'{source / TRAIN}: no object is left of {plan.rows} at {options.max_side} px: '
-                         f'{sum(plan.vanished.values())} too small; {plan.to_audit().summary() or "none dropped"}')
+        raise ValueError(
+            f'{source / TRAIN}: no object is left of {plan.rows} at {options.max_side} px: '
+            f'{sum(plan.vanished.values())} too small; {plan.to_audit().summary() or "none dropped"}'
+        )
     save_plan(plan_path, plan)
     return plan
 
@@ -99,12 +102,21 @@ def _count_lines(path: Path) -> int:
         return sum(block.count(b'\n') for block in iter(lambda: file.read(1 << 20), b''))
 
 
-def _shrink(source: Path, target: Path, folder: str, sizes: dict[str, tuple[int, int] | None], options: Options,
-            pool: WorkerPool, track: Track) -> list[tuple[str, str] | None]:
+def _shrink(
+    source: Path,
+    target: Path,
+    folder: str,
+    sizes: dict[str, tuple[int, int] | None],
+    options: Options,
+    pool: WorkerPool,
+    track: Track,
+) -> list[tuple[str, str] | None]:
     """Shrink a folder's photos; returns what is wrong with each, None where nothing is."""
     paths = ((photo_path(source / folder, name), size) for name, size in sizes.items())
-    jobs = (Job(path, target / folder / path.relative_to(source / folder), size, options.max_side, options.quality)
-            for path, size in paths)
+    jobs = (
+        Job(path, target / folder / path.relative_to(source / folder), size, options.max_side, options.quality)
+        for path, size in paths
+    )
     return list(track(pool.map(shrink_photo, jobs), f'photos of {folder}', len(sizes)))
 
 
@@ -137,14 +149,28 @@ def _write_table(target: Path, unusable: set[str]) -> int:
 
 def _count(source: Path, plan: Plan, unusable: set[str], left_out: int, test_photos: int, audit: Audit) -> dict:
     """Lay out where every row and photo of the source went."""
-    unnamed = {folder: {entry.name for entry in list_files(source / folder)} - {
-        str(photo_path(source / folder, name).relative_to(source / folder)) for name in names}
-        for folder, names in zip(FOLDERS, (plan.sizes, _list_test(source)), strict=True)}
+    unnamed = {
+        folder: {entry.name for entry in list_files(source / folder)}
+        - {str(photo_path(source / folder, name).relative_to(source / folder)) for name in names}
+        for folder, names in zip(FOLDERS, (plan.sizes, _list_test(source)), strict=True)
+    }
     return dict(
-        rows=plan.rows, rows_dropped_by_audit=plan.dropped, rows_vanished=sum(plan.vanished.values()),
-        rows_merged=plan.merged, rows_of_unusable_photos=left_out, rows_written=plan.kept - left_out,
-        vanished_by_category=plan.vanished, train_photos=len(plan.sizes) - len(unusable), test_photos=test_photos,
-        train_photos_without_rows=len(unnamed['train']), test_photos_not_in_sample=len(unnamed['test']),
-        files_left_out=sorted(path.name for path in source.iterdir() if not path.match(CACHES)
-                              and not path.name.startswith('.') and path.name not in CARRIED),
-        audit=dict(audit.counts), audit_report=audit.report())
+        rows=plan.rows,
+        rows_dropped_by_audit=plan.dropped,
+        rows_vanished=sum(plan.vanished.values()),
+        rows_merged=plan.merged,
+        rows_of_unusable_photos=left_out,
+        rows_written=plan.kept - left_out,
+        vanished_by_category=plan.vanished,
+        train_photos=len(plan.sizes) - len(unusable),
+        test_photos=test_photos,
+        train_photos_without_rows=len(unnamed['train']),
+        test_photos_not_in_sample=len(unnamed['test']),
+        files_left_out=sorted(
+            path.name
+            for path in source.iterdir()
+            if not path.match(CACHES) and not path.name.startswith('.') and path.name not in CARRIED
+        ),
+        audit=dict(audit.counts),
+        audit_report=audit.report(),
+    )

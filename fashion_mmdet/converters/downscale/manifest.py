@@ -76,7 +76,8 @@ def claim(source: Path, target: Path, options: Options) -> Iterator[None]:
     if (target / MANIFEST).exists():
         _refuse_other(target, read_manifest(target), manifest)
     elif target.exists() and not (
-            target.is_dir() and all(path.name.endswith(TEMPORARY_SUFFIX) for path in target.iterdir())):
+        target.is_dir() and all(path.name.endswith(TEMPORARY_SUFFIX) for path in target.iterdir())
+    ):
         raise ValueError(f'{target}: not empty, and no {MANIFEST} says that it is a copy; choose another folder')
     else:
         write_manifest(target, dict(source=str(outer), **manifest))
@@ -92,12 +93,15 @@ def claim(source: Path, target: Path, options: Options) -> Iterator[None]:
 def _refuse_other(target: Path, before: dict, now: dict) -> None:
     for name, value in now['options'].items():
         if before['options'].get(name) != value:
-            raise ValueError(f'{target}: made with {name} {before["options"].get(name)}, not {value}; '
-                             'delete it or choose another folder')
+            raise ValueError(
+                f'{target}: made with {name} {before["options"].get(name)}, not {value}; '
+                'delete it or choose another folder'
+            )
     for name in sorted(before['fingerprint'].keys() | now['fingerprint'].keys()):
         if before['fingerprint'].get(name) != now['fingerprint'].get(name):
-            raise ValueError(f'{target}: made from {before["source"]} with another {name}; delete it or choose another '
-                             'folder')
+            raise ValueError(
+                f'{target}: made from {before["source"]} with another {name}; delete it or choose another folder'
+            )
 
 
 def read_manifest(target: Path) -> dict:

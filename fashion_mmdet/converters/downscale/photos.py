@@ -48,9 +48,11 @@ def encode(image: np.ndarray, name: str, quality: int) -> bytes:
     """
     if name.lower().endswith('.png'):
         return cv2.imencode('.png', image)[1].tobytes()
-    return cv2.imencode('.jpg', image, [
-        cv2.IMWRITE_JPEG_QUALITY, quality,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444])[1].tobytes()
+    return cv2.imencode(
+        '.jpg',
+        image,
+        [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
+    )[1].tobytes()
 
 
 def shrink_photo(job: Job) -> tuple[str, str] | None:

@@ -20,11 +20,28 @@ SEEN = 0.5  # from this score on a detection counts as seen
 
 CATEGORY = 'category'
 SCORE_NAMES = ('score', 'score_to_best', 'score_to_class_best', 'rank', 'rank_in_class')
-GEOMETRY_NAMES = ('log_area', 'log_aspect', 'width', 'height', 'centre_x', 'centre_y', 'border_gap', 'figure_dx',
-                  'figure_dy')
+GEOMETRY_NAMES = (
+    'log_area',
+    'log_aspect',
+    'width',
+    'height',
+    'centre_x',
+    'centre_y',
+    'border_gap',
+    'figure_dx',
+    'figure_dy',
+)
 MASK_NAMES = ('mask_mean', 'mask_uncertain', 'mask_fill', 'mask_stability')
-OVERLAP_NAMES = ('box_iou_class', 'box_iou_any', 'mask_iou_class', 'mask_iou_any', 'inside_class', 'inside_any',
-                 'covering_score', 'followers')
+OVERLAP_NAMES = (
+    'box_iou_class',
+    'box_iou_any',
+    'mask_iou_class',
+    'mask_iou_any',
+    'inside_class',
+    'inside_any',
+    'covering_score',
+    'followers',
+)
 COUNT_NAMES = ('detections', 'detections_of_class', 'seen', 'seen_of_class')
 PRESENCE_NAMES = tuple(f'presence_{category}' for category in range(NUM_CATEGORIES))
 FEATURE_NAMES = (CATEGORY, *SCORE_NAMES, *GEOMETRY_NAMES, *MASK_NAMES, *OVERLAP_NAMES, *COUNT_NAMES, *PRESENCE_NAMES)
@@ -49,9 +66,15 @@ def extract_features(raw: RawPrediction) -> np.ndarray:
     rank[np.argsort(-scores, kind='stable')] = np.arange(len(scores))
     better = rank < rank[:, None]  # (N, N): column's detection is better than the row's
     same = raw.categories == raw.categories[:, None]
-    columns = [raw.categories[:, None], _score_features(scores, rank, better, same), _geometry_features(raw, scores),
-               _mask_features(raw.mask_probs.astype(np.float32)), _overlap_features(raw, scores, better, same),
-               _count_features(scores, same), _presence(raw.categories, scores)]
+    columns = [
+        raw.categories[:, None],
+        _score_features(scores, rank, better, same),
+        _geometry_features(raw, scores),
+        _mask_features(raw.mask_probs.astype(np.float32)),
+        _overlap_features(raw, scores, better, same),
+        _count_features(scores, same),
+        _presence(raw.categories, scores),
+    ]
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 
@@ -59,8 +82,16 @@ def _score_features(scores: np.ndarray, rank: np.ndarray, better: np.ndarray, sa
     """Give score, its ratios to the best of the image and of the class there, ranks from 0; (N, 5)."""
     class_best = np.where(same, scores, 0).max(axis=1)
     floor = np.finfo(np.float32).tiny
-    return np.stack([scores, scores / max(scores.max(), floor), scores / np.maximum(class_best, floor), rank,
-                     (better & same).sum(axis=1)], axis=1)
+    return np.stack(
+        [
+            scores,
+            scores / max(scores.max(), floor),
+            scores / np.maximum(class_best, floor),
+            rank,
+            (better & same).sum(axis=1),
+        ],
+        axis=1,
+    )
 
 
 def _geometry_features(raw: RawPrediction, scores: np.ndarray) -> np.ndarray:
@@ -72,8 +103,17 @@ def _geometry_features(raw: RawPrediction, scores: np.ndarray) -> np.ndarray:
     border = np.concatenate([boxes[:, :2], 1 - boxes[:, 2:]], axis=1).min(axis=1)
     weights = scores + np.finfo(np.float32).tiny
     figure = weights @ centres / weights.sum()  # where the person is, as far as detections tell
-    return np.stack([np.log(sides.prod(axis=1)), np.log(pixels[:, 0] / pixels[:, 1]), *sides.T, *centres.T, border,
-                     *(centres - figure).T], axis=1)
+    return np.stack(
+        [
+            np.log(sides.prod(axis=1)),
+            np.log(pixels[:, 0] / pixels[:, 1]),
+            *sides.T,
+            *centres.T,
+            border,
+            *(centres - figure).T,
+        ],
+        axis=1,
+    )
 
 
 def _mask_features(probs: np.ndarray) -> np.ndarray:

@@ -17,8 +17,15 @@ from fashion_mmdet.evaluation.predictions import RawPrediction
 KINDS = ('boosting', 'linear')
 CONFIDENCES = ('gain', 'hit')
 # Shallow trees, large leaves, a third of the columns a split: some 16,000 detections come from only 165 photos.
-BOOSTING = dict(max_iter=200, max_leaf_nodes=8, learning_rate=0.06, min_samples_leaf=40, l2_regularization=5.0,
-                max_features=0.3, early_stopping=False)
+BOOSTING = dict(
+    max_iter=200,
+    max_leaf_nodes=8,
+    learning_rate=0.06,
+    min_samples_leaf=40,
+    l2_regularization=5.0,
+    max_features=0.3,
+    early_stopping=False,
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,8 @@ def fit_hit(features: np.ndarray, hits: np.ndarray, kind: str = 'boosting', seed
     _check(hits)
     if kind == 'boosting':
         model = HistGradientBoostingClassifier(
-            categorical_features=[FEATURE_NAMES.index(CATEGORY)], random_state=seed, **BOOSTING)
+            categorical_features=[FEATURE_NAMES.index(CATEGORY)], random_state=seed, **BOOSTING
+        )
     else:
         model = _linear(LogisticRegression(max_iter=1000))
     return model.fit(features, hits[:, 0])
@@ -70,7 +78,8 @@ def fit_gain(features: np.ndarray, hits: np.ndarray, kind: str = 'boosting', see
     _check(hits)
     if kind == 'boosting':
         model = HistGradientBoostingRegressor(
-            categorical_features=[FEATURE_NAMES.index(CATEGORY)], random_state=seed, **BOOSTING)
+            categorical_features=[FEATURE_NAMES.index(CATEGORY)], random_state=seed, **BOOSTING
+        )
     else:
         model = _linear(Ridge())
     return model.fit(features, hits.mean(axis=1))

@@ -19,18 +19,27 @@ from fashion_mmdet.utils.json_files import parse_object
 
 # What the models hold beside what skops trusts anyway. A `partial` is as harmless as the function it holds, which
 # skops asks about too.
-TRUSTED = frozenset((
-    'functools.partial', 'sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor',
-    'sklearn.utils.validation.check_array'))
+TRUSTED = frozenset(
+    (
+        'functools.partial',
+        'sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor',
+        'sklearn.utils.validation.check_array',
+    )
+)
 FORMAT = 'fashion_mmdet confidence filter'
 PACKAGES = ('scikit-learn', 'skops', 'numpy')
 
 
 def save_filter(fitted: ConfidenceFilter, path: str | os.PathLike) -> None:
     """Write a filter with what it takes to use it: features, their version, versions of packages, `meta`."""
-    about = dict(format=FORMAT, confidence=fitted.confidence, feature_version=FEATURE_VERSION,
-                 feature_names=list(FEATURE_NAMES), packages={name: version(name) for name in PACKAGES},
-                 meta=fitted.meta)
+    about = dict(
+        format=FORMAT,
+        confidence=fitted.confidence,
+        feature_version=FEATURE_VERSION,
+        feature_names=list(FEATURE_NAMES),
+        packages={name: version(name) for name in PACKAGES},
+        meta=fitted.meta,
+    )
     write_bytes(path, skops_io.dumps(dict(about=json.dumps(about), hit=fitted.hit, gain=fitted.gain)))
 
 
@@ -54,8 +63,9 @@ def _load(path: str, *_: int) -> ConfidenceFilter:
         strange = sorted(set(skops_io.get_untrusted_types(data=content)) - TRUSTED)
         parts = {} if strange else skops_io.loads(content, trusted=sorted(TRUSTED))
     except Exception as error:  # a damaged file raises anything
-        raise ValueError(f'{path}: not a confidence filter: {type(error).__name__}: {" ".join(str(error).split())}'
-                         ) from None
+        raise ValueError(
+            f'{path}: not a confidence filter: {type(error).__name__}: {" ".join(str(error).split())}'
+        ) from None
     if strange:
         raise ValueError(f'{path}: holds {", ".join(strange)}, which no filter needs; not loaded')
     try:
@@ -78,9 +88,14 @@ def _check_trees(model: Any) -> None:
         children = np.stack([nodes['left'], nodes['right']]).astype(np.int64)
         sets = nodes['bitset_idx'][nodes['is_categorical'] == 1].astype(np.int64)
         features = nodes['feature_idx'].astype(np.int64)
-        if not (len(tree.nodes) and (children > inner).all() and (children < len(tree.nodes)).all()
-                and (features >= 0).all() and (features < len(FEATURE_NAMES)).all()
-                and (sets < len(tree.raw_left_cat_bitsets)).all()):
+        if not (
+            len(tree.nodes)
+            and (children > inner).all()
+            and (children < len(tree.nodes)).all()
+            and (features >= 0).all()
+            and (features < len(FEATURE_NAMES)).all()
+            and (sets < len(tree.raw_left_cat_bitsets)).all()
+        ):
             raise IndexError('a tree leads out of itself')
 
 
@@ -89,8 +104,10 @@ def _check(path: str, about: dict[str, Any]) -> None:
     if about.get('format') != FORMAT:
         raise ValueError(f'{path}: not a confidence filter')
     if about['feature_version'] != FEATURE_VERSION or tuple(about['feature_names']) != FEATURE_NAMES:
-        raise ValueError(f'{path}: made for version {about["feature_version"]} of the features, this is version '
-                         f'{FEATURE_VERSION}; train it again with tools/train_filter.py')
+        raise ValueError(
+            f'{path}: made for version {about["feature_version"]} of the features, this is version '
+            f'{FEATURE_VERSION}; train it again with tools/train_filter.py'
+        )
     made, here = about['packages']['scikit-learn'], version('scikit-learn')
     if made.split('.')[:2] != here.split('.')[:2]:
         warnings.warn(f'{path}: made with scikit-learn {made}, this is {here}; confidences may differ', stacklevel=4)

@@ -106,11 +106,19 @@ def _make_row(run: Run, above: Row | None) -> Row:
     score, score_50, source = _choose_score(run, log, scores)
     obstacle = find_obstacle(above, run, scores) if above else ''
     return Row(
-        run=run, log=log, scores=scores, score=score, score_50=score_50, source=source,
+        run=run,
+        log=log,
+        scores=scores,
+        score=score,
+        score_50=score_50,
+        source=source,
         error=standard_error([value for value, _ in scores.images.values()]) if scores else None,
         difference=paired_difference(_image_scores(above.scores), _image_scores(scores))
-        if above and not obstacle else None,
-        obstacle=obstacle, changes=experiment_changes(above.run, run) if above else None)
+        if above and not obstacle
+        else None,
+        obstacle=obstacle,
+        changes=experiment_changes(above.run, run) if above else None,
+    )
 
 
 def _choose_score(run: Run, log: Log, scores: RunScores | None) -> tuple[float | None, float | None, str]:
@@ -144,8 +152,9 @@ def find_obstacle(above: Row, run: Run, scores: RunScores | None) -> str:
         return 'trained on different data (the fingerprints of train.csv differ)'
     if above.scores.images.keys() != scores.images.keys():
         shared = len(above.scores.images.keys() & scores.images.keys())
-        return (f'scored on different images ({len(above.scores.images)} and {len(scores.images)}, '
-                f'{shared} of them shared)')
+        return (
+            f'scored on different images ({len(above.scores.images)} and {len(scores.images)}, {shared} of them shared)'
+        )
     if above.scores.postprocess != scores.postprocess:
         names = [name for name, value in scores.postprocess.items() if above.scores.postprocess[name] != value]
         return f'scored with different postprocess ({", ".join(names)})'

@@ -11,13 +11,16 @@ IGNORED = re.compile(
     r'(work_dir|resume|launcher|custom_imports|deck_score|coco_weights|log_level|log_processor|visualizer|vis_backends|'
     r'experiment_name|default_scope|model_wrapper_cfg|env_cfg|train_cfg\.val_(begin|interval)|'
     r'default_hooks\.(timer|logger|checkpoint|visualization)|'
-    r'(train|val|test)_dataloader\.(num_workers|persistent_workers|pin_memory|prefetch_factor))\b')
+    r'(train|val|test)_dataloader\.(num_workers|persistent_workers|pin_memory|prefetch_factor))\b'
+)
 LOAD_FROM = re.compile(r'load_from\b')
 # A resumed run's config names no pretrained weights: its checkpoint brings them.
 PRETRAINED = re.compile(r'(load_from|model\.(.*\.)?init_cfg|model\.backbone\.weights)\b')
 # What mmengine's Runner reads, and `postprocess`; any other top-level name only helps to write these.
-EFFECTIVE = re.compile(r'(model|(train|val|test)_(dataloader|cfg|evaluator)|optim_wrapper|param_scheduler|load_from|'
-                       r'\w+_hooks|data_preprocessor|randomness|auto_scale_lr|postprocess|start)\b')
+EFFECTIVE = re.compile(
+    r'(model|(train|val|test)_(dataloader|cfg|evaluator)|optim_wrapper|param_scheduler|load_from|'
+    r'\w+_hooks|data_preprocessor|randomness|auto_scale_lr|postprocess|start)\b'
+)
 SEPARATOR = re.compile(r'\.(?![^\[]*\])')  # a full stop, unless inside ['a.b']
 
 
@@ -57,8 +60,7 @@ def _drop_repeated(rows: Leaves) -> Leaves:
         twin = re.sub('^test_', 'val_', key)
         if twin == key or twin not in keys or not _equal(keys[twin], values):
             kept.append((key, values))
-    return kept + [(key, values) for key, values in helpers
-                   if not any(_equal(values, other) for _, other in effective)]
+    return kept + [(key, values) for key, values in helpers if not any(_equal(values, other) for _, other in effective)]
 
 
 def _equal(one: list[Any], other: list[Any]) -> bool:
@@ -73,13 +75,19 @@ def summarize_changes(rows: Leaves, most: int, value_chars: int = 32) -> list[st
         most: how many changes to say before the rest is only counted.
         value_chars: longer values are cut.
     """
-    whole = {key.removesuffix('.type'): values for key, values in rows
-             if key.endswith('.type') and MISSING in values}
+    whole = {key.removesuffix('.type'): values for key, values in rows if key.endswith('.type') and MISSING in values}
     texts = []
     for key, values in rows:
-        parent = next((name for name, pair in whole.items() if key.startswith(f'{name}.')
-                       and (pair[0] is MISSING) == (values[0] is MISSING)
-                       and (pair[1] is MISSING) == (values[1] is MISSING)), None)
+        parent = next(
+            (
+                name
+                for name, pair in whole.items()
+                if key.startswith(f'{name}.')
+                and (pair[0] is MISSING) == (values[0] is MISSING)
+                and (pair[1] is MISSING) == (values[1] is MISSING)
+            ),
+            None,
+        )
         if parent is None:
             before, after = _shorten_pair(values, value_chars)
             texts.append(f'{_short_key(key, [other for other, _ in rows])} {before} → {after}')
@@ -107,4 +115,4 @@ def _shorten_pair(values: list[Any], most: int) -> list[str]:
 
 def _shorten(value: Any, most: int) -> str:
     text = repr(value)
-    return text if len(text) <= most else f'{text[:most - 1]}…'
+    return text if len(text) <= most else f'{text[: most - 1]}…'

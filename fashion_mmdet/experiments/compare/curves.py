@@ -24,13 +24,20 @@ def draw_curves(rows: Sequence[Row]) -> tuple[list[tuple[str, str]], list[str]]:
     paces = [pace(row) for row in rows]
     unit = 'epoch' if any(paces) else 'iteration'
     drawn = [found is not None or unit == 'iteration' for found in paces]
-    losses, scores = ([(row.run.name, curve(row)(found or 1) if there else [])
-                       for row, found, there in zip(rows, paces, drawn, strict=True)]
-                      for curve in (lambda row: row.log.losses, lambda row: row.log.scores))
-    charts = [('Score on val while training', draw_chart(scores, 'Score on val of every run', unit, dots=True)),
-              ('Training loss', draw_chart(losses, 'Training loss of every run', unit, dots=False))]
-    left_out = [row.run.name for row, there in zip(rows, drawn, strict=True)
-                if not there and (row.log.train or row.log.val)]
+    losses, scores = (
+        [
+            (row.run.name, curve(row)(found or 1) if there else [])
+            for row, found, there in zip(rows, paces, drawn, strict=True)
+        ]
+        for curve in (lambda row: row.log.losses, lambda row: row.log.scores)
+    )
+    charts = [
+        ('Score on val while training', draw_chart(scores, 'Score on val of every run', unit, dots=True)),
+        ('Training loss', draw_chart(losses, 'Training loss of every run', unit, dots=False)),
+    ]
+    left_out = [
+        row.run.name for row, there in zip(rows, drawn, strict=True) if not there and (row.log.train or row.log.val)
+    ]
     return [(caption, chart) for caption, chart in charts if chart], left_out
 
 
@@ -55,8 +62,9 @@ def draw_chart(curves: Sequence[tuple[str, Points]], label: str, x_label: str, d
     Returns:
         An <svg>; '' where no run has a point.
     """
-    finite = [(name, [point for point in points if all(abs(value) < FARTHEST for value in point)])
-              for name, points in curves]
+    finite = [
+        (name, [point for point in points if all(abs(value) < FARTHEST for value in point)]) for name, points in curves
+    ]
     every = [point for _, points in finite for point in points]
     if not every:
         return ''
@@ -65,10 +73,13 @@ def draw_chart(curves: Sequence[tuple[str, Points]], label: str, x_label: str, d
     y_ticks = choose_ticks(min(0.0, *(y for _, y in every)), max(y for _, y in every))
     scale = _Scale(x_max, y_ticks[0], y_ticks[-1])
     parts = [_draw_axes(scale, x_ticks, y_ticks, x_label)]
-    parts += [_draw_curve(index, name, thin_out(points), scale, dots)
-              for index, (name, points) in enumerate(finite) if points]
-    return f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">' \
-           f'{"".join(parts)}</svg>'
+    parts += [
+        _draw_curve(index, name, thin_out(points), scale, dots) for index, (name, points) in enumerate(finite) if points
+    ]
+    return (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">'
+        f'{"".join(parts)}</svg>'
+    )
 
 
 class _Scale:
@@ -85,21 +96,37 @@ class _Scale:
 
 
 def _draw_axes(scale: _Scale, x_ticks: list[float], y_ticks: list[float], x_label: str) -> str:
-    lines = [f'<path class="rule" d="M{LEFT} {scale.y(tick):.1f}H{WIDTH - RIGHT}"/>'
-             f'<text class="tick" text-anchor="end" x="{LEFT - 8}" y="{scale.y(tick) + 4:.1f}">{_name(tick)}</text>'
-             for tick in y_ticks]
-    lines += [f'<text class="tick" text-anchor="middle" x="{scale.x(tick):.1f}" y="{HEIGHT - BOTTOM + 20}">'
-              f'{_name(tick)}</text>' for tick in x_ticks]
-    return ''.join(lines) + (f'<text class="tick" text-anchor="end" x="{WIDTH - RIGHT}" y="{HEIGHT - BOTTOM + 20}">'
-                             f'{escape(x_label)} {scale.x_max:.4g}</text>')
+    lines = [
+        f'<path class="rule" d="M{LEFT} {scale.y(tick):.1f}H{WIDTH - RIGHT}"/>'
+        f'<text class="tick" text-anchor="end" x="{LEFT - 8}" y="{scale.y(tick) + 4:.1f}">{_name(tick)}</text>'
+        for tick in y_ticks
+    ]
+    lines += [
+        f'<text class="tick" text-anchor="middle" x="{scale.x(tick):.1f}" y="{HEIGHT - BOTTOM + 20}">'
+        f'{_name(tick)}</text>'
+        for tick in x_ticks
+    ]
+    return ''.join(lines) + (
+        f'<text class="tick" text-anchor="end" x="{WIDTH - RIGHT}" y="{HEIGHT - BOTTOM + 20}">'
+        f'{escape(x_label)} {scale.x_max:.4g}</text>'
+    )
 
 
 def _draw_curve(index: int, name: str, points: Points, scale: _Scale, dots: bool) -> str:
     path = 'L'.join(f'{scale.x(x):.1f} {scale.y(y):.1f}' for x, y in points)
-    marks = ''.join(f'<circle cx="{scale.x(x):.1f}" cy="{scale.y(y):.1f}" r="3.2"><title>{escape(name)}, {x:g}: {y:.3f}'
-                    f'</title></circle>' for x, y in points) if dots else ''
-    return (f'<g class="curve {colour(index)}" data-run="{index}">'
-            f'<path d="M{path}"><title>{escape(name)}</title></path>{marks}</g>')
+    marks = (
+        ''.join(
+            f'<circle cx="{scale.x(x):.1f}" cy="{scale.y(y):.1f}" r="3.2"><title>{escape(name)}, {x:g}: {y:.3f}'
+            f'</title></circle>'
+            for x, y in points
+        )
+        if dots
+        else ''
+    )
+    return (
+        f'<g class="curve {colour(index)}" data-run="{index}">'
+        f'<path d="M{path}"><title>{escape(name)}</title></path>{marks}</g>'
+    )
 
 
 def colour(index: int) -> str:
@@ -125,7 +152,7 @@ def thin_out(points: Points) -> Points:
     if len(points) <= MOST_POINTS:
         return points
     size = math.ceil(len(points) / MOST_POINTS)
-    groups = [points[start:start + size] for start in range(0, len(points), size)]
+    groups = [points[start : start + size] for start in range(0, len(points), size)]
     return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
 
 

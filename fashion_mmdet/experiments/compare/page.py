@@ -45,13 +45,19 @@ def format_html(comparison: Comparison, deck: bool = False, overlays: int = 8) -
     template = Template(files('fashion_mmdet.experiments.compare').joinpath('page.html').read_text(encoding='utf-8'))
     return template.substitute(
         style=files('fashion_mmdet.experiments').joinpath('page.css').read_text(encoding='utf-8'),
-        title=f'{len(rows)} {"run" if len(rows) == 1 else "runs"} compared', subtitle=_subtitle(rows),
-        chips=''.join(_chip(index, row) for index, row in enumerate(rows)), table=_table(comparison, deck),
+        title=f'{len(rows)} {"run" if len(rows) == 1 else "runs"} compared',
+        subtitle=_subtitle(rows),
+        chips=''.join(_chip(index, row) for index, row in enumerate(rows)),
+        table=_table(comparison, deck),
         notes=''.join(f'<li>{escape(note)}</li>' for note in write_notes(comparison)),
         curves=_section('curves', 'Curves', _curves(rows)),
-        changes=_section('changes', 'What changed', ''.join(
-            _changes(index, rows[index - 1], rows[index]) for index in range(1, len(rows)))),
-        pictures=_section('pictures', 'Worst pictures', _pictures(rows, drawn) if overlays else ''))
+        changes=_section(
+            'changes',
+            'What changed',
+            ''.join(_changes(index, rows[index - 1], rows[index]) for index in range(1, len(rows))),
+        ),
+        pictures=_section('pictures', 'Worst pictures', _pictures(rows, drawn) if overlays else ''),
+    )
 
 
 def breakable(text: str) -> str:
@@ -70,24 +76,36 @@ def _section(name: str, heading: str, body: str) -> str:
 
 
 def _chip(index: int, row: Row) -> str:
-    return (f'<label class="chip {colour(index)}"><input type="checkbox" checked data-toggle="{index}"><i></i>'
-            f'{escape(row.run.name)}</label>')
+    return (
+        f'<label class="chip {colour(index)}"><input type="checkbox" checked data-toggle="{index}"><i></i>'
+        f'{escape(row.run.name)}</label>'
+    )
 
 
 def _table(comparison: Comparison, deck: bool) -> str:
-    reach = max((max(abs(row.difference.low), abs(row.difference.high)) for row in comparison.rows if row.difference),
-                default=0.0) or 1.0
-    classes = ''.join(f'<th class="n" scope="col" title="{escape(CATEGORIES[category])}">{escape(short_name(category))}'
-                      '</th>' for category in comparison.targets)
+    reach = (
+        max(
+            (max(abs(row.difference.low), abs(row.difference.high)) for row in comparison.rows if row.difference),
+            default=0.0,
+        )
+        or 1.0
+    )
+    classes = ''.join(
+        f'<th class="n" scope="col" title="{escape(CATEGORIES[category])}">{escape(short_name(category))}</th>'
+        for category in comparison.targets
+    )
     classes += f'<th class="n" scope="col">{OTHERS}</th>' if classes else ''
     group = f'<th colspan="{len(comparison.targets) + 1}" class="group">Sensitivity</th>' if classes else ''
-    head = (f'<tr class="groups"><th colspan="{5 if deck else 4}"></th>{group}<th colspan="4"></th></tr>'
-            '<tr><th scope="col">Run</th><th class="n" scope="col">Score</th><th class="n" scope="col">IoU 0.5</th>'
-            '<th scope="col">Against the run above</th>' + ('<th class="n" scope="col">Deck</th>' if deck else '')
-            + classes + '<th class="n" scope="col">Epochs</th><th class="n" scope="col">Images</th>'
-            '<th class="n" scope="col">Time</th><th scope="col">Commit</th></tr>')
-    body = ''.join(_table_row(index, row, comparison.targets, deck, reach)
-                   for index, row in enumerate(comparison.rows))
+    head = (
+        f'<tr class="groups"><th colspan="{5 if deck else 4}"></th>{group}<th colspan="4"></th></tr>'
+        '<tr><th scope="col">Run</th><th class="n" scope="col">Score</th><th class="n" scope="col">IoU 0.5</th>'
+        '<th scope="col">Against the run above</th>'
+        + ('<th class="n" scope="col">Deck</th>' if deck else '')
+        + classes
+        + '<th class="n" scope="col">Epochs</th><th class="n" scope="col">Images</th>'
+        '<th class="n" scope="col">Time</th><th scope="col">Commit</th></tr>'
+    )
+    body = ''.join(_table_row(index, row, comparison.targets, deck, reach) for index, row in enumerate(comparison.rows))
     return f'<table class="runs"><thead>{head}</thead><tbody>{body}</tbody></table>'
 
 
@@ -105,12 +123,18 @@ def _table_row(index: int, row: Row, targets: Sequence[int], deck: bool, reach: 
         *(_sensitivity(short_name(category), row.scores and row.scores.sensitivity(category)) for category in targets),
         *([_sensitivity(OTHERS, row.scores and row.scores.sensitivity_beside(targets))] if targets else []),
         _cell('Epochs', epochs + ''.join(f'<small>{remark}</small>' for remark in remarks), 'n'),
-        _cell('Images', ('' if images is None else f'{images:,}')
-              + ('' if seen is None else f'<small>{seen:,} seen</small>'), 'n'),
+        _cell(
+            'Images',
+            ('' if images is None else f'{images:,}') + ('' if seen is None else f'<small>{seen:,} seen</small>'),
+            'n',
+        ),
         _cell('Time', escape(show_time(record.get('train_time_s'))), 'n'),
-        _cell('Commit', _commit(row), 'commit')]
-    return (f'<tr><th scope="row"><span class="name {colour(index)}"><i></i>{breakable(row.run.name)}</span>'
-            f'{_change_summary(index, row)}</th>{"".join(cells)}</tr>')
+        _cell('Commit', _commit(row), 'commit'),
+    ]
+    return (
+        f'<tr><th scope="row"><span class="name {colour(index)}"><i></i>{breakable(row.run.name)}</span>'
+        f'{_change_summary(index, row)}</th>{"".join(cells)}</tr>'
+    )
 
 
 def _cell(label: str, content: str, kind: str) -> str:
@@ -134,8 +158,9 @@ def _change_summary(index: int, row: Row) -> str:
 def _sensitivity(name: str, value: float | None) -> str:
     if value is None:
         return _cell(name, '', 'n sensitivity')
-    return _cell(name, f'{value:.3f}<span class="bar"><span style="width:{value * 100:.0f}%"></span></span>',
-                 'n sensitivity')
+    return _cell(
+        name, f'{value:.3f}<span class="bar"><span style="width:{value * 100:.0f}%"></span></span>', 'n sensitivity'
+    )
 
 
 def _difference(row: Row, reach: float) -> str:
@@ -147,10 +172,12 @@ def _difference(row: Row, reach: float) -> str:
     low, mid, high = ((value / reach * 0.48 + 0.5) * WHISKER_WIDTH for value in (found.low, found.mean, found.high))
     half, texts = WHISKER_HEIGHT / 2, [f'{value:+.3f}' for value in (found.mean, found.low, found.high)]
     mean_text, low_text, high_text = (text.replace('-', MINUS) for text in texts)
-    return (f'<svg class="whisker {kind}" viewBox="0 0 {WHISKER_WIDTH} {WHISKER_HEIGHT}" aria-hidden="true">'
-            f'<path class="zero" d="M0 {half}H{WHISKER_WIDTH}M{WHISKER_WIDTH / 2} 0V{WHISKER_HEIGHT}"/>'
-            f'<path d="M{low:.1f} {half}H{high:.1f}"/><circle cx="{mid:.1f}" cy="{half}" r="3.5"/></svg>'
-            f'<span class="{kind}"><b>{mean_text}</b> <small>[{low_text}, {high_text}]</small></span>')
+    return (
+        f'<svg class="whisker {kind}" viewBox="0 0 {WHISKER_WIDTH} {WHISKER_HEIGHT}" aria-hidden="true">'
+        f'<path class="zero" d="M0 {half}H{WHISKER_WIDTH}M{WHISKER_WIDTH / 2} 0V{WHISKER_HEIGHT}"/>'
+        f'<path d="M{low:.1f} {half}H{high:.1f}"/><circle cx="{mid:.1f}" cy="{half}" r="3.5"/></svg>'
+        f'<span class="{kind}"><b>{mean_text}</b> <small>[{low_text}, {high_text}]</small></span>'
+    )
 
 
 def _curves(rows: Sequence[Row]) -> str:
@@ -163,15 +190,25 @@ def _curves(rows: Sequence[Row]) -> str:
 def _changes(index: int, above: Row, row: Row) -> str:
     """List every changed key between two consecutive runs, a long list folded."""
     difference = show_difference(row.difference).replace('-', MINUS) or row.obstacle
-    heading = (f'<h3><span>{breakable(above.run.name)} → <b>{breakable(row.run.name)}</b></span>'
-               f'<small>{escape(difference)}</small></h3>')
+    heading = (
+        f'<h3><span>{breakable(above.run.name)} → <b>{breakable(row.run.name)}</b></span>'
+        f'<small>{escape(difference)}</small></h3>'
+    )
     body = '<p>The configs are the same.</p>'
     if row.changes:
-        lines = ''.join(f'<tr><th scope="row">{breakable(key)}</th>' + ''.join(
-            '<td class="none">not there</td>' if value is MISSING else f'<td>{escape(repr(value))}</td>'
-            for value in values) + '</tr>' for key, values in row.changes)
-        body = ('<table><thead><tr><th scope="col">Key</th><th scope="col">Before</th><th scope="col">After</th></tr>'
-                f'</thead><tbody>{lines}</tbody></table>')
+        lines = ''.join(
+            f'<tr><th scope="row">{breakable(key)}</th>'
+            + ''.join(
+                '<td class="none">not there</td>' if value is MISSING else f'<td>{escape(repr(value))}</td>'
+                for value in values
+            )
+            + '</tr>'
+            for key, values in row.changes
+        )
+        body = (
+            '<table><thead><tr><th scope="col">Key</th><th scope="col">Before</th><th scope="col">After</th></tr>'
+            f'</thead><tbody>{lines}</tbody></table>'
+        )
         if len(row.changes) > OPEN_CHANGES:
             body = f'<details><summary>{len(row.changes)} keys</summary>{body}</details>'
     return f'<div class="change" id="changes-{index}">{heading}{body}</div>'
@@ -180,10 +217,17 @@ def _changes(index: int, above: Row, row: Row) -> str:
 def _pictures(rows: Sequence[Row], drawn: Sequence[tuple[list[Picture], str]]) -> str:
     categories = sorted({category for pictures, _ in drawn for picture in pictures for category in picture.categories})
     options = ''.join(f'<option value="{category}">{escape(CATEGORIES[category])}</option>' for category in categories)
-    choice = (f'<label class="choice">With <select data-class-filter><option value="">any class</option>{options}'
-              '</select></label>') if options else ''
+    choice = (
+        (
+            f'<label class="choice">With <select data-class-filter><option value="">any class</option>{options}'
+            '</select></label>'
+        )
+        if options
+        else ''
+    )
     return f'<p class="lead">True left, predicted right; the lowest score first. {choice}</p>' + ''.join(
-        _gallery(index, row, *drawn[index]) for index, row in enumerate(rows))
+        _gallery(index, row, *drawn[index]) for index, row in enumerate(rows)
+    )
 
 
 def _gallery(index: int, row: Row, pictures: Sequence[Picture], reason: str) -> str:
@@ -192,7 +236,11 @@ def _gallery(index: int, row: Row, pictures: Sequence[Picture], reason: str) -> 
         f'<img src="{picture.uri}" alt="{escape(picture.text)}" width="{picture.size[0]}" height="{picture.size[1]}">'
         f'</button><figcaption><b>{picture.score:.3f}</b> '
         f'<span>{escape(picture.image_id)}</span><small>{picture.score_50:.3f} at IoU 0.5</small></figcaption></figure>'
-        for picture in pictures)
-    return (f'<div class="gallery" data-run="{index}">'
-            f'<h3 class="name {colour(index)}"><i></i>{breakable(row.run.name)}</h3>'
-            + (f'<p class="none">{escape(reason)}</p>' if reason else '') + f'<div class="grid">{figures}</div></div>')
+        for picture in pictures
+    )
+    return (
+        f'<div class="gallery" data-run="{index}">'
+        f'<h3 class="name {colour(index)}"><i></i>{breakable(row.run.name)}</h3>'
+        + (f'<p class="none">{escape(reason)}</p>' if reason else '')
+        + f'<div class="grid">{figures}</div></div>'
+    )

@@ -79,9 +79,14 @@ def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
             # The page has its own captions: cut the sheet's margins and title off.
             uri, size = to_data_uri(sheet.crop((GAP_PX, TITLE_PX, sheet.width - GAP_PX, sheet.height - GAP_PX)))
             pictures[raw.image_id] = Picture(
-                raw.image_id, score, score_50,
+                raw.image_id,
+                score,
+                score_50,
                 tuple(sorted({*truth.categories.tolist(), *prediction.categories.tolist()})),
-                describe(raw.image_id, score, truth, prediction), uri, size)
+                describe(raw.image_id, score, truth, prediction),
+                uri,
+                size,
+            )
     return pictures
 
 
@@ -104,5 +109,6 @@ def to_data_uri(picture: Image.Image) -> tuple[str, tuple[int, int]]:
     size = (min(WIDTH_PX, picture.width), round(picture.height * min(1.0, WIDTH_PX / picture.width)))
     buffer = io.BytesIO()
     picture.resize(size, Image.Resampling.LANCZOS).save(
-        buffer, format='JPEG', quality=JPEG_QUALITY, optimize=True, progressive=True)
+        buffer, format='JPEG', quality=JPEG_QUALITY, optimize=True, progressive=True
+    )
     return 'data:image/jpeg;base64,' + base64.b64encode(buffer.getvalue()).decode(), size

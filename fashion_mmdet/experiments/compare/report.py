@@ -82,20 +82,30 @@ def show_changes(row: Row) -> str:
 
 def columns(comparison: Comparison, deck: bool, groups: Sequence[str] = GROUPS) -> list[Column]:
     """List the columns of the text formats; of `GROUPS` those wanted, the run's name always."""
-    classes = [(short_name(category), lambda row, category=category: show(
-        row.scores.sensitivity(category) if row.scores else None)) for category in comparison.targets]
+    classes = [
+        (
+            short_name(category),
+            lambda row, category=category: show(row.scores.sensitivity(category) if row.scores else None),
+        )
+        for category in comparison.targets
+    ]
     if comparison.targets:
-        classes.append((OTHERS, lambda row: show(
-            row.scores.sensitivity_beside(comparison.targets) if row.scores else None)))
+        classes.append(
+            (OTHERS, lambda row: show(row.scores.sensitivity_beside(comparison.targets) if row.scores else None))
+        )
     by_group: dict[str, list[Column]] = dict(
         score=[('score', show_score), ('±', lambda row: show(row.error)), ('IoU 0.5', lambda row: show(row.score_50))],
         difference=[('difference [95 %]', lambda row: show_difference(row.difference))],
         deck=[('deck (Kaggle)', lambda row: show(row.run.config.get('deck_score')))] if deck else [],
         classes=classes,
-        cost=[('epochs', show_epochs), ('images / seen', show_images),
-              ('time', lambda row: show_time(row.run.record.get('train_time_s')))],
+        cost=[
+            ('epochs', show_epochs),
+            ('images / seen', show_images),
+            ('time', lambda row: show_time(row.run.record.get('train_time_s'))),
+        ],
         commit=[('commit', show_commit)],
-        changes=[('changed against the run above', show_changes)])
+        changes=[('changed against the run above', show_changes)],
+    )
     wanted = [column for group, shown in by_group.items() if group in groups for column in shown]
     return [('run', lambda row: row.run.name), *wanted]
 
@@ -106,11 +116,18 @@ def format_table(comparison: Comparison, deck: bool = False, groups: Sequence[st
     lines = [[heading for heading, _ in layout]]
     lines += [[' '.join(cell(row).split()) for _, cell in layout] for row in comparison.rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    numeric = [index for index, (heading, _) in enumerate(layout) if heading not in (
-        'run', 'commit', 'difference [95 %]', 'changed against the run above')]
-    table = ['  '.join(cell.rjust(width) if index in numeric else cell.ljust(width)
-                       for index, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
-             for line in lines]
+    numeric = [
+        index
+        for index, (heading, _) in enumerate(layout)
+        if heading not in ('run', 'commit', 'difference [95 %]', 'changed against the run above')
+    ]
+    table = [
+        '  '.join(
+            cell.rjust(width) if index in numeric else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
     return '\n'.join([*table, '', *write_notes(comparison, groups)])
 
 
@@ -118,8 +135,10 @@ def format_markdown(comparison: Comparison, deck: bool = False, groups: Sequence
     """Lay the runs out as a Markdown table, notes below as a list."""
     layout = columns(comparison, deck, groups)
     numeric = {'score', '±', 'IoU 0.5', 'deck (Kaggle)', *map(short_name, comparison.targets), OTHERS}
-    lines = [[_escape_markdown(heading) for heading, _ in layout],
-             ['---:' if heading in numeric else '---' for heading, _ in layout]]
+    lines = [
+        [_escape_markdown(heading) for heading, _ in layout],
+        ['---:' if heading in numeric else '---' for heading, _ in layout],
+    ]
     lines += [[_escape_markdown(cell(row)) for _, cell in layout] for row in comparison.rows]
     table = ['| ' + ' | '.join(line) + ' |' for line in lines]
     return '\n'.join([*table, '', *(f'- {_escape_markdown(note)}' for note in write_notes(comparison, groups))])
@@ -138,29 +157,53 @@ def format_json(comparison: Comparison, deck: bool = False) -> str:
     """
     value = dict(
         targets=[dict(category=category, name=CATEGORIES[category]) for category in comparison.targets],
-        targets_from=comparison.targets_from, runs=[_row_to_dict(row, comparison, deck) for row in comparison.rows],
-        notes=write_notes(comparison))
+        targets_from=comparison.targets_from,
+        runs=[_row_to_dict(row, comparison, deck) for row in comparison.rows],
+        notes=write_notes(comparison),
+    )
     return json.dumps(_plain(value), indent=1, allow_nan=False)
 
 
 def _row_to_dict(row: Row, comparison: Comparison, deck: bool) -> dict[str, Any]:
     scores, run = row.scores, row.run
     return dict(
-        name=run.name, folder=str(run.folder), score=row.score, score_50=row.score_50, score_source=row.source or None,
-        standard_error=row.error, images_scored=len(scores.images) if scores else None,
-        difference=dict(vars(row.difference)) if row.difference else None, no_difference=row.obstacle or None,
+        name=run.name,
+        folder=str(run.folder),
+        score=row.score,
+        score_50=row.score_50,
+        score_source=row.source or None,
+        standard_error=row.error,
+        images_scored=len(scores.images) if scores else None,
+        difference=dict(vars(row.difference)) if row.difference else None,
+        no_difference=row.obstacle or None,
         **(dict(deck_score=run.config.get('deck_score')) if deck else {}),
         sensitivity={CATEGORIES[category]: scores.sensitivity(category) for category in comparison.targets}
-        if scores else None,
+        if scores
+        else None,
         sensitivity_of_others=scores.sensitivity_beside(comparison.targets) if scores else None,
-        classes={CATEGORIES[category]: dict(hits=hits, spurious=spurious, missed=missed)
-                 for category, (hits, spurious, missed) in scores.classes.items()} if scores else None,
-        checkpoint=scores.checkpoint if scores else None, postprocess=scores.postprocess if scores else None,
-        epochs=run.record.get('epochs', row.log.epochs), unfinished=run.unfinished,
-        changes=None if row.changes is None else [
-            dict(key=key, **{name: value for name, value in zip(('before', 'after'), values, strict=True)
-                             if value is not MISSING}) for key, values in row.changes],
-        record=run.record)
+        classes={
+            CATEGORIES[category]: dict(hits=hits, spurious=spurious, missed=missed)
+            for category, (hits, spurious, missed) in scores.classes.items()
+        }
+        if scores
+        else None,
+        checkpoint=scores.checkpoint if scores else None,
+        postprocess=scores.postprocess if scores else None,
+        epochs=run.record.get('epochs', row.log.epochs),
+        unfinished=run.unfinished,
+        changes=None
+        if row.changes is None
+        else [
+            dict(
+                key=key,
+                **{
+                    name: value for name, value in zip(('before', 'after'), values, strict=True) if value is not MISSING
+                },
+            )
+            for key, values in row.changes
+        ],
+        record=run.record,
+    )
 
 
 def _plain(value: Any) -> Any:

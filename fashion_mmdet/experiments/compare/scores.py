@@ -29,8 +29,13 @@ from fashion_mmdet.utils.progress import track
 VERSION = 2  # of the kept file; a new one after any change of what it holds or how it is counted
 CACHE = 'val.scores.json'
 FIELDS = {
-    'score': NUMBER, 'score_50': NUMBER, 'postprocess': OBJECT, 'truth_sha256': TEXT, 'checkpoint': TEXT,
-    'images': object_of(list_of(NUMBER, 2)), 'classes': object_of(list_of(COUNT, 3)),
+    'score': NUMBER,
+    'score_50': NUMBER,
+    'postprocess': OBJECT,
+    'truth_sha256': TEXT,
+    'checkpoint': TEXT,
+    'images': object_of(list_of(NUMBER, 2)),
+    'classes': object_of(list_of(COUNT, 3)),
 }
 
 
@@ -75,8 +80,10 @@ class RunScores:
 
     def tallies(self) -> list[ClassTally]:
         """Give the classes as `analysis.sensitivity.pick_targets` takes them."""
-        return [ClassTally(category, objects=hits + missed, hits=hits)
-                for category, (hits, _, missed) in self.classes.items()]
+        return [
+            ClassTally(category, objects=hits + missed, hits=hits)
+            for category, (hits, _, missed) in self.classes.items()
+        ]
 
 
 def score_run(run: Run) -> RunScores | None:
@@ -110,8 +117,12 @@ def score_run(run: Run) -> RunScores | None:
 
 def cache_key(dump: Path, truth: Path, options: Postprocess) -> dict[str, Any]:
     """Describe what the scores hang on: content of the files, options; `truth` None where it is missing."""
-    key = dict(version=VERSION, dump=fast_hash(dump), truth=fast_hash(truth) if truth.is_file() else None,
-               postprocess=asdict(options))
+    key = dict(
+        version=VERSION,
+        dump=fast_hash(dump),
+        truth=fast_hash(truth) if truth.is_file() else None,
+        postprocess=asdict(options),
+    )
     if options.filter is not None:
         key['filter'] = fast_hash(Path(options.filter))
     return json.loads(json.dumps(key))  # as it will be read: tuples as lists, keys as text
@@ -152,9 +163,14 @@ def _score(run: Run, options: Postprocess) -> RunScores:
         own = summarize([image])
         images[image.image_id] = (own.score, own.score_50)
     return RunScores(
-        score=total.score, score_50=total.score_50, images=images, classes=_sum_classes(counts),
-        postprocess=json.loads(json.dumps(asdict(options))), truth_sha256=sha256(run.truth),
-        checkpoint=read_info(run.dump).checkpoint)
+        score=total.score,
+        score_50=total.score_50,
+        images=images,
+        classes=_sum_classes(counts),
+        postprocess=json.loads(json.dumps(asdict(options))),
+        truth_sha256=sha256(run.truth),
+        checkpoint=read_info(run.dump).checkpoint,
+    )
 
 
 def _predictions(run: Run, options: Postprocess) -> Iterator[Prediction]:

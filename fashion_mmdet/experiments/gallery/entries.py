@@ -56,13 +56,21 @@ class Entry:
         if self.truth is None or self.judgement is None:
             return Counter((category, PREDICTED) for category in predicted)
         true = zip(self.truth.categories.tolist(), self.judgement.true, strict=True)
-        spurious = ((category, verdict) for category, verdict
-                    in zip(predicted, self.judgement.predicted, strict=True) if verdict != HIT)
+        spurious = (
+            (category, verdict)
+            for category, verdict in zip(predicted, self.judgement.predicted, strict=True)
+            if verdict != HIT
+        )
         return Counter([*true, *spurious])
 
 
-def collect_entries(dump: str | os.PathLike, truth: str | os.PathLike | None, options: Postprocess,
-                    categories: Collection[int] = (), iou: float = 0.5) -> list[Entry]:
+def collect_entries(
+    dump: str | os.PathLike,
+    truth: str | os.PathLike | None,
+    options: Postprocess,
+    categories: Collection[int] = (),
+    iou: float = 0.5,
+) -> list[Entry]:
     """Postprocess, score and judge every image of a dump.
 
     Args:
@@ -81,13 +89,20 @@ def collect_entries(dump: str | os.PathLike, truth: str | os.PathLike | None, op
     total = len(read_info(dump).images)
     index = None if truth is None else open_index(truth)
     wanted = frozenset(categories)
-    entries = (_make_entry(raw, index, truth, options, wanted, iou)
-               for raw in track(read_dump(dump), 'judging', total=total))
+    entries = (
+        _make_entry(raw, index, truth, options, wanted, iou) for raw in track(read_dump(dump), 'judging', total=total)
+    )
     return [entry for entry in entries if not wanted or entry.categories]
 
 
-def _make_entry(raw: RawPrediction, index: Index | None, path: str | os.PathLike | None,
-                options: Postprocess, wanted: frozenset[int], iou: float) -> Entry:
+def _make_entry(
+    raw: RawPrediction,
+    index: Index | None,
+    path: str | os.PathLike | None,
+    options: Postprocess,
+    wanted: frozenset[int],
+    iou: float,
+) -> Entry:
     prediction = postprocess(raw, options, SIZE)
     if wanted:
         prediction = keep_categories(prediction, wanted)
@@ -120,11 +135,16 @@ def read_categories(words: Sequence[str]) -> list[int]:
         if word.isascii() and word.isdigit() and int(word) < len(CATEGORIES):
             found.append(int(word))
             continue
-        named = [category for category, name in enumerate(CATEGORIES)
-                 if word.lower() == name or word.lower() in name.split(', ')]
+        named = [
+            category
+            for category, name in enumerate(CATEGORIES)
+            if word.lower() == name or word.lower() in name.split(', ')
+        ]
         if len(named) != 1:
-            raise ValueError(f'--classes {word}: no such category; ids are 0 to {len(CATEGORIES) - 1}, names such as '
-                             f'{CATEGORIES[8]!r} or {CATEGORIES[0]!r}')
+            raise ValueError(
+                f'--classes {word}: no such category; ids are 0 to {len(CATEGORIES) - 1}, names such as '
+                f'{CATEGORIES[8]!r} or {CATEGORIES[0]!r}'
+            )
         found += named
     return sorted(set(found))
 

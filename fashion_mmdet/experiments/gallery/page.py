@@ -26,8 +26,12 @@ from fashion_mmdet.utils.progress import track
 
 PICTURES = 'pictures'
 GAP_PX = 8
-ORDERS = {'worst': 'worst first', 'best': 'best first', 'name': 'name', **{
-    verdict: f'most {label}' for verdict, label in zip(VERDICTS, ('hits', 'missed', 'spurious'), strict=True)}}
+ORDERS = {
+    'worst': 'worst first',
+    'best': 'best first',
+    'name': 'name',
+    **{verdict: f'most {label}' for verdict, label in zip(VERDICTS, ('hits', 'missed', 'spurious'), strict=True)},
+}
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,9 @@ class Heading:
     sentences: Sequence[str]
 
 
-def describe_gallery(dump: str | os.PathLike, entries: Sequence[Entry], categories: Sequence[int], iou: float,
-                     missing: int = 0) -> Heading:
+def describe_gallery(
+    dump: str | os.PathLike, entries: Sequence[Entry], categories: Sequence[int], iou: float, missing: int = 0
+) -> Heading:
     """Say what the pictures are of, and what the scores mean.
 
     Args:
@@ -55,7 +60,9 @@ def describe_gallery(dump: str | os.PathLike, entries: Sequence[Entry], categori
         mean = math.fsum(entry.score for entry in entries) / len(entries)
         sentences += [
             f'{len(entries):,} photos score {mean:.3f}: the mean over photos and IoU thresholds 0.50 to 0.95 of '
-            'TP / (TP + FP + FN).', f'True left, predicted right; a hit overlaps by an IoU above {iou:g}.']
+            'TP / (TP + FP + FN).',
+            f'True left, predicted right; a hit overlaps by an IoU above {iou:g}.',
+        ]
     else:
         sentences.append('Photo left, predicted right; no truth to judge by.')
     if missing:
@@ -105,16 +112,23 @@ def format_gallery(entries: Sequence[Entry], figures: Sequence[str], heading: He
     judged = all(entry.judgement is not None for entry in entries)
     package = files('fashion_mmdet.experiments')
     return Template(package.joinpath('gallery/page.html').read_text(encoding='utf-8')).substitute(
-        style=package.joinpath('page.css').read_text(encoding='utf-8'), title=escape(heading.title),
-        subtitle=escape(' '.join(heading.sentences)), legend=_legend(entries, judged),
-        classes=_class_options(entries), verdicts=_verdict_options() if judged else '',
-        orders=_order_options(best) if judged else '', figures=''.join(figures))
+        style=package.joinpath('page.css').read_text(encoding='utf-8'),
+        title=escape(heading.title),
+        subtitle=escape(' '.join(heading.sentences)),
+        legend=_legend(entries, judged),
+        classes=_class_options(entries),
+        verdicts=_verdict_options() if judged else '',
+        orders=_order_options(best) if judged else '',
+        figures=''.join(figures),
+    )
 
 
 def _legend(entries: Sequence[Entry], judged: bool) -> str:
     counts = _by_verdict(sum((entry.tally() for entry in entries), Counter()))
-    return ''.join(f'<span class="{verdict}"><i></i><b data-count="{verdict}">{counts[verdict]:,}</b> {verdict}</span>'
-                   for verdict in (VERDICTS if judged else (PREDICTED,)))
+    return ''.join(
+        f'<span class="{verdict}"><i></i><b data-count="{verdict}">{counts[verdict]:,}</b> {verdict}</span>'
+        for verdict in (VERDICTS if judged else (PREDICTED,))
+    )
 
 
 def _by_verdict(tally: Counter[tuple[int, str]]) -> Counter[str]:
@@ -128,19 +142,23 @@ def _class_options(entries: Sequence[Entry]) -> str:
     images = Counter(category for entry in entries for category in entry.categories)
     return '<option value="">any class</option>' + ''.join(
         f'<option value="{category}">{escape(CATEGORIES[category])} ({count:,})</option>'
-        for category, count in sorted(images.items(), key=lambda pair: CATEGORIES[pair[0]]))
+        for category, count in sorted(images.items(), key=lambda pair: CATEGORIES[pair[0]])
+    )
 
 
 def _verdict_options() -> str:
     options = ''.join(f'<option value="{verdict}">{verdict}</option>' for verdict in VERDICTS)
-    return ('<label>that is <select data-filter="verdict"><option value="">hit or not</option>'
-            f'{options}</select></label>')
+    return (
+        f'<label>that is <select data-filter="verdict"><option value="">hit or not</option>{options}</select></label>'
+    )
 
 
 def _order_options(best: bool) -> str:
     chosen = 'best' if best else 'worst'
-    options = ''.join(f'<option value="{value}"{" selected" if value == chosen else ""}>{text}</option>'
-                      for value, text in ORDERS.items())
+    options = ''.join(
+        f'<option value="{value}"{" selected" if value == chosen else ""}>{text}</option>'
+        for value, text in ORDERS.items()
+    )
     return f'<label>Sort <select data-order>{options}</select></label>'
 
 
@@ -148,11 +166,15 @@ def _figure(entry: Entry, path: Path, size: tuple[int, int]) -> str:
     tally = entry.tally()
     counts, name = _by_verdict(tally), escape(entry.image_id)
     objects = ' '.join(f'{category}:{verdict}:{count}' for (category, verdict), count in sorted(tally.items()))
-    marks = ''.join(f'<span class="{verdict}"><i></i>{counts[verdict]} {verdict}</span>'
-                    for verdict in (VERDICTS if entry.judgement else (PREDICTED,)))
+    marks = ''.join(
+        f'<span class="{verdict}"><i></i>{counts[verdict]} {verdict}</span>'
+        for verdict in (VERDICTS if entry.judgement else (PREDICTED,))
+    )
     score, shown = ('', '') if entry.score is None else (str(entry.score), f'<b>{entry.score:.3f}</b>')
     text = escape(describe(entry.image_id, entry.score, entry.truth, entry.prediction))
-    return (f'<figure data-name="{name}" data-score="{score}" data-objects="{objects}"><button type="button">'
-            f'<img src="{escape(path.as_posix())}" alt="{text}" width="{size[0]}" height="{size[1]}" loading="lazy" '
-            f'decoding="async"></button><figcaption>{shown}<code>{name}</code><span class="marks">{marks}</span>'
-            '</figcaption></figure>')
+    return (
+        f'<figure data-name="{name}" data-score="{score}" data-objects="{objects}"><button type="button">'
+        f'<img src="{escape(path.as_posix())}" alt="{text}" width="{size[0]}" height="{size[1]}" loading="lazy" '
+        f'decoding="async"></button><figcaption>{shown}<code>{name}</code><span class="marks">{marks}</span>'
+        '</figcaption></figure>'
+    )

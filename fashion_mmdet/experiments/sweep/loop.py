@@ -156,7 +156,8 @@ class Sweep:
         return max(scores.values())
 
     def _watch(
-            self, trial: optuna.Trial, folder: Path, process: subprocess.Popen, last_step: float) -> dict[int, float]:
+        self, trial: optuna.Trial, folder: Path, process: subprocess.Popen, last_step: float
+    ) -> dict[int, float]:
         """Report scores as they come; stop at the pruner's word, unless the trial is at its end anyway."""
         reported: set[int] = set()
         alive = True

@@ -18,8 +18,10 @@ BEST = 'best.py'
 def describe_values(values: dict[str, Any]) -> str:
     """Write values in one line, keys shortened to what tells them apart."""
     names = short_names(values)
-    return ' '.join(f'{names[key]}={value:.4g}' if isinstance(value, float) else f'{names[key]}={value}'
-                    for key, value in values.items())
+    return ' '.join(
+        f'{names[key]}={value:.4g}' if isinstance(value, float) else f'{names[key]}={value}'
+        for key, value in values.items()
+    )
 
 
 def describe_end(study: optuna.Study, trial: FrozenTrial, wanted: int, failure: str) -> str:
@@ -64,6 +66,12 @@ def save_best(study: optuna.Study, config: str, cfg: Config, options: list[str],
     pairs, name, path = [*options, *to_options(best.params)], f'trial {root(best)}', folder / BEST
     write_overlay(path, config, pairs, f'{name} of sweep {study.study_name}: score {best.value:.4f}.')
     rows = [(key, [value_at(cfg, key), value]) for key, value in best.params.items()]
-    return '\n'.join([
-        f'best: {name}, fashion/score {best.value:.4f}, run {best.user_attrs["folder"]}, config {path}', '',
-        format_table(['config', name], rows), '', '--cfg-options ' + ' '.join(map(quote, pairs))])
+    return '\n'.join(
+        [
+            f'best: {name}, fashion/score {best.value:.4f}, run {best.user_attrs["folder"]}, config {path}',
+            '',
+            format_table(['config', name], rows),
+            '',
+            '--cfg-options ' + ' '.join(map(quote, pairs)),
+        ]
+    )

@@ -52,8 +52,10 @@ def check_distribution(distribution: Any) -> None:
         raise ValueError(f'unknown type {kind!r}; there are {", ".join(DISTRIBUTIONS)}')
     for choice in arguments.get('choices', ()):
         if choice is not None and not isinstance(choice, (bool, int, float, str)):
-            raise ValueError(f'choice {choice!r}: expected a number, True, False, None or text (which is read as '
-                             '--cfg-options reads it)')
+            raise ValueError(
+                f'choice {choice!r}: expected a number, True, False, None or text (which is read as '
+                '--cfg-options reads it)'
+            )
     try:
         DISTRIBUTIONS[kind](**arguments)
     except (TypeError, ValueError) as error:

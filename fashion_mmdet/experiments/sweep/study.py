@@ -45,14 +45,18 @@ class TrialSeededTPE(BaseSampler):
         """As TPE does."""
         return self._tpe.sample_relative(study, trial, search_space)
 
-    def sample_independent(self, study: optuna.Study, trial: FrozenTrial, param_name: str,
-                           param_distribution: optuna.distributions.BaseDistribution) -> Any:
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: optuna.distributions.BaseDistribution,
+    ) -> Any:
         """As TPE does."""
         return self._tpe.sample_independent(study, trial, param_name, param_distribution)
 
 
-def open_study(
-        url: str, name: str, origin: dict[str, Any], seed: int, pruner: str, heartbeat_s: int) -> optuna.Study:
+def open_study(url: str, name: str, origin: dict[str, Any], seed: int, pruner: str, heartbeat_s: int) -> optuna.Study:
     """Open a study, or make it.
 
     Args:
@@ -69,8 +73,13 @@ def open_study(
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     warnings.filterwarnings('ignore', category=optuna.exceptions.ExperimentalWarning)
     study = optuna.create_study(
-        storage=open_storage(url, heartbeat_s), study_name=name, direction='maximize', load_if_exists=True,
-        sampler=TrialSeededTPE(seed), pruner=PRUNERS[pruner]())
+        storage=open_storage(url, heartbeat_s),
+        study_name=name,
+        direction='maximize',
+        load_if_exists=True,
+        sampler=TrialSeededTPE(seed),
+        pruner=PRUNERS[pruner](),
+    )
     origin = json.loads(json.dumps(origin))
     known = study.user_attrs.get(ORIGIN, origin)
     for key, value in origin.items():
@@ -94,8 +103,12 @@ def open_storage(url: str, heartbeat_s: int) -> RDBStorage:
         raise ValueError(f'--storage {url}: {error}') from None
     for attempt in range(5):
         try:
-            return RDBStorage(url, heartbeat_interval=heartbeat_s, grace_period=SILENT_BEATS * heartbeat_s,
-                              heartbeat_stale_trial_callback=requeue)
+            return RDBStorage(
+                url,
+                heartbeat_interval=heartbeat_s,
+                grace_period=SILENT_BEATS * heartbeat_s,
+                heartbeat_stale_trial_callback=requeue,
+            )
         except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.IntegrityError) as error:
             # Two sweeps that begin at once both create the tables; the later finds them at its next attempt.
             if attempt == 4 or 'unable to open' in str(error):

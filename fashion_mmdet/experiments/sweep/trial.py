@@ -25,8 +25,8 @@ class TrainingFailed(Exception):
 
 
 def train_command(
-        config: str, folder: Path, options: Sequence[str], resume: bool = False, train: Path = TRAIN,
-        trust: bool = False) -> list[str]:
+    config: str, folder: Path, options: Sequence[str], resume: bool = False, train: Path = TRAIN, trust: bool = False
+) -> list[str]:
     """Build the command line of an ordinary run.
 
     Args:
@@ -56,8 +56,13 @@ def running(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen]:
     folder.mkdir(parents=True, exist_ok=True)
     tether = [sys.executable, '-I', str(TETHER), str(os.getpid())]
     with open(folder / STDERR, 'wb') as stderr:
-        process = subprocess.Popen([*tether, *command], start_new_session=True, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL, stderr=stderr)
+        process = subprocess.Popen(
+            [*tether, *command],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
     try:
         yield process
     finally:
