@@ -69,8 +69,8 @@ def format_table(tuning: Tuning) -> str:
             '',
             f'held-out: mean over {tuning.repeats} x {tuning.folds} folds of {tuning.images} images, scored by options '
             'found on the other folds;',
-            'fitted on: mean score on the images that the options were found on, no forecast; gain: over the row before '
-            'it that was kept',
+            'fitted on: mean score on the images that the options were found on, no forecast; gain: over the row '
+            'before it that was kept',
             "(the config's own and the last row: over mmdet's default). The last row is what to expect of unseen "
             f'images: {gain:+.0%} over the default.',
         ]
