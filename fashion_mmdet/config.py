@@ -11,6 +11,7 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING
 
+from fashion_mmdet.files import own_tempdir
 from fashion_mmdet.utils.checks import COUNT, NATURAL, check_number
 from fashion_mmdet.utils.config_keys import check_options
 
@@ -70,7 +71,8 @@ def _read(path: str) -> 'Config':
         beside = ', '.join(sorted(other.name for other in folder.glob('*.py')))
         raise FileNotFoundError(f'{path}: no such config' + (f'; {folder} has {beside}' if beside else ''))
     try:
-        return Config.fromfile(path)
+        with own_tempdir():  # where mmengine copies the config and its bases to
+            return Config.fromfile(path)
     except (SyntaxError, KeyError, TypeError, AttributeError, NameError, ImportError) as error:
         raise ValueError(f'{path}: not a config: {error}') from None
 
