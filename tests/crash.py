@@ -256,7 +256,8 @@ OPERATIONS = {
                                    'tuned/tuned.py', '--repeats', '1', '--size', '64', '--workers', '2'),
                       file_bytes('tuned'), 6, (*TORCH, 'tools.tune_thresholds', 'fashion_mmdet.analysis.tuning.run')),
     'dump': Operation(trained, dump, dump_rows, 6, TORCH, ('out/test/2*',)),
-    'train': Operation(tiny_training, train, checkpoint_values, 5, TORCH, ('run/2*',)),
+    # A photo's size is remembered once the photo is more than seconds old: by the rerun, at the latest.
+    'train': Operation(tiny_training, train, checkpoint_values, 5, TORCH, ('run/2*', 'data/train.headers.arrow')),
     'sweep': Operation(small_space, sweep, sweep_rows, 4, ('tools.sweep', 'fashion_mmdet.experiments.sweep.loop'),
                        ('runs/trial_*/run*',)),
 }
