@@ -20,7 +20,7 @@ import hypothesis
 import psutil
 from entrances import ENTRANCES, Entrance
 
-HANG_S = 30  # the slowest sound input takes a tenth of a second
+HANG_S = 120  # the slowest sound input takes a tenth of a second, but the first may compile for a while
 BATCH = 1000
 
 
