@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from fashion_mmdet.utils.checks import COUNT, NATURAL, check_number
 from fashion_mmdet.utils.config_keys import check_options
+from fashion_mmdet.utils.files import own_tempdir
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -71,7 +72,8 @@ def _read(path: str) -> 'Config':
         beside = ', '.join(sorted(other.name for other in folder.glob('*.py')))
         raise FileNotFoundError(f'{path}: no such config' + (f'; {folder} has {beside}' if beside else ''))
     try:
-        return Config.fromfile(path)
+        with own_tempdir():  # where mmengine copies the config and its bases to
+            return Config.fromfile(path)
     except (SyntaxError, KeyError, TypeError, AttributeError, NameError, ImportError) as error:
         raise ValueError(f'{path}: not a config: {error}') from None
 

@@ -12,7 +12,7 @@ import pytest
 import remembered  # noqa: F401  configs load and dump faster
 import torch
 from mmengine.logging import MMLogger
-from mmengine.registry import DefaultScope
+from mmengine.registry import DefaultScope, init_default_scope
 
 import fashion_mmdet  # noqa: F401  mmcv's operators must be in place before any test imports mmdet
 
@@ -31,10 +31,11 @@ def pytest_collection_finish() -> None:
 def _own_loggers() -> None:
     """Let no run share the logger of another that began in the same second: mmengine names them by the time.
 
-    Nor the default scope, in which names of registries are looked up.
+    All begin in the same default scope, in which names of registries are looked up.
     """
     MMLogger._instance_dict.clear()
     DefaultScope._instance_dict.clear()
+    init_default_scope('mmdet')
 
 
 def find_ccp() -> Path:

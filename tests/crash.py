@@ -338,7 +338,8 @@ OPERATIONS = {
         (*TORCH, 'tools.tune_thresholds', 'fashion_mmdet.analysis.tuning.run'),
     ),
     'dump': Operation(trained, dump, dump_rows, 6, TORCH, ('out/test/2*',)),
-    'train': Operation(tiny_training, train, checkpoint_values, 5, TORCH, ('run/2*',)),
+    # A photo's size is remembered once the photo is more than seconds old: by the rerun, at the latest.
+    'train': Operation(tiny_training, train, checkpoint_values, 5, TORCH, ('run/2*', 'data/train.headers.arrow')),
     'sweep': Operation(
         small_space,
         sweep,

@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import safetensors.torch
+import torch
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
@@ -25,12 +27,16 @@ from fashion_mmdet.datasets.images import find_problem, read_size
 from fashion_mmdet.datasets.index import Index
 from fashion_mmdet.datasets.index_build import build_index
 from fashion_mmdet.datasets.records import read_records
+from fashion_mmdet.datasets.targets import read_targets
 from fashion_mmdet.evaluation.dump import DumpWriter, read_dump, read_info
 from fashion_mmdet.evaluation.matching import count_image
 from fashion_mmdet.evaluation.merge import Merge
 from fashion_mmdet.evaluation.postprocess import OVERLAPS, Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth, check_raw
 from fashion_mmdet.evaluation.submission import find_problems, read_predictions
+from fashion_mmdet.experiments.checkpoints import load_file
+from fashion_mmdet.experiments.record import read_record
+from fashion_mmdet.experiments.runs_log import read_log
 from fashion_mmdet.masks import rle
 from fashion_mmdet.utils.options import parse_options, read_assignment
 
@@ -151,7 +157,7 @@ def check_submission(content: bytes) -> None:
             problems = list(find_problems(path, size=(7, 7)))
         except TOLD:
             return
-        assert all('\n' not in problem or '"' in problem for problem in problems)
+        assert all(len(problem.splitlines()) == 1 for problem in problems)
         if problems:
             return
         for prediction in read_predictions(path, size=(7, 7)).values():
@@ -228,7 +234,8 @@ def raw_predictions(draw: st.DrawFn) -> dict:
     for _ in range(draw(st.integers(0, 2))):
         if count:
             field = draw(st.sampled_from([boxes, scores, probs]))
-            field.ravel()[draw(st.integers(0, field.size - 1))] = draw(odd_floats)
+            with np.errstate(over='ignore'):
+                field.ravel()[draw(st.integers(0, field.size - 1))] = draw(odd_floats)
     if count and draw(st.booleans()) and draw(st.booleans()):
         categories[0] = draw(st.integers(-2, 200))
     return dict(
@@ -345,6 +352,46 @@ def check_dump(content: bytes) -> None:
         assert len(raws) == len(info.images)
         for raw in raws:
             postprocess(raw, Postprocess(), (16, 16))
+
+
+record_lines = st.one_of(
+    st.dictionaries(
+        st.sampled_from(['step', 'epoch', 'loss', 'fashion/score', 'targets', 'started', 'data', 'seed']),
+        json_values,
+        max_size=5,
+    ).map(json.dumps),
+    texts,
+    json_values.map(json.dumps),
+)
+record_files = st.lists(record_lines, max_size=4).map(lambda lines: '\n'.join(lines).encode('utf-8', 'surrogatepass'))
+
+
+def check_record(content: bytes) -> None:
+    """What a run's folder says of itself is read, or refused with the file's name."""
+    with written(content, 'run.json') as path:
+        for read in (lambda: read_record(path.parent), lambda: read_log([path]), lambda: read_targets(path)):
+            try:
+                read()
+            except TOLD as error:
+                if 'run.json' not in str(error):
+                    raise AssertionError('names no file') from error
+
+
+def _checkpoints() -> list[bytes]:
+    file, state = io.BytesIO(), dict(weight=torch.arange(6.0).view(2, 3), bias=torch.zeros(2))
+    torch.save(dict(meta=dict(epoch=1, iter=3), state_dict=state), file)
+    return [file.getvalue(), safetensors.torch.save(state, dict(classes='["a", "b"]'))]
+
+
+def check_checkpoint(drawn: tuple[bytes, str]) -> None:
+    """A checkpoint is loaded, or refused with the file's name."""
+    content, name = drawn
+    with written(content, name) as path:
+        try:
+            load_file(path)
+        except TOLD as error:
+            if name not in str(error):
+                raise AssertionError('names no file') from error
 
 
 option_keys = st.sampled_from(
@@ -476,6 +523,12 @@ ENTRANCES = (
     Entrance('COCO RLE', st.tuples(coco_counts, st.integers(0, 9), st.integers(0, 9)), check_coco),
     Entrance('postprocess', st.tuples(raw_predictions(), postprocess_options), check_postprocess),
     Entrance('dump', dumps, check_dump),
+    Entrance('run record', st.one_of(record_files, damaged(record_files)), check_record),
+    Entrance(
+        'checkpoint',
+        st.tuples(damaged(st.sampled_from(_checkpoints())), st.sampled_from(['a.pth', 'a.safetensors'])),
+        check_checkpoint,
+    ),
     Entrance('options', st.lists(st.tuples(option_keys, option_texts), max_size=3), check_options),
     Entrance('config text', config_texts, check_assignment),
     Entrance('photo', damaged(st.sampled_from(_photos())), check_photo),

@@ -8,8 +8,10 @@ What failed is kept in --out, one file a failure. Status 1 when anything failed.
 
 import argparse
 import multiprocessing
+import os
 import pickle
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -18,7 +20,7 @@ import hypothesis
 import psutil
 from entrances import ENTRANCES, Entrance
 
-HANG_S = 30  # the slowest sound input takes a tenth of a second
+HANG_S = 120  # the slowest sound input takes a tenth of a second, but the first may compile for a while
 BATCH = 1000
 
 
@@ -77,7 +79,13 @@ def watch(entrance: Entrance, seed: int, seconds: float, out: Path) -> dict:
 
 
 def _run(name: str, seed: int, until: float, current: Path, results: multiprocessing.Queue) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try_inputs(next(entrance for entrance in ENTRANCES if entrance.name == name), seed, until, current, results)
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _collect(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, format_class_id, parse_class_id
+from fashion_mmdet.datasets.images import is_safe_id
 from fashion_mmdet.datasets.records import SUBMISSION_COLUMNS, read_image_ids, read_table
 from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.masks import rle, rle_kernels
@@ -120,10 +121,12 @@ def read_submission(path: str | os.PathLike, size: tuple[int, int] = SIZE) -> It
             try:
                 if not image_id:
                     raise ValueError('no ImageId')
+                if not is_safe_id(image_id):
+                    raise ValueError('an ImageId that names no photo')
                 check_class_id(class_id)
                 yield Row(line, image_id, parse_runs(pixels, size), class_id)
             except ValueError as error:
-                yield f'{path}:{line}: {image_id}: {error}'
+                yield f'{path}:{line}: {" ".join(image_id.split())}: {error}'
 
 
 def check_class_id(class_id: str) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fashion_mmdet.utils.files import own_tempdir
 from fashion_mmdet.utils.options import read_assignments
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def load_config(path: str | Path) -> 'Config':
 
     path = find_config(path)
     try:
-        return Config.fromfile(path, import_custom_modules=False)
+        with own_tempdir():
+            return Config.fromfile(path, import_custom_modules=False)
     except Exception as error:  # a config is a program: it raises what it likes
         reason = ' '.join(str(error).replace('<unknown>, ', '').split())
         raise ValueError(f'{path}: cannot be loaded ({type(error).__name__}: {reason})') from error

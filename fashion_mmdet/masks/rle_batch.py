@@ -66,7 +66,13 @@ def _as_text(counts: str | bytes | Sequence[int]) -> str:
         return counts
     if isinstance(counts, bytes):
         return counts.decode('ascii')
-    positions = np.cumsum(np.asarray(counts, np.int64))
+    try:
+        lengths = np.asarray(counts, np.int64)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ValueError(f'counts of a mask: {error}') from None
+    if lengths.ndim != 1 or (lengths < 0).any() or lengths.sum(dtype=np.float64) >= 2**62:
+        raise ValueError(f'a mask with negative or endless runs: {counts!r:.80}')
+    positions = np.cumsum(lengths)
     edges = positions[: positions.size // 2 * 2]
     return edges_to_coco(edges, np.array([0, edges.size]), 1, int(positions[-1]) if positions.size else 0)[0]['counts']
 

@@ -10,6 +10,7 @@ import hashlib
 import mmap
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -80,9 +81,37 @@ def remove_abandoned(folder: Path) -> None:
             handle = os.open(path, os.O_RDWR)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(_folder_of(path), ignore_errors=True)
                 path.unlink()
             finally:
                 os.close(handle)
+
+
+@contextlib.contextmanager
+def own_tempdir() -> Iterator[None]:
+    """Let `tempfile` work in a folder of the block's own, so that what a killed process leaves there is found again.
+
+    `tempfile` has one folder for the whole process: not for blocks in several threads at once.
+    """
+    usual, before = Path(tempfile.gettempdir()), tempfile.tempdir
+    remove_abandoned(usual)
+    handle, marker = _create_locked(usual / 'fashion_mmdet')
+    folder = _folder_of(marker)
+    try:
+        folder.mkdir(mode=0o700)
+        tempfile.tempdir = str(folder)
+        yield
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(folder, ignore_errors=True)
+        marker.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def _folder_of(marker: Path) -> Path:
+    """Name the folder that lives as long as the lock on a temporary file."""
+    return marker.with_name(f'{marker.name}.d')
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:

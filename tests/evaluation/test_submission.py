@@ -71,6 +71,8 @@ def test_a_full_disk_leaves_the_older_submission_and_no_half_file(tmp_path: Path
         ('a.jpg,1 1,6_20_3', "ClassId '6_20_3': written '6_3_20'"),
         ('a.jpg,1 1,06', "ClassId '06': written '6'"),
         (',1 1,6', 'no ImageId'),
+        ('../a.jpg,1 1,6', '../a.jpg: an ImageId that names no photo'),
+        ('a\x85b.jpg,1 1,6', 'a b.jpg: an ImageId that names no photo'),
         ('a.jpg,1_0 1,0', 'no whole number'),
         ('a.jpg,+5 1,0', 'no whole number'),
         ('a.jpg,9223372036854775807 5,0', 'lies outside'),

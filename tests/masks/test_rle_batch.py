@@ -147,6 +147,13 @@ def test_numbers_of_19_digits_have_their_room():
     assert text.tobytes().decode() == f'{start + 1} {end - start}' * 2
 
 
+@pytest.mark.parametrize('counts', [[2**62] * 4, [2**70], [3, -1, 4], [[1, 2]], ['x']])
+def test_a_list_of_counts_that_cannot_be_is_refused(counts):
+    """Four times 2**62 would add up to 0 in 64 bits."""
+    with pytest.raises(ValueError, match='mask'):
+        coco_to_edges([{'size': [2, 3], 'counts': counts}])
+
+
 @pytest.mark.parametrize(
     'counts',
     [

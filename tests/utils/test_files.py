@@ -161,6 +161,23 @@ def test_a_process_that_dies_in_the_block_leaves_the_old_file(target):
     assert sorted(path.name for path in target.parent.iterdir()) == ['other.csv', 'table.csv']
 
 
+def test_temporary_files_of_a_killed_process_go_with_the_next_that_makes_some(tmp_path, monkeypatch):
+    """`tempfile` works in a folder of its own within the block; the process dies in it with a file in a folder."""
+    code = (
+        'import os, tempfile\n'
+        'from fashion_mmdet.utils.files import own_tempdir\n'
+        'with own_tempdir():\n'
+        '    open(os.path.join(tempfile.mkdtemp(), "a"), "w").close()\n'
+        '    os._exit(9)\n'
+    )
+    monkeypatch.setenv('TMPDIR', str(tmp_path))
+    assert run_python(code).returncode == 9
+    (folder,) = tmp_path.glob('*.d')
+    assert len(list(folder.glob('*/a'))) == 1
+    assert run_python(code.replace('    os._exit(9)\n', '')).returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_living_process_writes_is_left_alone(target):
     """It waits within the block for a line; the folder is swept meanwhile."""
     code = (

@@ -147,8 +147,9 @@ def test_whoever_maps_over_cores_says_that_a_worker_was_killed(
 
 
 SLEEP = """
-import sys, worker_calls
+import signal, sys, worker_calls
 from fashion_mmdet.utils.parallel import WorkerPool
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets its background jobs ignore it
 print('script', flush=True)
 with WorkerPool(2) as pool:
     list(pool.map(worker_calls.sleep_and_tell, [sys.argv[1]] * 2))
