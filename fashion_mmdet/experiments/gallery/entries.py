@@ -63,6 +63,11 @@ class Entry:
         )
         return Counter([*true, *spurious])
 
+    @property
+    def by_verdict(self) -> Counter[str]:
+        """Number of objects of each verdict."""
+        return Counter(verdict for _, verdict in self.tally().elements())
+
 
 def collect_entries(
     dump: str | os.PathLike,
