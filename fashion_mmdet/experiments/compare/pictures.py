@@ -1,4 +1,4 @@
-"""The worst pictures of a run for its page: true and predicted, small. No torch."""
+"""The worst pictures of a run for its page: true and predicted, small."""
 
 import base64
 import io
@@ -8,19 +8,19 @@ from pathlib import Path
 import cv2
 from PIL import Image
 
+from fashion_mmdet.classes import short_name
 from fashion_mmdet.datasets.decoding import load_photo
 from fashion_mmdet.datasets.images import photo_path
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.offline import truth_from_record
-from fashion_mmdet.evaluation.overlay import GAP_PX, TITLE_PX, side_by_side
+from fashion_mmdet.evaluation.overlay import PAPER, draw_pair
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.experiments.compare.comparison import Row
-from fashion_mmdet.experiments.compare.notes import short_name
 from fashion_mmdet.utils.progress import track
 
-WIDTH_PX = 800
+WIDTH_PX, GAP_PX = 800, 12
 JPEG_QUALITY = 68  # some 60 KB a picture
 
 
@@ -29,10 +29,10 @@ class Picture:
     """One image, true and predicted side by side.
 
     Attributes:
-        image_id: as in the CSV.
-        score, score_50: of the image.
-        categories: true or predicted in it, ascending.
-        text: what is to be seen, for who cannot see it.
+        image_id: file name, as in the CSV.
+        score, score_50: the image's own.
+        categories: ids that are true or predicted in it, ascending.
+        text: description for screen readers.
         uri: the JPEG as a data URI.
         size: width and height in pixels.
     """
@@ -66,7 +66,7 @@ def draw_worst(row: Row, count: int) -> tuple[list[Picture], str]:
 
 
 def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
-    """Go through the dump once and draw what is wanted."""
+    """Draw the wanted images in one pass over the dump."""
     options = Postprocess.from_config(row.run.options)
     index = open_index(row.run.truth)
     pictures = {}
@@ -75,9 +75,7 @@ def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
             photo = read_photo(photo_path(row.run.photos, raw.image_id))
             truth, prediction = truth_from_record(index.find(raw.image_id)), postprocess(raw, options)
             score, score_50 = row.scores.images[raw.image_id]
-            sheet = side_by_side(photo, prediction, truth)
-            # The page has its own captions: cut the sheet's margins and title off.
-            uri, size = to_data_uri(sheet.crop((GAP_PX, TITLE_PX, sheet.width - GAP_PX, sheet.height - GAP_PX)))
+            uri, size = to_data_uri(join_panels(*draw_pair(photo, prediction, truth), GAP_PX))
             pictures[raw.image_id] = Picture(
                 raw.image_id,
                 score,
@@ -93,6 +91,14 @@ def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
 def read_photo(path: Path) -> cv2.typing.MatLike:
     """Read a photo; (H, W, 3) uint8, RGB. ValueError or OSError names one that cannot be read."""
     return cv2.cvtColor(load_photo(path), cv2.COLOR_BGR2RGB)
+
+
+def join_panels(left: Image.Image, right: Image.Image, gap_px: int) -> Image.Image:
+    """Put two panels of one height side by side."""
+    sheet = Image.new('RGB', (left.width + gap_px + right.width, left.height), PAPER)
+    sheet.paste(left, (0, 0))
+    sheet.paste(right, (left.width + gap_px, 0))
+    return sheet
 
 
 def describe(image_id: str, score: float | None, truth: Truth | None, prediction: Prediction) -> str:

@@ -11,9 +11,9 @@ from PIL import Image
 
 from fashion_mmdet.classes import CATEGORIES, short_name
 from fashion_mmdet.datasets.images import photo_path
-from fashion_mmdet.evaluation.overlay import PAPER, draw_pair, save_picture
+from fashion_mmdet.evaluation.overlay import draw_pair, save_picture
 from fashion_mmdet.evaluation.verdicts import VERDICTS
-from fashion_mmdet.experiments.compare.pictures import describe, read_photo
+from fashion_mmdet.experiments.compare.pictures import describe, join_panels, read_photo
 from fashion_mmdet.experiments.gallery.entries import PREDICTED, Entry
 from fashion_mmdet.experiments.pages import render
 from fashion_mmdet.utils.files import picture_name, write_text
@@ -111,8 +111,4 @@ def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, heading: He
 def draw_entry(entry: Entry, photos: Path) -> Image.Image:
     """Draw the truth (or the bare photo) left and the prediction right."""
     photo = read_photo(photo_path(photos, entry.image_id))
-    left, right = draw_pair(photo, entry.prediction, entry.truth, entry.judgement)
-    sheet = Image.new('RGB', (left.width + GAP_PX + right.width, left.height), PAPER)
-    sheet.paste(left, (0, 0))
-    sheet.paste(right, (left.width + GAP_PX, 0))
-    return sheet
+    return join_panels(*draw_pair(photo, entry.prediction, entry.truth, entry.judgement), GAP_PX)
