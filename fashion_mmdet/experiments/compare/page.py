@@ -1,6 +1,6 @@
 """A comparison as one HTML file that needs nothing else."""
 
-from fashion_mmdet.classes import CATEGORIES, short_name
+from fashion_mmdet import classes
 from fashion_mmdet.experiments.compare import report
 from fashion_mmdet.experiments.compare.comparison import Comparison
 from fashion_mmdet.experiments.compare.configs import summarize_changes
@@ -9,9 +9,6 @@ from fashion_mmdet.experiments.compare.notes import write_notes
 from fashion_mmdet.experiments.compare.pictures import draw_worst
 from fashion_mmdet.experiments.diff import MISSING
 from fashion_mmdet.experiments.pages import render
-
-# Functions that write a cell, for the template.
-SHOWN_BY = ('epochs_done', 'show', 'show_commit', 'show_difference', 'show_score', 'show_time')
 
 
 def format_html(comparison: Comparison, deck: bool = False, overlays: int = 8) -> str:
@@ -44,9 +41,7 @@ def format_html(comparison: Comparison, deck: bool = False, overlays: int = 8) -
         colour=colour,
         summarize_changes=summarize_changes,
         repr=repr,
-        short_name=short_name,
-        CATEGORIES=CATEGORIES,
+        classes=classes,
+        report=report,
         MISSING=MISSING,
-        OTHERS=report.OTHERS,
-        **{name: getattr(report, name) for name in SHOWN_BY},
     )

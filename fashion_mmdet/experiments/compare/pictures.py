@@ -40,7 +40,7 @@ class Picture:
     image_id: str
     score: float
     score_50: float
-    categories: tuple[int, ...]
+    categories: list[int]
     text: str
     uri: str
     size: tuple[int, int]
@@ -56,35 +56,27 @@ def draw_worst(row: Row, count: int) -> tuple[list[Picture], str]:
         return [], 'no dump of raw predictions that could be scored'
     if not row.run.truth.is_file():
         return [], f'{row.run.truth} is missing'
-    ranked = sorted(row.scores.images, key=lambda image: (row.scores.images[image][0], image))
-    there = [image for image in ranked if photo_path(row.run.photos, image).is_file()]
-    wanted = there[:count]
-    pictures = _draw(row, wanted) if wanted else {}
-    lost = len(ranked) - len(there)
-    reason = f'{lost} of {len(ranked)} photos are not in {row.run.photos}' if lost else ''
-    return [pictures[image] for image in wanted if image in pictures], reason
+    images = row.scores.images
+    there = [image for image in images if photo_path(row.run.photos, image).is_file()]
+    worst = sorted(there, key=lambda image: (images[image][0], image))[:count]
+    pictures = _draw(row, worst) if worst else []
+    lost = len(images) - len(there)
+    reason = f'{lost} of {len(images)} photos are not in {row.run.photos}' if lost else ''
+    return sorted(pictures, key=lambda picture: worst.index(picture.image_id)), reason
 
 
-def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
+def _draw(row: Row, wanted: list[str]) -> list[Picture]:
     """Draw the wanted images in one pass over the dump."""
-    options = Postprocess.from_config(row.run.options)
-    index = open_index(row.run.truth)
-    pictures = {}
+    options, index, pictures = Postprocess.from_config(row.run.options), open_index(row.run.truth), []
     for raw in track(read_dump(row.run.dump), f'pictures of {row.run.name}', total=len(row.scores.images)):
-        if raw.image_id in wanted:
-            photo = read_photo(photo_path(row.run.photos, raw.image_id))
-            truth, prediction = truth_from_record(index.find(raw.image_id)), postprocess(raw, options)
-            score, score_50 = row.scores.images[raw.image_id]
-            uri, size = to_data_uri(join_panels(*draw_pair(photo, prediction, truth), GAP_PX))
-            pictures[raw.image_id] = Picture(
-                raw.image_id,
-                score,
-                score_50,
-                tuple(sorted({*truth.categories.tolist(), *prediction.categories.tolist()})),
-                describe(raw.image_id, score, truth, prediction),
-                uri,
-                size,
-            )
+        image = raw.image_id
+        if image in wanted:
+            photo = read_photo(photo_path(row.run.photos, image))
+            truth, prediction = truth_from_record(index.find(image)), postprocess(raw, options)
+            scores, categories = row.scores.images[image], {*truth.categories.tolist(), *prediction.categories.tolist()}
+            text = describe(image, scores[0], truth, prediction)
+            uri = to_data_uri(join_panels(*draw_pair(photo, prediction, truth), GAP_PX))
+            pictures.append(Picture(image, *scores, sorted(categories), text, *uri))
     return pictures
 
 
@@ -111,10 +103,8 @@ def describe(image_id: str, score: float | None, truth: Truth | None, prediction
 
 
 def to_data_uri(picture: Image.Image) -> tuple[str, tuple[int, int]]:
-    """Shrink a picture to the page's width and write it as a JPEG data URI; returns it with width and height."""
+    """Shrink a picture to the page's width; return it as a JPEG data URI, and its width and height."""
     size = (min(WIDTH_PX, picture.width), round(picture.height * min(1.0, WIDTH_PX / picture.width)))
-    buffer = io.BytesIO()
-    picture.resize(size, Image.Resampling.LANCZOS).save(
-        buffer, format='JPEG', quality=JPEG_QUALITY, optimize=True, progressive=True
-    )
+    small, buffer = picture.resize(size, Image.Resampling.LANCZOS), io.BytesIO()
+    small.save(buffer, format='JPEG', quality=JPEG_QUALITY, optimize=True, progressive=True)
     return 'data:image/jpeg;base64,' + base64.b64encode(buffer.getvalue()).decode(), size

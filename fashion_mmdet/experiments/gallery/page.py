@@ -4,7 +4,6 @@ import math
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -29,18 +28,10 @@ ORDERS = {
 }
 
 
-@dataclass(frozen=True)
-class Heading:
-    """Title of the page and the sentences below it."""
-
-    title: str
-    sentences: Sequence[str]
-
-
 def describe_gallery(
     dump: str | os.PathLike, entries: Sequence[Entry], categories: Sequence[int], iou: float, missing: int = 0
-) -> Heading:
-    """Say what the pictures show and what the scores mean.
+) -> tuple[str, str]:
+    """Return the page's title, and what the pictures show and the scores mean.
 
     Args:
         dump: Parquet file with the predictions.
@@ -62,17 +53,17 @@ def describe_gallery(
         sentences.append('Photo left, predicted right; no truth to judge by.')
     if missing:
         sentences.append(f'{missing:,} {"photo is" if missing == 1 else "photos are"} missing.')
-    return Heading(f'{path.parent.name}/{path.name}', sentences)
+    return f'{path.parent.name}/{path.name}', ' '.join(sentences)
 
 
-def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, heading: Heading, best: bool = False) -> Path:
+def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, title: str, lead: str, best: bool = False) -> Path:
     """Draw every entry and write the page that shows them.
 
     Args:
         entries: images in the order of the page.
         photos: folder of the photos.
         out: folder to write; index.html comes last.
-        heading: title and sentences.
+        title, lead: heading of the page and the text below it.
         best: preselect the order that has the best first.
 
     Returns:
@@ -92,8 +83,8 @@ def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, heading: He
     page = out / 'index.html'
     text = render(
         'gallery.html',
-        title=heading.title,
-        lead=' '.join(heading.sentences),
+        title=title,
+        lead=lead,
         figures=figures,
         classes=sorted(images.items(), key=lambda pair: CATEGORIES[pair[0]]),
         judged=judged,
