@@ -6,21 +6,10 @@ from pathlib import Path
 import cv2
 import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 from rich.progress import track
 
-from fashion_mmdet.analysis import eda
-from fashion_mmdet.analysis.eda_plots import (
-    STYLE,
-    plot_areas,
-    plot_attribute_shares,
-    plot_attributes,
-    plot_categories,
-    plot_example,
-    plot_labels,
-    plot_sizes,
-    plot_together,
-    save_figure,
-)
+from fashion_mmdet.analysis import eda, eda_plots
 from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES, NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.decoding import load_photo
@@ -74,7 +63,7 @@ def write_pages(root: Path, out: Path, examples: int, seed: int) -> Path:
         describe_together,
         describe_areas,
     )
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(eda_plots.STYLE):
         sections = [describe(tables, out) for describe in track(parts, 'pictures')]
         sections.append(describe_examples(draw.drawn(), photos, examples, out))
     intro = (
@@ -90,7 +79,6 @@ def describe_sizes(tables: eda.Tables, out: Path) -> str:
     sizes, counts = eda.count_sizes(tables.sizes_px)
     if len(sizes) == 1:
         return _section('Image sizes', f'Every image is {sizes[0][0]}x{sizes[0][1]} (height x width, px).')
-    save_figure(plot_sizes(tables.sizes_px), out / 'sizes.png')
     images, pixels = len(tables.image_ids), sizes.prod(axis=1)
     names = [f'{height}x{width}' for height, width in (sizes[pixels.argmin()], sizes[pixels.argmax()], sizes[0])]
     portrait = float((tables.sizes_px[:, 0] > tables.sizes_px[:, 1]).mean())
@@ -99,7 +87,7 @@ def describe_sizes(tables: eda.Tables, out: Path) -> str:
         'Image sizes',
         f'The images have {len(sizes):,} distinct sizes from {names[0]} to {names[1]} (height x width, px), the '
         f'commonest, {names[2]}, in {_percent(counts[0] / images)} of them; {_percent(portrait)} are higher than wide.',
-        _picture('sizes', 'image sizes'),
+        _picture(eda_plots.plot_sizes(tables.sizes_px), out / 'sizes.png', 'image sizes'),
         format_markdown(('height, px', 'width, px', 'images', 'share'), rows),
     )
 
@@ -107,19 +95,17 @@ def describe_sizes(tables: eda.Tables, out: Path) -> str:
 def describe_labels(tables: eda.Tables, out: Path) -> str:
     """Draw the number of objects per image."""
     counts = np.bincount(tables.image)
-    save_figure(plot_labels(counts, *LABELS), out / 'labels.png')
     return _section(
         'Objects in an image',
         f'{_percent(eda.share_between(counts, *LABELS))} of the images have {LABELS[0]} to {LABELS[1]} objects; the '
         f'median is {np.median(counts):g}, the mean {counts.mean():.1f}, the most {counts.max()}.',
-        _picture('labels', 'objects in an image'),
+        _picture(eda_plots.plot_labels(counts, *LABELS), out / 'labels.png', 'objects in an image'),
     )
 
 
 def describe_categories(tables: eda.Tables, out: Path) -> str:
     """Draw how often each category occurs and list all numbers."""
     objects, images = eda.count_categories(tables.image, tables.category)
-    save_figure(plot_categories(objects, images), out / 'categories.png')
     first, absent = int(objects.argmax()), np.flatnonzero(objects == 0)
     rarest = np.sort(objects)[: NUM_CATEGORIES // 2].sum() / objects.sum()
     numbers = enumerate(zip(CATEGORIES, objects, images, strict=True))
@@ -130,7 +116,7 @@ def describe_categories(tables: eda.Tables, out: Path) -> str:
         f'{_percent(images[first] / len(tables.image_ids))} of the images; the rarer half of the {NUM_CATEGORIES} '
         f'categories holds {_percent(rarest)} of the objects, and {absent.size or "none"} of the categories '
         f'{"has" if absent.size == 1 else "have"} no object.',
-        _picture('categories', 'objects and images by category'),
+        _picture(eda_plots.plot_categories(objects, images), out / 'categories.png', 'objects and images by category'),
         _details('All categories', format_markdown(('id', 'category', 'objects', 'images'), rows)),
     )
 
@@ -143,7 +129,6 @@ def describe_attributes(tables: eda.Tables, out: Path) -> str:
     if not counts.any():
         return _section('Attributes', f'None of the {garments} has an attribute.')
     shares = eda.attribute_shares(tables.category, tables.attribute_object)
-    save_figure(plot_attributes(counts), out / 'attributes.png')
     described = np.unique(tables.attribute_object).size
     first, most = int(counts.argmax()), int(np.nanargmax(shares))
     reading = (
@@ -152,17 +137,20 @@ def describe_attributes(tables: eda.Tables, out: Path) -> str:
     )
     by_category = []
     if np.nanmin(shares) < shares[most]:  # equal bars say nothing
-        save_figure(plot_attribute_shares(shares), out / 'attribute_shares.png')
         reading += f', {CATEGORIES[most]} the category that has them most often ({_percent(shares[most])})'
         by_category = [
             'Share of the objects that have attributes, by category:',
-            _picture('attribute_shares', 'share of the objects with attributes by category'),
+            _picture(
+                eda_plots.plot_attribute_shares(shares),
+                out / 'attribute_shares.png',
+                'share of the objects with attributes by category',
+            ),
         ]
     rows = [(attribute, ATTRIBUTES[attribute], f'{count:,}') for attribute, count in enumerate(counts)]
     return _section(
         'Attributes',
         f'{reading}.',
-        _picture('attributes', 'objects by attribute'),
+        _picture(eda_plots.plot_attributes(counts), out / 'attributes.png', 'objects by attribute'),
         *by_category,
         _details('All attributes', format_markdown(('id', 'attribute', 'objects'), rows)),
     )
@@ -174,7 +162,6 @@ def describe_together(tables: eda.Tables, out: Path) -> str:
     pair = eda.commonest_pair(together)
     if pair is None:
         return _section('Categories together', 'No image holds two categories.')
-    save_figure(plot_together(together), out / 'together.png')
     first, second = pair
     images, shared = len(tables.image_ids), together[first, second]
     by_chance = together[first, first] / images * together[second, second] / images
@@ -182,7 +169,7 @@ def describe_together(tables: eda.Tables, out: Path) -> str:
         'Categories together',
         f'{CATEGORIES[first].capitalize()} and {CATEGORIES[second]} share the most images, {shared:,} or '
         f'{_percent(shared / images)}; met by chance they would share {_percent(by_chance)}.',
-        _picture('together', 'categories that share images'),
+        _picture(eda_plots.plot_together(together), out / 'together.png', 'categories that share images'),
     )
 
 
@@ -190,7 +177,6 @@ def describe_areas(tables: eda.Tables, out: Path) -> str:
     """Draw the mask areas by category."""
     quantiles = eda.area_quantiles(tables.area_share, tables.category, QUANTILES)
     objects, _ = eda.count_categories(tables.image, tables.category)
-    save_figure(plot_areas(quantiles, objects), out / 'areas.png')
     medians, pixels = quantiles[:, 2], SIZE[0] * SIZE[1]
     small, large, median = int(np.nanargmin(medians)), int(np.nanargmax(medians)), float(np.median(tables.area_share))
     return _section(
@@ -199,7 +185,7 @@ def describe_areas(tables: eda.Tables, out: Path) -> str:
         f'{SIZE[0]}x{SIZE[1]} at which masks are scored), by category from {100 * medians[small]:.2g} % '
         f'({CATEGORIES[small]}, {medians[small] * pixels:,.0f} px) to {100 * medians[large]:.2g} % '
         f'({CATEGORIES[large]}).',
-        _picture('areas', 'share of the photo by category'),
+        _picture(eda_plots.plot_areas(quantiles, objects), out / 'areas.png', 'share of the photo by category'),
     )
 
 
@@ -218,9 +204,9 @@ def describe_examples(drawn: Sequence[tuple[Record, list[Row]]], photos: Path, e
         except ValueError as error:
             problems.append(str(error))
             continue
-        name = f'example_{len(shown) + 1}'
-        save_figure(plot_example(photo, record, rows), out / f'{name}.png', EXAMPLE_DPI)
-        shown.append(f'`{record.image_id}`\n\n{_picture(name, record.image_id)}')
+        path = out / f'example_{len(shown) + 1}.png'
+        picture = _picture(eda_plots.plot_example(photo, record, rows), path, record.image_id, EXAMPLE_DPI)
+        shown.append(f'`{record.image_id}`\n\n{picture}')
     reading = (
         f'{_count(len(shown), "photo")} drawn at random, each beside its objects, the largest first, with their '
         f'share of the photo; squashed to the {SIZE[0]}x{SIZE[1]} at which masks are scored.'
@@ -257,8 +243,10 @@ def _section(title: str, *parts: str) -> str:
     return '\n\n'.join([f'## {title}', *parts])
 
 
-def _picture(name: str, what: str) -> str:
-    return f'![{what}]({name}.png)'
+def _picture(figure: Figure, path: Path, what: str, dpi: int = eda_plots.DPI) -> str:
+    """Save a figure and return the link to it."""
+    eda_plots.save_figure(figure, path, dpi)
+    return f'![{what}]({path.name})'
 
 
 def _details(title: str, content: str) -> str:

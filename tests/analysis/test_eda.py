@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from fashion_mmdet.analysis import eda, eda_page, eda_plots
+from fashion_mmdet.analysis import eda, eda_plots
 from fashion_mmdet.analysis.eda import ExampleDraw
 from fashion_mmdet.analysis.eda_page import read_photo
 from fashion_mmdet.analysis.eda_plots import FADE, isolate, pick_columns, plot_example
@@ -284,9 +284,9 @@ def test_boxes_and_bars_have_the_colour_of_their_category():
 def unsaved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Leave out the slow part, drawing and saving; the names of the pictures that would have been saved."""
     names: list[str] = []
-    for name in [name for name in vars(eda_page) if name.startswith('plot_')]:
-        monkeypatch.setattr(eda_page, name, lambda *values: None)
-    monkeypatch.setattr(eda_page, 'save_figure', lambda figure, path, dpi=0: names.append(path.name))
+    for name in [name for name in vars(eda_plots) if name.startswith('plot_')]:
+        monkeypatch.setattr(eda_plots, name, lambda *values: None)
+    monkeypatch.setattr(eda_plots, 'save_figure', lambda figure, path, dpi=0: names.append(path.name))
     return names
 
 
