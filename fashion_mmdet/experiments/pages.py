@@ -5,17 +5,10 @@ import re
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-MINUS = '\u2212'  # as wide as the plus
-
 
 def breakable(text: str) -> Markup:
     """Escape a name or dotted key and let it wrap behind its dots, slashes and underscores."""
     return Markup(re.sub(r'([._/])(?=[A-Za-z])', r'\1<wbr>', str(escape(text))))
-
-
-def true_minus(text: str) -> str:
-    """Replace hyphens by minus signs."""
-    return text.replace('-', MINUS)
 
 
 _ENVIRONMENT = Environment(
@@ -25,7 +18,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters.update(breakable=breakable, true_minus=true_minus)
+_ENVIRONMENT.filters['breakable'] = breakable
 
 
 def render(template: str, **values: object) -> Markup:
