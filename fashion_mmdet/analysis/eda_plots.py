@@ -97,7 +97,7 @@ def plot_sizes(sizes_px: np.ndarray) -> Figure:
     megapixels = height * width / 1e6
     pixels.hist(megapixels, min(CELLS, math.ceil(2 * math.sqrt(len(megapixels)))), color=ACCENT)
     pixels.set(xlabel='megapixels', ylabel='images')
-    _count_axis(pixels, 'y')
+    _count_axis(pixels)
     return figure
 
 
@@ -121,7 +121,7 @@ def plot_labels(counts: np.ndarray, low: int, high: int) -> Figure:
     ticks = [t for t in range(first, last + 1) if t == last or (t % step == 0 and last - t > step // 2)]
     axes.set_xticks(ticks, [f'{tick}+' if tick == last < counts.max() else str(tick) for tick in ticks])
     axes.legend(frameon=False, fontsize=9)
-    _count_axis(axes, 'y')
+    _count_axis(axes)
     return figure
 
 
@@ -263,7 +263,7 @@ def pick_columns(panels: int) -> int:
 
 
 def _rows_height(rows: int, row_in: float = BAR_IN) -> float:
-    """Height in inches of a figure of so many named rows."""
+    """Return the height in inches of a figure with so many named rows."""
     return 0.7 + row_in * max(rows, 3)
 
 
@@ -285,9 +285,8 @@ def _bars(
     axes.tick_params(axis='y', length=0)
 
 
-def _count_axis(axes: Axes, which: str) -> None:
-    """Give an axis whole numbers with separators and a grid."""
-    axis = getattr(axes, f'{which}axis')
-    axis.set_major_locator(MaxNLocator(6, integer=True, steps=STEPS))
-    axis.set_major_formatter(WITH_COMMAS)
-    axes.grid(axis=which)
+def _count_axis(axes: Axes) -> None:
+    """Give the y axis whole numbers with separators and a grid."""
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True, steps=STEPS))
+    axes.yaxis.set_major_formatter(WITH_COMMAS)
+    axes.grid(axis='y')

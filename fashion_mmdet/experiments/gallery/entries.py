@@ -86,21 +86,17 @@ def collect_entries(
         ValueError: not a dump, or an image without truth.
     """
     index = None if truth is None else open_index(truth)
-    entries, wanted = [], frozenset(categories)
+    entries, wanted = [], frozenset(categories or range(len(CATEGORIES)))
     for raw in track(read_dump(dump), 'judging', total=len(read_info(dump).images)):
-        prediction = postprocess(raw, options, SIZE)
-        if wanted:
-            prediction = keep_categories(prediction, wanted)
+        prediction = keep_categories(postprocess(raw, options, SIZE), wanted)
         entry = Entry(prediction)
         if index is not None:
             if raw.image_id not in index:
                 raise ValueError(f'{truth}: no image {raw.image_id!r}')
-            true = truth_from_record(index.find(raw.image_id), SIZE)
-            if wanted:
-                true = keep_categories(true, wanted)
+            true = keep_categories(truth_from_record(index.find(raw.image_id), SIZE), wanted)
             score = summarize([count_image(true, prediction)]).score
             entry = Entry(prediction, true, judge(true, prediction, iou), score)
-        if entry.categories or not wanted:
+        if entry.categories or not categories:
             entries.append(entry)
     return entries
 
