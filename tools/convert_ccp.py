@@ -35,33 +35,26 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def print_mapping() -> None:
     """Print every CCP label with its category and the reason."""
-    from rich.console import Console
-    from rich.table import Table
-
     from fashion_mmdet.classes import CATEGORIES
     from fashion_mmdet.converters.ccp import LABELS
+    from fashion_mmdet.utils.tables import format_text
 
-    table = Table('CCP label', 'id', 'category', 'why')
-    for name, (category, reason) in LABELS.items():
-        known = category is not None
-        table.add_row(name, str(category) if known else '-', CATEGORIES[category] if known else 'left out', reason)
-    Console().print(table)
+    rows = [
+        (name, category, 'left out' if category is None else CATEGORIES[category], reason)
+        for name, (category, reason) in LABELS.items()
+    ]
+    print(format_text(('CCP label', 'id', 'category', 'why'), rows))
 
 
 def print_summary(photos: int, test_photos: int, class_ids: list[str]) -> None:
     """Print the numbers of photos and instances, and the objects of each category."""
-    from rich.console import Console
-    from rich.table import Table
-
     from fashion_mmdet.classes import CATEGORIES
+    from fashion_mmdet.utils.tables import format_text
 
-    counts = Counter(map(int, class_ids))
-    table = Table('id', 'category', 'objects')
-    for category in sorted(counts):
-        table.add_row(str(category), CATEGORIES[category], str(counts[category]))
-    console = Console()
-    console.print(table)
-    console.print(f'{photos} photos with {len(class_ids)} instances, {test_photos} test photos')
+    counts = sorted(Counter(map(int, class_ids)).items())
+    rows = [(category, CATEGORIES[category], objects) for category, objects in counts]
+    print(format_text(('id', 'category', 'objects'), rows))
+    print(f'{photos} photos with {len(class_ids)} instances, {test_photos} test photos')
 
 
 def convert(source: Path, target: Path) -> None:

@@ -42,17 +42,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def print_counts(counts: dict) -> None:
     """Print where rows and photos went, and what the audit found."""
-    from rich.console import Console
-    from rich.table import Table
-
     from fashion_mmdet.classes import CATEGORIES
+    from fashion_mmdet.utils.tables import format_text
 
-    table = Table('of the source', 'number')
-    for name, value in counts.items():
-        if isinstance(value, int):
-            table.add_row(name.replace('_', ' '), f'{value:,}')
-    console = Console()
-    console.print(table)
+    rows = [(name.replace('_', ' '), f'{value:,}') for name, value in counts.items() if isinstance(value, int)]
+    print(format_text(('of the source', 'number'), rows, right=['number']))
     vanished = sorted(counts['vanished_by_category'].items(), key=lambda item: -item[1])
     if vanished:
         print('vanished: ' + ', '.join(f'{number} {CATEGORIES[int(category)]}' for category, number in vanished))

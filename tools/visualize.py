@@ -50,8 +50,8 @@ def main(argv: list[str] | None = None) -> int:
         entries = collect_entries(args.dump, args.truth, options, classes, args.iou)
         photos = Path(args.images) if args.images else Path(args.truth).parent / 'train'
         there, missing = find_photos(rank(entries, args.best), photos)
-        heading = describe_gallery(args.dump, entries, classes, args.iou, missing)
-        page = write_gallery(there[: args.limit], photos, Path(args.out), heading, args.best)
+        title, lead = describe_gallery(args.dump, entries, classes, args.iou, missing)
+        page = write_gallery(there[: args.limit], photos, Path(args.out), title, lead, args.best)
     print(f'saved: {page}, {min(len(there), args.limit or len(there))} pictures')
     return 0
 

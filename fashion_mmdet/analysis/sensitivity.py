@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fashion_mmdet.classes import CATEGORIES
+from fashion_mmdet.classes import CATEGORIES, short_name
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump, read_info
 from fashion_mmdet.evaluation.matching import mask_ious, match_greedily
@@ -15,6 +15,7 @@ from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.utils.progress import track
+from fashion_mmdet.utils.tables import format_text
 
 IOU = np.array([0.5])
 
@@ -178,19 +179,22 @@ def pick_targets(rows: Sequence[ClassTally], top: int) -> list[int]:
 
 def format_tallies(rows: Sequence[ClassTally]) -> str:
     """Lay the classes out as a table, with the three commonest wrong names."""
-
-    def cell(value: float | None) -> str:
-        return '-' if value is None else f'{value:.3f}'
-
-    lines = [
-        f'{"id":>3}  {"class":<40} {"objects":>8} {"images":>7} {"sensitivity":>12} {"precision":>10} {"AP50":>6} '
-        f'{"missed":>7} {"spurious":>9}  called instead'
-    ]
-    for row in rows:
-        called = ', '.join(f'{CATEGORIES[other].split(",")[0]} {count}' for other, count in row.called.most_common(3))
-        lines.append(
-            f'{row.category:>3}  {CATEGORIES[row.category]:<40} {row.objects:>8} {row.images:>7} '
-            f'{cell(row.sensitivity):>12} {cell(row.precision):>10} '
-            f'{cell(average_precision(row.scored, row.objects)):>6} {row.missed:>7} {row.spurious:>9}  {called}'
-        )
-    return '\n'.join(lines)
+    header = ('id', 'class', 'objects', 'images', 'sensitivity', 'precision', 'AP50', 'missed', 'spurious')
+    return format_text(
+        (*header, 'called instead'),
+        [
+            (
+                row.category,
+                CATEGORIES[row.category],
+                row.objects,
+                row.images,
+                row.sensitivity,
+                row.precision,
+                average_precision(row.scored, row.objects),
+                row.missed,
+                row.spurious,
+                ', '.join(f'{short_name(other)} {count}' for other, count in row.called.most_common(3)),
+            )
+            for row in rows
+        ],
+    )

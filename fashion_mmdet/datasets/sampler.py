@@ -14,6 +14,7 @@ from torch.utils.data import Sampler
 from fashion_mmdet.datasets.targets import read_targets
 from fashion_mmdet.datasets.wrappers import unwrap
 from fashion_mmdet.utils.checks import COUNT, NATURAL, POSITIVE, Interval, check_choice, check_number
+from fashion_mmdet.utils.tables import format_text
 
 RULES = ('repeat_factor', 'sensitivity')
 
@@ -173,6 +174,5 @@ def describe_shift(image_labels: Sequence[Sequence[int]], expected: np.ndarray, 
     for row, labels in zip(holds, image_labels, strict=True):
         row[list(set(labels))] = True
     before, after = holds.mean(axis=0), (holds * expected[:, None]).sum(axis=0) / expected.sum()
-    lines = [f'{"class":<42} {"before":>7} {"after":>7}  share of the images']
-    lines += [f'{name:<42} {old:>7.3f} {new:>7.3f}' for name, old, new in zip(names, before, after, strict=True) if old]
-    return '\n'.join(lines)
+    rows = [row for row in zip(names, before, after, strict=True) if row[1]]
+    return format_text(('share of the images', 'before', 'after'), rows)

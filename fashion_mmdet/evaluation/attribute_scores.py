@@ -22,6 +22,7 @@ from fashion_mmdet.evaluation.dump import read_dump, read_info
 from fashion_mmdet.evaluation.fashionpedia import F1_THRESHOLDS, IGNORE_F1, judge_image, mean_average_precision
 from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
+from fashion_mmdet.utils.tables import format_text
 
 # AP asks for all detections; the categories from 13 on have no attributes.
 ALL_DETECTIONS = dict(
@@ -182,16 +183,21 @@ def format_attributes(scores: AttributeScores) -> str:
     def cell(value: float | None) -> str:
         return '-' if value is None else f'{value:.3f}'
 
-    lines = [f'{"id":>4}  {"attribute":<36} {"objects":>8} {"hits":>6} {"F1":>6} {"majority":>9} {"AP":>6}']
-    for row in scores.attributes:
-        name = row.name if row.objects >= scores.min_objects else f'({row.name})'
-        lines.append(
-            f'{row.attribute:>4}  {name:<36} {row.objects:>8} {row.hits:>6} {row.f1:>6.3f} '
-            f'{row.majority_f1:>9.3f} {cell(row.average_precision):>6}'
+    rows = [
+        (
+            row.attribute,
+            row.name if row.objects >= scores.min_objects else f'({row.name})',
+            row.objects,
+            row.hits,
+            row.f1,
+            row.majority_f1,
+            row.average_precision,
         )
+        for row in scores.attributes
+    ]
     return '\n'.join(
         [
-            *lines,
+            format_text(('id', 'attribute', 'objects', 'hits', 'F1', 'majority', 'AP'), rows),
             f'{scores.images} images, {scores.hits} true hits; means over the {scores.averaged} attributes of at least '
             f'{scores.min_objects} true objects:',
             f'macro F1 {scores.macro_f1:.4f}   majority guess {scores.majority_macro_f1:.4f}   '

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.evaluation.matching import IOU_THRESHOLDS, ImageCounts
+from fashion_mmdet.utils.tables import format_text
 
 AVERAGES = ('image', 'image_class')
 
@@ -124,17 +125,5 @@ def format_scores(scores: Scores) -> str:
 
 def format_classes(classes: Sequence[ClassScore]) -> str:
     """Lay the classes out as a table for a terminal or a log."""
-
-    def cell(value: float | None) -> str:
-        return '-' if value is None else f'{value:.3f}'
-
-    lines = [
-        f'{"id":>3}  {"class":<40} {"objects":>8} {"predicted":>10} {"sensitivity":>12} {"precision":>10} '
-        f'{"mean IoU":>9}'
-    ]
-    lines += [
-        f'{row.category:>3}  {row.name:<40} {row.objects:>8} {row.predicted:>10} {cell(row.sensitivity):>12} '
-        f'{cell(row.precision):>10} {cell(row.mean_iou):>9}'
-        for row in classes
-    ]
-    return '\n'.join(lines)
+    header = ('id', 'class', 'objects', 'predicted', 'sensitivity', 'precision', 'mean IoU')
+    return format_text(header, map(astuple, classes))

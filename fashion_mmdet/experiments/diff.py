@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fashion_mmdet.utils import tables
 from fashion_mmdet.utils.files import own_tempdir
 from fashion_mmdet.utils.options import read_assignments
 
@@ -267,21 +268,13 @@ def column_names(paths: Sequence[str | Path]) -> list[str]:
 
 
 def format_table(names: list[str], rows: Leaves) -> str:
-    """Lay out differences in plain columns; values over 60 characters do not widen theirs."""
-    cells = [['key', *names]] + [[key, *map(repr, values)] for key, values in rows]
-    lengths = [[len(line[0]), *(min(len(cell), 60) for cell in line[1:])] for line in cells]
-    widths = [max(column) for column in zip(*lengths, strict=True)]
-    lines = ['  '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
-    return '\n'.join(line.rstrip() for line in lines)
+    """Lay out differences in plain columns."""
+    return tables.format_text(['key', *names], [[key, *map(repr, values)] for key, values in rows])
 
 
 def format_markdown(names: list[str], rows: Leaves) -> str:
     """Lay out differences as a Markdown table."""
-
-    def line(cells: list[str]) -> str:
-        return '| ' + ' | '.join(cell.replace('|', '\\|') for cell in cells) + ' |'
-
-    body = [
-        line([f'`{key}`', *('-' if value is MISSING else f'`{value!r}`' for value in values)]) for key, values in rows
-    ]
-    return '\n'.join([line(['key', *names]), line(['---'] * (len(names) + 1)), *body])
+    return tables.format_markdown(
+        ['key', *names],
+        [[f'`{key}`', *('-' if value is MISSING else f'`{value!r}`' for value in values)] for key, values in rows],
+    )

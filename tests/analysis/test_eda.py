@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from fashion_mmdet.analysis import eda, eda_page, eda_plots
-from fashion_mmdet.analysis.eda_examples import FADE, ExampleDraw, isolate, pick_columns, plot_example, read_photo
+from fashion_mmdet.analysis import eda, eda_plots
+from fashion_mmdet.analysis.eda import ExampleDraw
+from fashion_mmdet.analysis.eda_page import read_photo
+from fashion_mmdet.analysis.eda_plots import FADE, isolate, pick_columns, plot_example
 from fashion_mmdet.classes import PALETTE
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.records import Record, Row, read_records, read_rows
@@ -85,14 +87,14 @@ def test_statistics_by_hand(tables: eda.Tables):
     """a: shirt, two shoes; b: shirt; c: shoe, sleeve. One of two shirts has attributes. Shoes: 0.05, 0.1, 0.5."""
     sizes, counts = eda.count_sizes(tables.sizes_px)
     assert (sizes.tolist(), counts.tolist()) == ([[4, 5], [10, 2]], [2, 1])
-    assert eda.objects_per_image(tables.image, 3).tolist() == [3, 1, 2]
+    assert np.bincount(tables.image).tolist() == [3, 1, 2]
     objects, images = eda.count_categories(tables.image, tables.category)
     assert {category: (objects[category], images[category]) for category in np.flatnonzero(objects)} == {
         0: (2, 2),
         23: (3, 2),
         31: (1, 1),
     }
-    assert np.flatnonzero(eda.count_attributes(tables.attribute)).tolist() == [3, 34]
+    assert np.flatnonzero(np.bincount(tables.attribute)).tolist() == [3, 34]
     shares = eda.attribute_shares(tables.category, tables.attribute_object)
     assert shares[0] == 0.5
     assert np.isnan(shares[1:]).all()
@@ -116,7 +118,6 @@ def test_statistics_agree_with_plain_loops(random_objects):
         assert images[one] == sum(1 for members in held if one in members)
         for two in range(46):
             assert together[one, two] == sum(1 for members in held if {one, two} <= members)
-    assert eda.objects_per_image(image, 40).tolist() == [int((image == index).sum()) for index in range(40)]
     medians = eda.area_quantiles(share, category, (0.5,))[:, 0]
     np.testing.assert_allclose(medians[:23], [np.median(share[category == one]) for one in range(23)])
     pair = max(((one, two) for one in range(46) for two in range(one)), key=lambda pair: together[pair])
@@ -283,9 +284,9 @@ def test_boxes_and_bars_have_the_colour_of_their_category():
 def unsaved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Leave out the slow part, drawing and saving; the names of the pictures that would have been saved."""
     names: list[str] = []
-    for name in [name for name in vars(eda_page) if name.startswith('plot_')]:
-        monkeypatch.setattr(eda_page, name, lambda *values: None)
-    monkeypatch.setattr(eda_page, 'save_figure', lambda figure, path, dpi=0: names.append(path.name))
+    for name in [name for name in vars(eda_plots) if name.startswith('plot_')]:
+        monkeypatch.setattr(eda_plots, name, lambda *values: None)
+    monkeypatch.setattr(eda_plots, 'save_figure', lambda figure, path, dpi=0: names.append(path.name))
     return names
 
 

@@ -10,10 +10,10 @@ from mmdet.structures.bbox import HorizontalBoxes
 from mmdet.structures.mask import BitmapMasks, mask_target
 from mmengine.config import ConfigDict
 from pycocotools import mask as coco
-from tests.masks.test_rle import random_mask, random_side
 
 from fashion_mmdet.datasets.rle_masks import RunMasks
 from fashion_mmdet.masks import rle
+from tests.masks.test_rle import random_mask, random_side
 
 
 def random_stack(generator: np.random.Generator, height: int, width: int) -> np.ndarray:

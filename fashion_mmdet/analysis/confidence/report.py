@@ -7,6 +7,7 @@ import numpy as np
 from fashion_mmdet.analysis.confidence.calibration import Calibration
 from fashion_mmdet.analysis.confidence.run import Trained
 from fashion_mmdet.analysis.confidence.validation import ROWS, Settings
+from fashion_mmdet.utils.tables import format_text
 
 REFERENCE = 2  # of ROWS: what the filter has to beat
 
@@ -15,19 +16,19 @@ def format_report(trained: Trained, settings: Settings) -> str:
     """Lay out held-out scores with their spread and gain, and how good the probabilities are."""
     scores = np.array([fold.scores for fold in trained.folds])  # (folds of all repeats, rows)
     images = len(trained.unseen)
-    lines = [f'{"":<30} {"held-out":>9} {"sd":>7} {"lowest":>7} {"highest":>8}   over the single threshold']
+    rows = []
     for name, column in zip(ROWS, scores.T, strict=True):
         gains = column - scores[:, REFERENCE]
         gain = f'{gains.mean():+.4f} ({int((gains > 0).sum())} of {len(gains)} better)' if gains.any() else ''
-        lines.append(
-            f'{name:<30} {column.mean():>9.4f} {_deviation(column):>7.4f} {column.min():>7.4f} '
-            f'{column.max():>8.4f}   {gain}'.rstrip()
-        )
-    lines += [
-        '',
-        f'{"probability of a hit":<30} {"AUC":>15} {"Brier score":>16} {"calibration error":>18}',
+        rows.append((name, column.mean(), _deviation(column), column.min(), column.max(), gain))
+    calibration = [
         _calibration_row("before: the model's score", trained.before),
         _calibration_row("after: the filter's P(hit)", trained.after),
+    ]
+    lines = [
+        format_text(('', 'held-out', 'sd', 'lowest', 'highest', 'over the single threshold'), rows, digits=4),
+        '',
+        format_text(('probability of a hit', 'AUC', 'Brier score', 'calibration error'), calibration),
         '',
         f'mean and standard deviation over {settings.repeats} x {settings.folds} held-out folds of {images} '
         'images. Filters and thresholds of a fold are fitted on the',
@@ -37,15 +38,13 @@ def format_report(trained: Trained, settings: Settings) -> str:
     return '\n'.join(lines)
 
 
-def _calibration_row(name: str, folds: Sequence[Calibration]) -> str:
+def _calibration_row(name: str, folds: Sequence[Calibration]) -> tuple[str, ...]:
     def cell(values: Sequence[float | None]) -> str:
         known = np.array([value for value in values if value is not None])
         return f'{known.mean():.3f} +- {_deviation(known):.3f}' if len(known) else '-'
 
-    return (
-        f'{name:<30} {cell([fold.auc for fold in folds]):>15} {cell([fold.brier for fold in folds]):>16} '
-        f'{cell([fold.calibration_error for fold in folds]):>18}'
-    )
+    columns = ([getattr(fold, key) for fold in folds] for key in ('auc', 'brier', 'calibration_error'))
+    return name, *map(cell, columns)
 
 
 def _deviation(values: np.ndarray) -> float:

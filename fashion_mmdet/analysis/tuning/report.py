@@ -8,6 +8,7 @@ import numpy as np
 from fashion_mmdet.analysis.tuning.validation import Choice, Outcome, Split
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.evaluation.postprocess import Postprocess
+from fashion_mmdet.utils.tables import format_text
 
 LABELS = {
     'score': 'best single score threshold',
@@ -47,25 +48,21 @@ class Tuning:
 def format_table(tuning: Tuning) -> str:
     """Lay the stages out: held-out scores with their spread, the gain over the stages kept before, fitted scores."""
     choice = tuning.choice
-    head = (
-        f'{"":<34} {"held-out":>9} {"sd":>7} {"lowest":>7} {"highest":>8}   {"gain (splits better)":<21} '
-        f'{"fitted on":>9}'
-    )
-    lines = [
-        head,
+    rows = [
         _row("mmdet's default thresholds", tuning.default, None),
         _row("the config's own", choice.start, tuning.default),
     ]
     best = choice.start
     for stage, outcome in choice.tried.items():
         kept = stage in choice.kept
-        lines.append(_row(LABELS.get(stage, f'+ {stage}'), outcome, best) + ('' if kept else '  not kept'))
+        rows.append(_row(LABELS.get(stage, f'+ {stage}'), outcome, best, '' if kept else 'not kept'))
         best = outcome if kept else best
-    lines.append(_row('tuned, stages chosen in each fold', tuning.procedure, tuning.default))
+    rows.append(_row('tuned, stages chosen in each fold', tuning.procedure, tuning.default))
     gain = tuning.procedure.held_out.mean() / max(tuning.default.held_out.mean(), 1e-12) - 1
+    header = ('', 'held-out', 'sd', 'lowest', 'highest', 'gain (splits better)', 'fitted on', '')
     return '\n'.join(
         [
-            *lines,
+            format_text(header, rows, digits=4),
             '',
             f'held-out: mean over {tuning.repeats} x {tuning.folds} folds of {tuning.images} images, scored by options '
             'found on the other folds;',
@@ -77,17 +74,14 @@ def format_table(tuning: Tuning) -> str:
     )
 
 
-def _row(label: str, outcome: Outcome, before: Outcome | None) -> str:
+def _row(label: str, outcome: Outcome, before: Outcome | None, remark: str = '') -> tuple[object, ...]:
     held_out = outcome.held_out
     gain = ''
     if before is not None:
         gains = held_out - before.held_out
         gain = f'{gains.mean():+.4f} ({int((gains > 0).sum())} of {len(gains)})'
-    fitted = f'{outcome.fitted.mean():.4f}' if outcome.stages else '-'
-    return (
-        f'{label:<34} {held_out.mean():>9.4f} {_deviation(held_out):>7.4f} {held_out.min():>7.4f} '
-        f'{held_out.max():>8.4f}   {gain:<21} {fitted:>9}'
-    )
+    fitted = outcome.fitted.mean() if outcome.stages else None
+    return label, held_out.mean(), _deviation(held_out), held_out.min(), held_out.max(), gain, fitted, remark
 
 
 def _deviation(scores: np.ndarray) -> float:

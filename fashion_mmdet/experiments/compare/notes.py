@@ -1,6 +1,7 @@
-"""The lines below a comparison: what its numbers mean, and what stands in the way of comparing. No torch."""
+"""The lines below a comparison: what its numbers mean, and what stands in the way of comparing."""
 
 from collections.abc import Container, Iterator
+from itertools import chain, pairwise
 
 from fashion_mmdet.classes import short_name
 from fashion_mmdet.experiments.compare.comparison import Comparison, Row
@@ -11,16 +12,15 @@ METRIC = dict(average='image', match='category', size=[512, 512])
 
 def write_notes(comparison: Comparison, groups: Container[str] = GROUPS) -> list[str]:
     """Write the lines that belong below a table with these groups of columns."""
-    rows = comparison.rows
-    notes = list(_explain(comparison, groups))
-    notes += [
-        f'{rows[index].run.name} against {rows[index - 1].run.name}: no difference given: {rows[index].obstacle}.'
-        for index in range(1, len(rows))
-        if 'difference' in groups and rows[index].obstacle and rows[index].scores and rows[index - 1].scores
+    return [
+        *_explain(comparison, groups),
+        *(
+            f'{row.run.name} against {above.run.name}: no difference given: {row.obstacle}.'
+            for above, row in pairwise(comparison.rows)
+            if 'difference' in groups and row.obstacle and row.scores and above.scores
+        ),
+        *chain.from_iterable(map(_describe_source, comparison.rows)),
     ]
-    for row in rows:
-        notes += _describe_source(row)
-    return notes
 
 
 def _explain(comparison: Comparison, groups: Container[str]) -> Iterator[str]:
