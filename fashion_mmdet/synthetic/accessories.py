@@ -4,9 +4,9 @@ import numpy as np
 
 from fashion_mmdet.synthetic.body import LEG_WIDTHS, hand_outline
 from fashion_mmdet.synthetic.canvas import NOBODY, Canvas
-from fashion_mmdet.synthetic.cuts import half_widths
 from fashion_mmdet.synthetic.figure import SIDES, WAIST_Y
 from fashion_mmdet.synthetic.outfit import Garment
+from fashion_mmdet.synthetic.outlines import half_widths
 from fashion_mmdet.synthetic.shapes import box, cut, ellipse, limb, mirror, move, rounded
 from fashion_mmdet.synthetic.textures import COLOURS, Colour, Texture, make_texture, tone
 

@@ -4,17 +4,6 @@ import numpy as np
 
 from fashion_mmdet.synthetic.body import draw_neck
 from fashion_mmdet.synthetic.canvas import Canvas
-from fashion_mmdet.synthetic.cuts import (
-    bodice,
-    button,
-    front_panel,
-    half_widths,
-    neck_curve,
-    patch_pocket,
-    skirt_outline,
-    sleeve_outline,
-    trouser_leg,
-)  # fmt: skip
 from fashion_mmdet.synthetic.figure import SIDES, WAIST_Y
 from fashion_mmdet.synthetic.outfit import (
     CAPE,
@@ -28,6 +17,17 @@ from fashion_mmdet.synthetic.outfit import (
     SKIRT,
     VEST,
     Garment,
+)  # fmt: skip
+from fashion_mmdet.synthetic.outlines import (
+    bodice,
+    button,
+    front_panel,
+    half_widths,
+    neck_curve,
+    patch_pocket,
+    skirt_outline,
+    sleeve_outline,
+    trouser_leg,
 )  # fmt: skip
 from fashion_mmdet.synthetic.shapes import box, cut, direction, ellipse, limb, mirror, rounded
 from fashion_mmdet.synthetic.textures import COLOURS, Texture, tone, trim

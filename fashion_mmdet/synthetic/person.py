@@ -7,8 +7,8 @@ from fashion_mmdet.synthetic.background import cast_shadow, develop, draw_backgr
 from fashion_mmdet.synthetic.canvas import Canvas, Object
 from fashion_mmdet.synthetic.figure import SKINS, sample_figure
 from fashion_mmdet.synthetic.outfit import CAPE, PENCIL, SHIRT, Outfit
+from fashion_mmdet.synthetic.sample_outfit import sample_outfit
 from fashion_mmdet.synthetic.textures import COLOURS, distinct_colour, make_texture
-from fashion_mmdet.synthetic.wardrobe import choose_outfit
 
 
 def draw_person(height: int, width: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Object]]:
@@ -35,7 +35,7 @@ def min_area_px(height: int, width: int) -> int:
 def paint_person(height: int, width: int, rng: np.random.Generator) -> Canvas:
     """Draw a person; the canvas holds the image and the labels."""
     skin = SKINS[rng.integers(len(SKINS))]
-    outfit = choose_outfit(rng, skin)
+    outfit = sample_outfit(rng, skin)
     narrow = PENCIL in (outfit.lower or outfit.whole).attributes
     figure = sample_figure(height, width, rng, skin, 'umbrella' in outfit.extras, narrow)
     background = draw_background(height, width, rng)

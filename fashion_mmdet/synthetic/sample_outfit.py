@@ -1,4 +1,4 @@
-"""The wardrobe: chooses an outfit; frequencies are skewed as in life: tops often, capes rarely."""
+"""Sample an outfit: frequencies are skewed as in life, tops often and capes rarely."""
 
 import numpy as np
 
@@ -17,42 +17,42 @@ from fashion_mmdet.synthetic.outfit import (
     SWEATER,
     Outfit,
 )  # fmt: skip
-from fashion_mmdet.synthetic.tailor import (
-    Tailor,
-    tailor_dress,
-    tailor_jumpsuit,
-    tailor_lower,
-    tailor_outer,
-    tailor_top,
+from fashion_mmdet.synthetic.sample_garment import (
+    Sampler,
+    sample_dress,
+    sample_jumpsuit,
+    sample_lower,
+    sample_outer,
+    sample_top,
 )  # fmt: skip
 from fashion_mmdet.synthetic.textures import Colour
 
 
-def choose_outfit(rng: np.random.Generator, skin: Colour) -> Outfit:
-    """Choose clothes and accessories; frequencies are skewed as in life: tops often, capes rarely."""
+def sample_outfit(rng: np.random.Generator, skin: Colour) -> Outfit:
+    """Sample clothes and accessories."""
     outfit = Outfit(colours=[skin])
-    tailor = Tailor(rng, outfit.colours)
-    kind = tailor.pick(separates=0.72, dress=0.22, jumpsuit=0.06)
+    sampler = Sampler(rng, outfit.colours)
+    kind = sampler.pick(separates=0.72, dress=0.22, jumpsuit=0.06)
     if kind == 'separates':
-        outfit.inner = tailor_top(tailor)
-        outfit.lower = tailor_lower(tailor)
+        outfit.inner = sample_top(sampler)
+        outfit.lower = sample_lower(sampler)
     else:
-        outfit.whole = tailor_dress(tailor) if kind == 'dress' else tailor_jumpsuit(tailor)
+        outfit.whole = sample_dress(sampler) if kind == 'dress' else sample_jumpsuit(sampler)
     chance = 0.45 if outfit.inner and outfit.inner.category != SWEATER else 0.18
-    if 'hood' not in (outfit.inner.parts if outfit.inner else ()) and tailor.chance(chance):
-        outfit.outer = tailor_outer(tailor)
+    if 'hood' not in (outfit.inner.parts if outfit.inner else ()) and sampler.chance(chance):
+        outfit.outer = sample_outer(sampler)
     if outfit.lower:
-        _tuck(outfit, tailor)
+        _tuck(outfit, sampler)
     if outfit.outer:
         _cover(outfit)
-    _choose_extras(outfit, tailor)
+    _sample_extras(outfit, sampler)
     return outfit
 
 
-def _tuck(outfit: Outfit, tailor: Tailor) -> None:
+def _tuck(outfit: Outfit, sampler: Sampler) -> None:
     """Tuck the top in, or let it hang over the waist, which then cannot be seen."""
     inner, lower = outfit.inner, outfit.lower
-    outfit.tucked = HIGH_WAIST in lower.attributes or ('pouch' not in inner.parts and tailor.chance(0.35))
+    outfit.tucked = HIGH_WAIST in lower.attributes or ('pouch' not in inner.parts and sampler.chance(0.35))
     if outfit.tucked:
         short, _ = LENGTHS['above-the-hip']
         inner.hem = WAIST_Y + 0.03
@@ -79,7 +79,7 @@ def _ids(table: dict[str, tuple]) -> set[int]:
     return {row[0] for row in table.values()}
 
 
-def _choose_extras(outfit: Outfit, tailor: Tailor) -> None:
+def _sample_extras(outfit: Outfit, sampler: Sampler) -> None:
     """Add accessories that go with the clothes."""
     extras, lower, top = outfit.extras, outfit.lower or outfit.whole, outfit.inner or outfit.whole
     bare_legs = lower.category in (SHORTS, SKIRT, DRESS) and lower.hem < 0.86
@@ -87,27 +87,27 @@ def _choose_extras(outfit: Outfit, tailor: Tailor) -> None:
     caped = outfit.outer is not None and outfit.outer.category == CAPE
     hooded = any('hood up' in garment.parts for garment in (top, outfit.outer) if garment)
     if bare_legs:
-        legs = tailor.pick(nothing=0.48, tights=0.24, sock=0.2, leg_warmer=0.08)
+        legs = sampler.pick(nothing=0.48, tights=0.24, sock=0.2, leg_warmer=0.08)
         extras |= {legs} - {'nothing'}
-    extras |= {name for name, p in (('shoe', 0.8), ('bag', 0.25), ('glasses', 0.17)) if tailor.chance(p)}
-    head = tailor.pick(nothing=0.74, hat=0.17, headband=0.09)
+    extras |= {name for name, p in (('shoe', 0.8), ('bag', 0.25), ('glasses', 0.17)) if sampler.chance(p)}
+    head = sampler.pick(nothing=0.74, hat=0.17, headband=0.09)
     extras |= {head} - {'nothing'} if not hooded else set()
-    if 'headband' in extras and tailor.chance(0.3):
+    if 'headband' in extras and sampler.chance(0.3):
         extras.add('flower')
-    if top.category == SHIRT and 'bow' not in top.parts and tailor.chance(0.3):
+    if top.category == SHIRT and 'bow' not in top.parts and sampler.chance(0.3):
         extras.add('tie')
-    elif tailor.chance(0.10) and not caped:
+    elif sampler.chance(0.10) and not caped:
         extras.add('scarf')
-    if tailor.chance(0.18) and not caped:
+    if sampler.chance(0.18) and not caped:
         extras.add('belt')
-        extras |= {'buckle'} if tailor.chance(0.55) else set()
-    if bare_wrist and tailor.chance(0.15):
+        extras |= {'buckle'} if sampler.chance(0.55) else set()
+    if bare_wrist and sampler.chance(0.15):
         extras.add('watch')
-    elif not bare_wrist and tailor.chance(0.1):
+    elif not bare_wrist and sampler.chance(0.1):
         extras.add('glove')
-    if tailor.chance(0.05):
+    if sampler.chance(0.05):
         extras.add('umbrella')
-    if 'bag' in extras and tailor.chance(0.15):
+    if 'bag' in extras and sampler.chance(0.15):
         extras.add('tassel')
-    if 'scarf' in extras and tailor.chance(0.5):
+    if 'scarf' in extras and sampler.chance(0.5):
         extras.add('fringe')

@@ -1,4 +1,4 @@
-"""Outlines of garments on a figure: what a tailor would call the pattern pieces."""
+"""Outlines of garments on a figure."""
 
 import numpy as np
 
