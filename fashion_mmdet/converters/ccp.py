@@ -5,9 +5,6 @@ labels or background. What lies in two places (a pair of shoes) has one label, s
 components where a photo shows pairs, one instance per category and photo elsewhere, as the competition annotates.
 """
 
-import csv
-import io
-import json
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -16,75 +13,45 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import pandas as pd
 from PIL import Image
 from scipy.io import loadmat
 
-from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES
+from fashion_mmdet.datasets.layouts import write_labels
+from fashion_mmdet.datasets.records import COLUMNS, SUBMISSION_COLUMNS
 from fashion_mmdet.masks.rle import mask_to_runs, runs_to_kaggle
 from fashion_mmdet.utils.files import atomic_path, write_text
 from fashion_mmdet.utils.parallel import WorkerPool
 
+# CCP's labels by category id, and those that no category fits with the reason.
+_LABELS_OF = {
+    0: 'blouse shirt', 1: 'hoodie sweatshirt t-shirt top', 2: 'jumper sweater', 3: 'cardigan', 4: 'blazer jacket suit',
+    5: 'vest', 6: 'jeans leggings pants', 7: 'shorts', 8: 'skirt', 9: 'coat', 10: 'dress', 11: 'bodysuit romper',
+    12: 'cape', 13: 'glasses sunglasses', 14: 'hat', 16: 'tie', 17: 'gloves', 18: 'watch', 19: 'belt',
+    21: 'stockings tights', 22: 'socks', 23: 'boots clogs flats heels loafers pumps sandals shoes sneakers wedges',
+    24: 'bag purse wallet', 25: 'scarf',
+}  # fmt: skip
+_LEFT_OUT = {
+    'background': 'null',
+    'a mixture (jewellery, hair clips, phones): no one category': 'accessories',
+    'underwear: no category': 'bra intimate panties',
+    'jewellery: no category': 'bracelet earrings necklace ring',
+    'body: no category': 'hair skin',
+    'swimwear: no category': 'swimwear',
+}
+_REASONS = {
+    'blazer': 'the competition has no blazer; a lapelled jacket',
+    'bodysuit': 'most of the photos show a one-piece with legs: playsuits and jumpsuits',
+    'hoodie': 'a hooded sweatshirt',
+    'jumper': 'British for sweater, and so the photos show',
+    'leggings': 'opaque and worn as trousers; Fashionpedia lists leggings as a kind of pants',
+    'romper': 'a jumpsuit with short legs',
+    'suit': 'the label covers the jacket only; the trousers have their own',
+}
 # CCP label -> category id, or None for a label left out; and why, where the name alone does not say.
 LABELS: dict[str, tuple[int | None, str]] = {
-    'null': (None, 'background'),
-    'accessories': (None, 'a mixture (jewellery, hair clips, phones): no one category'),
-    'bag': (24, ''),
-    'belt': (19, ''),
-    'blazer': (4, 'the competition has no blazer; a lapelled jacket'),
-    'blouse': (0, ''),
-    'bodysuit': (11, 'most of the photos show a one-piece with legs: playsuits and jumpsuits'),
-    'boots': (23, ''),
-    'bra': (None, 'underwear: no category'),
-    'bracelet': (None, 'jewellery: no category'),
-    'cape': (12, ''),
-    'cardigan': (3, ''),
-    'clogs': (23, ''),
-    'coat': (9, ''),
-    'dress': (10, ''),
-    'earrings': (None, 'jewellery: no category'),
-    'flats': (23, ''),
-    'glasses': (13, ''),
-    'gloves': (17, ''),
-    'hair': (None, 'body: no category'),
-    'hat': (14, ''),
-    'heels': (23, ''),
-    'hoodie': (1, 'a hooded sweatshirt'),
-    'intimate': (None, 'underwear: no category'),
-    'jacket': (4, ''),
-    'jeans': (6, ''),
-    'jumper': (2, 'British for sweater, and so the photos show'),
-    'leggings': (6, 'opaque and worn as trousers; Fashionpedia lists leggings as a kind of pants'),
-    'loafers': (23, ''),
-    'necklace': (None, 'jewellery: no category'),
-    'panties': (None, 'underwear: no category'),
-    'pants': (6, ''),
-    'pumps': (23, ''),
-    'purse': (24, ''),
-    'ring': (None, 'jewellery: no category'),
-    'romper': (11, 'a jumpsuit with short legs'),
-    'sandals': (23, ''),
-    'scarf': (25, ''),
-    'shirt': (0, ''),
-    'shoes': (23, ''),
-    'shorts': (7, ''),
-    'skin': (None, 'body: no category'),
-    'skirt': (8, ''),
-    'sneakers': (23, ''),
-    'socks': (22, ''),
-    'stockings': (21, ''),
-    'suit': (4, 'the label covers the jacket only; the trousers have their own'),
-    'sunglasses': (13, ''),
-    'sweater': (2, ''),
-    'sweatshirt': (1, ''),
-    'swimwear': (None, 'swimwear: no category'),
-    't-shirt': (1, ''),
-    'tie': (16, ''),
-    'tights': (21, ''),
-    'top': (1, ''),
-    'vest': (5, ''),
-    'wallet': (24, ''),
-    'watch': (18, ''),
-    'wedges': (23, ''),
+    **{label: (None, reason) for reason, labels in _LEFT_OUT.items() for label in labels.split()},
+    **{label: (one, _REASONS.get(label, '')) for one, labels in _LABELS_OF.items() for label in labels.split()},
 }
 
 MULTI_INSTANCE = frozenset({17, 22, 23, 24})  # glove, sock, shoe, bag: one instance per connected component
@@ -232,16 +199,12 @@ def list_photos(source: Path) -> tuple[list[str], list[str]]:
     return sorted(labelled), sorted(photos - labelled)
 
 
-def _copy(source: Path, target: Path) -> None:
-    with atomic_path(target) as temporary:
-        shutil.copyfile(source, temporary)
-
-
 def _convert_photo(job: tuple[str, bool], source: Path, target: Path, table: np.ndarray) -> list[Row]:
     """Copy one photo and return its rows: none for a test photo."""
     stem, annotated = job
     rows = photo_rows(source, stem, table) if annotated else []
-    _copy(source / 'photos' / f'{stem}.jpg', target / ('train' if annotated else 'test') / f'{stem}.jpg')
+    with atomic_path(target / ('train' if annotated else 'test') / f'{stem}.jpg') as temporary:
+        shutil.copyfile(source / 'photos' / f'{stem}.jpg', temporary)
     return rows
 
 
@@ -262,23 +225,12 @@ def convert_photos(source: Path, target: Path, workers: int | None = None) -> It
         yield from pool.map(work, jobs)
 
 
-def _csv_text(header: list[str], rows: list[tuple]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue()
-
-
 def write_tables(target: Path, rows: list[Row], test_stems: list[str]) -> None:
     """Write label_descriptions.json, sample_submission.csv and, last, train.csv."""
-    descriptions = {
-        key: [{'id': index, 'name': name} for index, name in enumerate(names)]
-        for key, names in (('categories', CATEGORIES), ('attributes', ATTRIBUTES))
-    }
-    write_text(target / 'label_descriptions.json', json.dumps(descriptions, indent=1) + '\n')
-    write_text(
-        target / 'sample_submission.csv',
-        _csv_text(['ImageId', 'EncodedPixels', 'ClassId'], [(f'{stem}.jpg', '1 1', 0) for stem in test_stems]),
-    )
-    write_text(target / 'train.csv', _csv_text(['ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId'], rows))
+    write_labels(target)
+    test_rows = [(f'{stem}.jpg', '1 1', 0) for stem in test_stems]
+    for name, columns, lines in (
+        ('sample_submission.csv', SUBMISSION_COLUMNS, test_rows),
+        ('train.csv', COLUMNS, rows),
+    ):
+        write_text(target / name, pd.DataFrame(lines, columns=columns).to_csv(index=False, lineterminator='\n'))

@@ -4,7 +4,7 @@ import numpy as np
 
 from fashion_mmdet.synthetic.body import LEG_WIDTHS
 from fashion_mmdet.synthetic.figure import CROTCH_Y, HIP_Y, SHOULDER_Y, WAIST_Y, Figure
-from fashion_mmdet.synthetic.outfit import FIT_AND_FLARE, VEST, Garment
+from fashion_mmdet.synthetic.outfit import Attribute, Category, Garment
 from fashion_mmdet.synthetic.shapes import cut, edges, ellipse, limb, mirror, soft_box
 
 NECKS = {'round': (0.044, 0.034), 'vee': (0.046, 0.085), 'boat': (0.066, 0.018), 'turtle': (0.032, 0.004)}
@@ -14,7 +14,7 @@ def half_widths(figure: Figure, garment: Garment, y: np.ndarray | float) -> np.n
     """Give a garment's half width at heights below the armholes."""
     body = figure.half_width(y)
     straight = max(figure.chest, figure.hip)
-    flare_from = WAIST_Y if FIT_AND_FLARE in garment.attributes else HIP_Y
+    flare_from = WAIST_Y if Attribute.FIT_AND_FLARE in garment.attributes else HIP_Y
     flare = garment.flare * np.maximum(np.asarray(y) - flare_from, 0)
     return body + garment.ease + garment.boxy * np.maximum(straight - body, 0) + flare
 
@@ -26,7 +26,7 @@ def _shoulder_y(x: float) -> float:
 
 def _side(figure: Figure, garment: Garment, neck: float) -> np.ndarray:
     """Follow the right side from the neck over the shoulder down to the hem, (N, 2)."""
-    shoulder = figure.shoulder + 0.4 * garment.ease - (0.016 if garment.category == VEST else 0.004)
+    shoulder = figure.shoulder + 0.4 * garment.ease - (0.016 if garment.category == Category.VEST else 0.004)
     y = np.linspace(0.275, garment.hem, 22)
     trunk = np.stack([half_widths(figure, garment, y), y], axis=1)
     top = [(neck, _shoulder_y(neck)), (shoulder - 0.02, _shoulder_y(shoulder - 0.02)), (shoulder, SHOULDER_Y + 0.012)]

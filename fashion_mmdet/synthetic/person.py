@@ -6,7 +6,7 @@ from fashion_mmdet.synthetic import accessories, body, garments
 from fashion_mmdet.synthetic.background import cast_shadow, develop, draw_background
 from fashion_mmdet.synthetic.canvas import Canvas, Object
 from fashion_mmdet.synthetic.figure import SKINS, sample_figure
-from fashion_mmdet.synthetic.outfit import CAPE, PENCIL, SHIRT, Outfit
+from fashion_mmdet.synthetic.outfit import Attribute, Category, Outfit
 from fashion_mmdet.synthetic.sample_outfit import sample_outfit
 from fashion_mmdet.synthetic.textures import COLOURS, distinct_colour, make_texture
 
@@ -36,7 +36,7 @@ def paint_person(height: int, width: int, rng: np.random.Generator) -> Canvas:
     """Draw a person; the canvas holds the image and the labels."""
     skin = SKINS[rng.integers(len(SKINS))]
     outfit = sample_outfit(rng, skin)
-    narrow = PENCIL in (outfit.lower or outfit.whole).attributes
+    narrow = Attribute.PENCIL in (outfit.lower or outfit.whole).attributes
     figure = sample_figure(height, width, rng, skin, 'umbrella' in outfit.extras, narrow)
     background = draw_background(height, width, rng)
     foot_x, foot_y = figure.to_pixels(np.array([[0.02, 0.985]]))[0]
@@ -57,7 +57,7 @@ def paint_person(height: int, width: int, rng: np.random.Generator) -> Canvas:
 
 def _draw_legs(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None:
     body.draw_legs(canvas)
-    hosiery = {'tights', 'sock', 'leg warmer'} & outfit.extras
+    hosiery = {'tights', 'sock', 'leg_warmer'} & outfit.extras
     for kind in hosiery:
         names = ('ink', 'burgundy', 'slate', 'navy') if kind == 'tights' else ('chalk', 'red', 'mustard', 'sky')
         accessories.draw_hosiery(canvas, kind, COLOURS[names[rng.integers(4)]], rng)
@@ -69,18 +69,18 @@ def _draw_legs(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None
 def _draw_clothes(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None:
     """Draw garments from the skin outwards; sleeves that a coat would hide are left out."""
     outer = outfit.outer
-    sleeves = outer is None or (outer.sleeve == 0 and outer.category != CAPE)
+    sleeves = outer is None or (outer.sleeve == 0 and outer.category != Category.CAPE)
     if outfit.lower and not outfit.tucked:
         garments.draw_lower(canvas, outfit.lower)
     top = outfit.inner or outfit.whole
-    (garments.draw_open_front if top.category == SHIRT else garments.draw_pullover)(canvas, top, sleeves)
+    (garments.draw_open_front if top.category == Category.SHIRT else garments.draw_pullover)(canvas, top, sleeves)
     if outfit.lower and outfit.tucked:
         garments.draw_lower(canvas, outfit.lower)
     if 'tie' in outfit.extras:
         pattern = ('plain', 'stripe', 'dot')[rng.integers(3)]
         accessories.draw_tie(canvas, make_texture(pattern, distinct_colour(outfit.colours, rng), rng))
     sleeve = max(top.sleeve if sleeves else 0, outer.sleeve if outer else 0)
-    if outer and outer.category == CAPE:
+    if outer and outer.category == Category.CAPE:
         body.draw_forearms(canvas, sleeve)
         garments.draw_cape(canvas, outer)
         return

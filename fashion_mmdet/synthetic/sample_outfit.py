@@ -3,20 +3,7 @@
 import numpy as np
 
 from fashion_mmdet.synthetic.figure import WAIST_Y
-from fashion_mmdet.synthetic.outfit import (
-    CAPE,
-    DRESS,
-    FITS,
-    FLY,
-    HIGH_WAIST,
-    LENGTHS,
-    NORMAL_WAIST,
-    SHIRT,
-    SHORTS,
-    SKIRT,
-    SWEATER,
-    Outfit,
-)  # fmt: skip
+from fashion_mmdet.synthetic.outfit import FITS, LENGTHS, Attribute, Category, Outfit
 from fashion_mmdet.synthetic.sample_garment import (
     Sampler,
     sample_dress,
@@ -24,7 +11,7 @@ from fashion_mmdet.synthetic.sample_garment import (
     sample_lower,
     sample_outer,
     sample_top,
-)  # fmt: skip
+)
 from fashion_mmdet.synthetic.textures import Colour
 
 
@@ -38,7 +25,7 @@ def sample_outfit(rng: np.random.Generator, skin: Colour) -> Outfit:
         outfit.lower = sample_lower(sampler)
     else:
         outfit.whole = sample_dress(sampler) if kind == 'dress' else sample_jumpsuit(sampler)
-    chance = 0.45 if outfit.inner and outfit.inner.category != SWEATER else 0.18
+    chance = 0.45 if outfit.inner and outfit.inner.category != Category.SWEATER else 0.18
     if 'hood' not in (outfit.inner.parts if outfit.inner else ()) and sampler.chance(chance):
         outfit.outer = sample_outer(sampler)
     if outfit.lower:
@@ -52,25 +39,25 @@ def sample_outfit(rng: np.random.Generator, skin: Colour) -> Outfit:
 def _tuck(outfit: Outfit, sampler: Sampler) -> None:
     """Tuck the top in, or let it hang over the waist, which then cannot be seen."""
     inner, lower = outfit.inner, outfit.lower
-    outfit.tucked = HIGH_WAIST in lower.attributes or ('pouch' not in inner.parts and sampler.chance(0.35))
+    outfit.tucked = Attribute.HIGH_WAIST in lower.attributes or ('pouch' not in inner.parts and sampler.chance(0.35))
     if outfit.tucked:
         short, _ = LENGTHS['above-the-hip']
         inner.hem = WAIST_Y + 0.03
         inner.attributes = inner.attributes - _ids(LENGTHS) | {short}
     else:
-        lower.attributes -= {NORMAL_WAIST, FLY}
+        lower.attributes -= {Attribute.NORMAL_WAIST, Attribute.FLY}
 
 
 def _cover(outfit: Outfit) -> None:
     """Drop the attributes that the outer garment hides: fit, waist, and length where the hem does not show."""
     for garment in (outfit.inner, outfit.whole):
         if garment:
-            garment.attributes -= _ids(FITS) | {NORMAL_WAIST}
+            garment.attributes -= _ids(FITS) | {Attribute.NORMAL_WAIST}
             if garment.hem < outfit.outer.hem + 0.03:
                 garment.attributes -= _ids(LENGTHS)
     lower = outfit.lower
     if lower and (outfit.outer.gap == 0 or not outfit.tucked):
-        lower.attributes -= {NORMAL_WAIST, HIGH_WAIST, FLY}
+        lower.attributes -= {Attribute.NORMAL_WAIST, Attribute.HIGH_WAIST, Attribute.FLY}
     if lower and lower.hem < outfit.outer.hem:
         lower.attributes -= _ids(LENGTHS)
 
@@ -82,9 +69,9 @@ def _ids(table: dict[str, tuple]) -> set[int]:
 def _sample_extras(outfit: Outfit, sampler: Sampler) -> None:
     """Add accessories that go with the clothes."""
     extras, lower, top = outfit.extras, outfit.lower or outfit.whole, outfit.inner or outfit.whole
-    bare_legs = lower.category in (SHORTS, SKIRT, DRESS) and lower.hem < 0.86
+    bare_legs = lower.category in (Category.SHORTS, Category.SKIRT, Category.DRESS) and lower.hem < 0.86
     bare_wrist = max(top.sleeve, outfit.outer.sleeve if outfit.outer else 0) < 0.6
-    caped = outfit.outer is not None and outfit.outer.category == CAPE
+    caped = outfit.outer is not None and outfit.outer.category == Category.CAPE
     hooded = any('hood up' in garment.parts for garment in (top, outfit.outer) if garment)
     if bare_legs:
         legs = sampler.pick(nothing=0.48, tights=0.24, sock=0.2, leg_warmer=0.08)
@@ -94,7 +81,7 @@ def _sample_extras(outfit: Outfit, sampler: Sampler) -> None:
     extras |= {head} - {'nothing'} if not hooded else set()
     if 'headband' in extras and sampler.chance(0.3):
         extras.add('flower')
-    if top.category == SHIRT and 'bow' not in top.parts and sampler.chance(0.3):
+    if top.category == Category.SHIRT and 'bow' not in top.parts and sampler.chance(0.3):
         extras.add('tie')
     elif sampler.chance(0.10) and not caped:
         extras.add('scarf')

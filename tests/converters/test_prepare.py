@@ -19,9 +19,8 @@ from pycocotools import mask as coco
 
 from fashion_mmdet.converters.downscale import Options, check_copy, copy, prepare
 from fashion_mmdet.converters.downscale.check import add_up
-from fashion_mmdet.converters.downscale.copy import without_progress
 from fashion_mmdet.converters.downscale.photos import fit_size
-from fashion_mmdet.converters.downscale.rows import Plan, scale_rows
+from fashion_mmdet.converters.downscale.rows import scale_rows
 from fashion_mmdet.datasets.imaterialist import IMaterialistDataset
 from fashion_mmdet.masks.rle import mask_to_runs, runs_to_kaggle
 from fashion_mmdet.utils.parallel import WorkerPool
@@ -286,10 +285,8 @@ def test_an_object_that_vanishes_or_becomes_anothers_equal_is_counted(tmp_path: 
 def test_a_garbled_height_costs_its_row_and_no_memory(tmp_path: Path):
     """A count for each of 999,999,999 rows would take 8 GB."""
     write_csv(tmp_path / 'train.csv', [('a.jpg', '1 2', 999999999, 4, '0'), ('b.jpg', '1 2', 5, 4, '0')])
-    plan = Plan()
     tracemalloc.start()
-    for _ in scale_rows(tmp_path / 'train.csv', tmp_path / 'rows.csv', 4, plan):
-        pass
+    plan = scale_rows(tmp_path / 'train.csv', tmp_path / 'rows.csv', 4)
     assert tracemalloc.get_traced_memory()[1] < 100e6
     tracemalloc.stop()
     assert (plan.rows, plan.dropped, plan.kept, plan.sizes) == (2, 1, 1, {'b.jpg': (5, 4)})
@@ -353,7 +350,7 @@ def test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_copy(two: Path, tmp_
     for step in ('_plan_rows', '_shrink', '_prepare_test', '_write_table', 'check_copy'):
         target = tmp_path / step
 
-        def interrupt(*args):
+        def interrupt(*args, **options):
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
@@ -367,7 +364,7 @@ def test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_copy(two: Path, tmp_
 
 
 def test_ctrl_c_is_one_line_that_says_how_to_go_on(two: Path, tmp_path: Path, monkeypatch, capsys):
-    def interrupt(job):
+    def interrupt(job, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(copy, 'shrink_photo', interrupt)
@@ -498,7 +495,7 @@ def test_a_photo_whose_header_alone_is_right_is_found(two: Path, tmp_path: Path)
     image = Image.fromarray(smooth_photo(30, 20))
     image.save(tmp_path / 'small' / 'train' / 'b.jpg', format='PCX')
     with pytest.raises(ValueError, match=r'b\.jpg: cannot be decoded: no JPEG, .*; delete the photos named'):
-        check_copy(tmp_path / 'small', WorkerPool(1), without_progress)
+        check_copy(tmp_path / 'small', WorkerPool(1))
     image.save(two / 'train' / 'b.jpg', format='PCX')
     assert run(two, tmp_path / 'other')['audit'] == {'unreadable_file': 1}
 
@@ -523,7 +520,7 @@ def test_a_damaged_plan_is_made_anew(two: Path, tmp_path: Path, monkeypatch, cap
     """A digit of a size in it, where a run was stopped after scaling the rows."""
     run(two, tmp_path / 'straight')
 
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -1,18 +1,17 @@
-"""Scales train.csv row by row: one chunk of its text is held at a time, and no mask."""
+"""Scale train.csv row by row: one chunk of its text is held at a time, and no mask."""
 
 import csv
 import json
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fashion_mmdet.classes import format_class_id
 from fashion_mmdet.converters.downscale.photos import fit_size
-from fashion_mmdet.datasets.audit import RULES, Audit
+from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.records import COLUMNS, Record, Row, read_rows, read_table
 from fashion_mmdet.masks import rle
 from fashion_mmdet.utils.files import atomic_path, read_sealed, write_sealed
+from fashion_mmdet.utils.progress import track
 
 
 @dataclass
@@ -24,7 +23,7 @@ class Plan:
         rows: of the source.
         dropped: rows that the audit dropped.
         vanished: objects without a pixel at the new size, by category id.
-        merged: objects that are another one's equal at the new size, category and attributes included.
+        merged: objects that equal another one at the new size, category and attributes included.
         kept: rows written.
         audit: counts of problems by kind (`audit.RULES`).
         examples: the first of each.
@@ -47,30 +46,26 @@ class Plan:
         return audit
 
 
-def scale_rows(source: Path, target: Path, max_side: int, plan: Plan) -> Iterator[None]:
+def scale_rows(source: Path, target: Path, max_side: int) -> Plan:
     """Write a train.csv with masks scaled as `cv2.resize(INTER_NEAREST)` scales their bitmaps.
 
     Args:
         source, target: the CSVs; the target is renamed into place when all is written.
         max_side: longest side of an image, in pixels.
-        plan: an empty one; complete when the iteration ends.
-
-    Yields:
-        None after every row.
 
     Raises:
         ValueError: not this CSV (see `records.read_rows`).
     """
-    audit, vanished, seen = Audit(), Counter(), set()
+    plan, audit, seen = Plan(), Audit(), set()
     with atomic_path(target) as temporary, open(temporary, 'w', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(COLUMNS)
-        for record, row in read_rows(source, audit):
+        for record, row in track(read_rows(source, audit), 'rows', _count_lines(source) - 1):
             plan.rows += 1
             if row is None:
                 plan.dropped += 1
             elif (line := _scale_row(record, row, max_side)) is None:
-                vanished[str(row.category)] += 1
+                plan.vanished[str(row.category)] = plan.vanished.get(str(row.category), 0) + 1
             elif hash(line) in seen:  # a reader would take the second for an error and drop it
                 plan.merged += 1
             else:
@@ -78,9 +73,13 @@ def scale_rows(source: Path, target: Path, max_side: int, plan: Plan) -> Iterato
                 writer.writerow(line)
                 plan.kept += 1
                 plan.sizes[record.image_id] = record.height, record.width
-            yield
-        plan.vanished = dict(vanished)
-        plan.audit, plan.examples = dict(audit.counts), audit.examples
+    plan.audit, plan.examples = dict(audit.counts), audit.examples
+    return plan
+
+
+def _count_lines(path: Path) -> int:
+    with open(path, 'rb') as file:
+        return sum(block.count(b'\n') for block in iter(lambda: file.read(1 << 20), b''))
 
 
 def _scale_row(record: Record, row: Row, max_side: int) -> tuple | None:
@@ -113,8 +112,3 @@ def load_plan(path: Path) -> Plan:
     plan = Plan(**json.loads(bytes(read_sealed(path))))
     plan.sizes = {image_id: (height, width) for image_id, (height, width) in plan.sizes.items()}
     return plan
-
-
-def dropped_by_rule(counts: dict[str, int]) -> int:
-    """Add up the problems whose rule is to drop the row."""
-    return sum(count for kind, count in counts.items() if RULES[kind].startswith('row dropped'))
