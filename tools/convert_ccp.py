@@ -42,7 +42,7 @@ def print_mapping() -> None:
     from fashion_mmdet.converters.ccp import LABELS
 
     table = Table('CCP label', 'id', 'category', 'why')
-    for name, (category, reason) in sorted(LABELS.items()):
+    for name, (category, reason) in LABELS.items():
         known = category is not None
         table.add_row(name, str(category) if known else '-', CATEGORIES[category] if known else 'left out', reason)
     Console().print(table)

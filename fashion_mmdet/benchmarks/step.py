@@ -7,6 +7,7 @@ overlap with the truth is its objectness, and the regression starts at zero. So 
 import copy
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from mmengine.utils import import_modules_from_strings
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from fashion_mmdet.benchmarks.timing import HEADER, Contender, Table, measure, to_rows
+from fashion_mmdet.benchmarks.timing import Table, compare
 
 CONFIG = Path(__file__).parents[2] / 'configs' / 'fashion' / 'maskrcnn_r50_lossw.py'
 STOCK = 'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py'
@@ -37,26 +38,17 @@ NOTE = (
 def run(
     rounds: int, progress: Progress | None = None, size_px: int = 512, images: int = 2, memory: bool = True
 ) -> list[Table]:
-    """Measure the step.
-
-    Args:
-        rounds: timed steps of each contender.
-        progress: advances by one a step.
-        size_px: height and width of the photos, a multiple of 64.
-        images: in the batch.
-        memory: also measure the peak memory, in processes of their own.
-    """
-    contenders = [
-        Contender('ours', partial(prepare_ours, size_px, images)),
-        Contender('mmdet, stock config', partial(prepare_stock, size_px, images)),
-        Contender('torchvision', partial(prepare_torchvision, size_px, images)),
-        Contender('ours, all layers (as the config trains)', partial(prepare_ours, size_px, images, frozen_stages=-1)),
-    ]
-    counts = [count_rois(contender.prepare()) for contender in contenders[:3]]
-    measured = measure(contenders, rounds, memory, progress)
-    text = ', '.join(f'{one.name} {rois}, {objects}' for one, (rois, objects) in zip(contenders, counts, strict=False))
+    """Measure the step on photos of `size_px` (a multiple of 64) squared; see `timing.measure`."""
+    contenders = {
+        'ours': partial(prepare_ours, size_px, images),
+        'mmdet, stock config': partial(prepare_stock, size_px, images),
+        'torchvision': partial(prepare_torchvision, size_px, images),
+        'ours, all layers (as the config trains)': partial(prepare_ours, size_px, images, frozen_stages=-1),
+    }
+    counts = {name: count_rois(prepare()) for name, prepare in islice(contenders.items(), 3)}
+    note = NOTE.format(counts=', '.join(f'{name} {rois}, {objects}' for name, (rois, objects) in counts.items()))
     work = f'training step, {images} x {size_px} px, {NUM_OBJECTS} objects each'
-    return [Table('One training step', HEADER, to_rows(work, measured), NOTE.format(counts=text))]
+    return [compare('One training step', work, contenders, note, rounds, progress, memory)]
 
 
 class Step:

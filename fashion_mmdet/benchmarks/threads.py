@@ -14,7 +14,7 @@ from pathlib import Path
 import joblib
 from rich.progress import Progress
 
-from fashion_mmdet.benchmarks.timing import Table
+from fashion_mmdet.benchmarks.timing import Table, ticker
 from fashion_mmdet.synthetic import make_sample
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,7 @@ def run(
         contenders: names in `CONTENDERS`.
         loads: names in `LOADS`.
     """
-    task = progress.add_task('threads', total=len(contenders) * len(loads)) if progress else None
+    tick = ticker(progress, 'threads', len(contenders) * len(loads))
     rows = []
     with tempfile.TemporaryDirectory(prefix='fashion_mmdet_') as folder:
         make_sample(Path(folder) / 'data', images=BATCH * (WARM_UP + rounds), height=384, width=256, seed=0)
@@ -64,8 +64,7 @@ def run(
                 with busy_process(LOADS[load]):
                     seconds = train(config, Path(folder), CONTENDERS[name])
                 cells.append(f'{1 / statistics.median(seconds[WARM_UP:]):.2f}')
-                if progress:
-                    progress.advance(task)
+                tick()
             rows.append((name, *cells))
     note = NOTE.format(cores=joblib.cpu_count(), batch=BATCH, rounds=rounds)
     return [Table('Training steps a second on a CPU', ('threads', *loads), rows, note)]

@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from fashion_mmdet.benchmarks import competition_csv
 from fashion_mmdet.benchmarks.memory import rollup_bytes, shared_out_bytes
-from fashion_mmdet.benchmarks.timing import Table
+from fashion_mmdet.benchmarks.timing import Table, ticker
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.datasets.image_list import ImageList
 from fashion_mmdet.datasets.index_store import open_index
@@ -31,15 +31,14 @@ def run(rounds: int, progress: Progress | None = None, rows: int = competition_c
         rows: of the CSV.
     """
     del rounds
-    task = progress.add_task('workers', total=1 + len(KINDS) * len(COUNTS)) if progress else None
+    tick = ticker(progress, 'workers', 1 + len(KINDS) * len(COUNTS))
     lines = []
     with tempfile.TemporaryDirectory(prefix='fashion_mmdet_') as folder:
         csv = Path(folder) / 'train.csv'
         competition_csv.write_csv(csv, rows)
         images = list_images(csv)
         index_bytes = Path(f'{csv}.index.arrow').stat().st_size
-        if progress:
-            progress.advance(task)
+        tick()
         for kind in KINDS:
             alone = None
             for count in COUNTS:
@@ -47,8 +46,7 @@ def run(rounds: int, progress: Progress | None = None, rows: int = competition_c
                 alone = total if alone is None else alone
                 growth = '-' if count == 1 else f'{(total - alone) / (count - 1) / index_bytes:.1%}'
                 lines.append((kind, str(count), f'{total / 1e6:,.1f} MB', f'{private / 1e6:,.1f} MB', growth))
-                if progress:
-                    progress.advance(task)
+                tick()
     note = (
         f'Index {index_bytes / 1e6:,.0f} MB, {rows:,} objects in {len(images):,} images; every process reads every '
         'object. Growth over what the idle processes hold; a page that several share counts once in the sum. Own: '

@@ -49,10 +49,12 @@ _REASONS = {
     'suit': 'the label covers the jacket only; the trousers have their own',
 }
 # CCP label -> category id, or None for a label left out; and why, where the name alone does not say.
-LABELS: dict[str, tuple[int | None, str]] = {
-    **{label: (None, reason) for reason, labels in _LEFT_OUT.items() for label in labels.split()},
-    **{label: (one, _REASONS.get(label, '')) for one, labels in _LABELS_OF.items() for label in labels.split()},
-}
+LABELS: dict[str, tuple[int | None, str]] = dict(
+    sorted(
+        [(label, (None, reason)) for reason, labels in _LEFT_OUT.items() for label in labels.split()]
+        + [(label, (one, _REASONS.get(label, ''))) for one, labels in _LABELS_OF.items() for label in labels.split()]
+    )
+)
 
 MULTI_INSTANCE = frozenset({17, 22, 23, 24})  # glove, sock, shoe, bag: one instance per connected component
 MIN_AREA_PX = 50  # smaller components are annotation specks
