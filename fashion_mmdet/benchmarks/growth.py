@@ -22,14 +22,7 @@ def run(
     long_sides: Sequence[int] = LONG_SIDES,
     images: Sequence[int] = IMAGES,
 ) -> list[Table]:
-    """Measure; a table a question.
-
-    Args:
-        rounds: timed calls of each contender and size.
-        progress: shows how far it is.
-        long_sides: of the photos, in pixels; the short side is two thirds.
-        images: numbers of images to score and to submit.
-    """
+    """Measure with photos of several long sides (short ones: two thirds), then with several numbers of images."""
     return [measure_loader(rounds, progress, long_sides), measure_scores(rounds, progress, images)]
 
 

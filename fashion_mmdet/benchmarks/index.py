@@ -31,13 +31,7 @@ class Cost(NamedTuple):
 
 
 def run(rounds: int, progress: Progress | None = None, rows: int = competition_csv.ROWS) -> list[Table]:
-    """Write a CSV, build its index, then open it and parse a part of it by turns, each in a process of its own.
-
-    Args:
-        rounds: of opening and parsing; the index is built once.
-        progress: advances by one a step.
-        rows: of the CSV.
-    """
+    """Write a CSV, build its index once, then open it and parse a part of it by turns, each in a process of its own."""
     tick = ticker(progress, 'index', 2 + 2 * rounds)
     with tempfile.TemporaryDirectory(prefix='fashion_mmdet_') as folder:
         csv, part = Path(folder) / 'train.csv', Path(folder) / 'part.csv'
@@ -91,7 +85,7 @@ def measure_cost(call: Callable[[Path], object], csv: Path) -> Cost:
 
 
 def _core_seconds() -> float:
-    """What this process and the children that have ended took of all cores so far."""
+    """Return the time on all cores that this process and its ended children have taken so far."""
     return time.process_time() + sum(os.times()[2:4])
 
 

@@ -19,12 +19,12 @@ TAIL = (dict(type='RandomFlip', prob=0.5), dict(type='PackDetInputs'))
 
 
 def ours_steps(scale: tuple[int, int]) -> list[dict]:
-    """Name this repository's steps."""
+    """Return this repository's steps."""
     return [dict(type='LoadScaled', scale=scale, interpolation='area'), *TAIL]
 
 
 def stock_steps(scale: tuple[int, int]) -> list[dict]:
-    """Name mmdet's steps, as its configs for instance masks do."""
+    """Return mmdet's steps, as its configs for instance masks do."""
     return [
         dict(type='LoadImageFromFile'),
         dict(type='LoadAnnotations', with_bbox=True, with_mask=True, poly2mask=True),

@@ -158,33 +158,18 @@ def _prepare_mmdet(cfg: Config, size_px: int, images: int, stack: Callable[[np.n
 
 
 def pack_for_mmdet(truth: list[Truth], stack: Callable[[np.ndarray], object]) -> list:
-    """Lay the truth out as a loader for mmdet does.
-
-    Args:
-        truth: of the batch.
-        stack: makes the instance masks of an (N, H, W) bitmap.
-
-    Returns:
-        A DetDataSample an image.
-    """
+    """Make a DetDataSample an image, as a loader does; `stack` makes instance masks of an (N, H, W) bitmap."""
     from mmdet.structures import DetDataSample
     from mmdet.structures.bbox import HorizontalBoxes
     from mmengine.structures import InstanceData
 
     samples = []
     for photo, boxes, labels, masks in truth:
-        size = photo.shape[:2]
-        sample = DetDataSample(
-            metainfo=dict(
-                img_shape=size, ori_shape=size, pad_shape=size, batch_input_shape=size, scale_factor=(1.0, 1.0)
-            )
-        )
-        sample.gt_instances = InstanceData(
-            bboxes=HorizontalBoxes(torch.from_numpy(boxes)), labels=torch.from_numpy(labels), masks=stack(masks)
-        )
-        sample.ignored_instances = InstanceData(
-            bboxes=HorizontalBoxes(torch.zeros(0, 4)), labels=torch.zeros(0, dtype=torch.int64), masks=stack(masks[:0])
-        )
+        sizes = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape', 'batch_input_shape'), photo.shape[:2])
+        sample = DetDataSample(metainfo=dict(**sizes, scale_factor=(1.0, 1.0)))
+        boxes, labels = HorizontalBoxes(torch.from_numpy(boxes)), torch.from_numpy(labels)
+        sample.gt_instances = InstanceData(bboxes=boxes, labels=labels, masks=stack(masks))
+        sample.ignored_instances = InstanceData(bboxes=boxes[:0], labels=labels[:0], masks=stack(masks[:0]))
         samples.append(sample)
     return samples
 
@@ -210,11 +195,8 @@ def prepare_torchvision(size_px: int, images: int) -> Step:
     optimizer = torch.optim.SGD(trained, RATE, momentum=0.9, weight_decay=1e-4)
     photos = [_to_tensor(photo).to(get_device()) / 255 for photo, *_ in truth]
     targets = [
-        {
-            name: torch.from_numpy(value).to(get_device())
-            for name, value in (('boxes', boxes), ('labels', labels + 1), ('masks', masks))
-        }
-        for _, boxes, labels, masks in truth
+        {name: torch.from_numpy(value).to(get_device()) for name, value in target.items()}
+        for target in (dict(boxes=boxes, labels=labels + 1, masks=masks) for _, boxes, labels, masks in truth)
     ]
 
     def train() -> None:
@@ -242,18 +224,13 @@ def make_backbone() -> dict[str, Tensor]:
 def fix_proposals(objectness: nn.Conv2d, regression: nn.Conv2d, truth: list[Truth], size_px: int) -> None:
     """Let an untrained RPN propose, as a trained one does, the anchors that overlap an object most.
 
-    Args:
-        objectness: the head's last convolution; its output (B, 3, H, W) becomes ten times the anchor's IoU.
-        regression: likewise; proposals are the anchors themselves.
-        truth: of the batch.
-        size_px: height and width of the photos.
+    The output (B, 3, H, W) of its last convolution for objectness becomes ten times the anchor's IoU, and that for
+    regression zero, so that proposals are the anchors themselves.
     """
-    priors = {
-        size_px // stride: torch.stack(
-            [torch.from_numpy(10 * anchor_overlap(boxes, size_px, stride)) for _, boxes, *_ in truth]
-        ).to(get_device())
-        for stride in STRIDES
-    }
+    priors = {}
+    for stride in STRIDES:
+        overlaps = [anchor_overlap(boxes, size_px, stride) for _, boxes, *_ in truth]
+        priors[size_px // stride] = torch.from_numpy(10 * np.stack(overlaps)).to(get_device())
     for layer in (objectness, regression):
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)
@@ -261,14 +238,14 @@ def fix_proposals(objectness: nn.Conv2d, regression: nn.Conv2d, truth: list[Trut
 
 
 def base_anchors(stride: int) -> np.ndarray:
-    """Find a level's anchors round the origin, 8 strides large, of ratios 0.5, 1, 2; (3, 4) float64 x1 y1 x2 y2."""
+    """Return a level's anchors round the origin, 8 strides large, of ratios 0.5, 1, 2; (3, 4) float64 x1 y1 x2 y2."""
     ratios = np.sqrt([0.5, 1.0, 2.0])
     half_height, half_width = 4 * stride * ratios, 4 * stride / ratios
     return np.stack([-half_width, -half_height, half_width, half_height], axis=-1)
 
 
 def anchor_overlap(boxes: np.ndarray, size_px: int, stride: int) -> np.ndarray:
-    """Find each anchor's largest IoU with a box; (3, H, W) float32."""
+    """Return each anchor's largest IoU with a box; (3, H, W) float32."""
     y, x = np.mgrid[:size_px:stride, :size_px:stride]
     anchors = np.stack([x, y, x, y], axis=-1) + base_anchors(stride)[:, None, None]  # (3, H, W, 4)
     best = np.zeros(anchors.shape[:-1])

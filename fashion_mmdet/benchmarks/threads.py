@@ -45,15 +45,7 @@ def run(
     contenders: Sequence[str] = tuple(CONTENDERS),
     loads: Sequence[str] = tuple(LOADS),
 ) -> list[Table]:
-    """Train some steps of `maskrcnn_lite0_cpu` in a process for each contender and load.
-
-    Args:
-        rounds: timed steps of each.
-        progress: advances by one a training.
-        config: to train.
-        contenders: names in `CONTENDERS`.
-        loads: names in `LOADS`.
-    """
+    """Train some steps of a config in a process for each of the `CONTENDERS` and `LOADS`."""
     tick = ticker(progress, 'threads', len(contenders) * len(loads))
     rows = []
     with tempfile.TemporaryDirectory(prefix='fashion_mmdet_') as folder:
@@ -119,11 +111,7 @@ def train(config: Path, folder: Path, settings: dict[str, str]) -> list[float]:
 
 
 def start(command: list[str], settings: dict[str, str]) -> None:
-    """Run a command with some settings in place of the environment's.
-
-    Raises:
-        RuntimeError: it failed; with what it said last.
-    """
+    """Run a command with some settings in place of the environment's; RuntimeError with what it said last."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     done = subprocess.run(command, env={**environment, **settings}, capture_output=True, text=True)
     if done.returncode:

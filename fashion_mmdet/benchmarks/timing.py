@@ -148,7 +148,7 @@ def status_bytes(name: str) -> int:
 
 
 def to_rows(work: str, measured: Sequence[Measured]) -> list[tuple[str, ...]]:
-    """Lay measurements out as rows below `HEADER`, ours first."""
+    """Format measurements, ours first, as rows below `HEADER`."""
     ours = measured[0]
     return [
         (

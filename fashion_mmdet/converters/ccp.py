@@ -71,7 +71,7 @@ class Row(NamedTuple):
 
 
 def category_lookup(names: list[str], source: str = 'label list') -> np.ndarray:
-    """Turn label names into a table from label number to category id, -1 for left out.
+    """Convert label names to a table from label number to category id, -1 for left out.
 
     Args:
         names: in the order of the label numbers.
@@ -166,7 +166,7 @@ def read_label_map(source: Path, stem: str) -> np.ndarray:
 
 
 def photo_rows(source: Path, stem: str, table: np.ndarray) -> list[Row]:
-    """Find the train.csv rows of one annotated photo.
+    """Return the train.csv rows of one annotated photo.
 
     Args:
         source: the CCP folder.

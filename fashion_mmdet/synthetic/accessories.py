@@ -1,4 +1,4 @@
-"""Draws what is worn besides garments: shoes, bags, hats, glasses, belts and so on."""
+"""Draw what is worn besides garments: shoes, bags, hats, glasses, belts and so on."""
 
 import numpy as np
 

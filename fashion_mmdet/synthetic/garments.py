@@ -1,34 +1,20 @@
-"""Draws the main garments and the parts on them."""
+"""Draw the main garments and the parts on them."""
 
 import numpy as np
 
+from fashion_mmdet.synthetic import outlines
 from fashion_mmdet.synthetic.body import draw_neck
 from fashion_mmdet.synthetic.canvas import Canvas
 from fashion_mmdet.synthetic.figure import SIDES, WAIST_Y
 from fashion_mmdet.synthetic.outfit import Attribute, Category, Garment
-from fashion_mmdet.synthetic.outlines import (
-    bodice,
-    button,
-    front_panel,
-    half_widths,
-    neck_curve,
-    patch_pocket,
-    skirt_outline,
-    sleeve_outline,
-    trouser_leg,
-)
-from fashion_mmdet.synthetic.shapes import box, cut, direction, ellipse, limb, mirror, rounded
+from fashion_mmdet.synthetic.shapes import box, cut, direction, ellipse, limb, mirror, rounded, soft_box
 from fashion_mmdet.synthetic.textures import COLOURS, Texture, tone, trim
 
-OPENING_DEPTH = {
-    Category.SHIRT: 0.02,
-    Category.CARDIGAN: 0.13,
-    Category.JACKET: 0.02,
-    Category.VEST: 0.10,
-    Category.COAT: 0.14,
-    Category.CAPE: 0.0,
-}
+OPENING_DEPTH = {  # of the neck
+    Category.SHIRT: 0.02, Category.CARDIGAN: 0.13, Category.JACKET: 0.02, Category.VEST: 0.10, Category.COAT: 0.14,
+}  # fmt: skip
 SILVER = (205, 208, 214)
+BUTTON, POCKET_HEIGHT = 0.0055, 0.025  # radius, half height
 
 
 def draw_lower(canvas: Canvas, garment: Garment) -> None:
@@ -36,14 +22,14 @@ def draw_lower(canvas: Canvas, garment: Garment) -> None:
     owner = canvas.add(garment.category, garment.attributes)
     waist_y = WAIST_Y - 0.012 if Attribute.HIGH_WAIST in garment.attributes else WAIST_Y + 0.022
     if garment.category == Category.SKIRT:
-        canvas.paint(skirt_outline(canvas.figure, garment, waist_y), garment.texture, (owner, 0))
+        canvas.paint(outlines.skirt_outline(canvas.figure, garment, waist_y), garment.texture, (owner, 0))
         _draw_hem(canvas, garment, owner, waist_y)
     else:
         draw_trousers(canvas, garment, owner, waist_y)
     _waistband(canvas, garment, owner, waist_y)
     if 'pocket' in garment.parts:
         for side in SIDES:
-            patch = patch_pocket(side * 0.056, waist_y + 0.062, 0.021, -0.15 * side)
+            patch = soft_box(side * 0.056, waist_y + 0.062, 0.021, POCKET_HEIGHT, -0.15 * side)
             _part(canvas, owner, Category.POCKET, patch, garment.texture, 0.82)
 
 
@@ -51,7 +37,9 @@ def draw_trousers(canvas: Canvas, garment: Garment, owner: int, waist_y: float) 
     """Draw both legs, each with its own relief, and the fly."""
     for side in SIDES:
         turn = direction(canvas.figure.legs[(side + 1) // 2])
-        canvas.paint(trouser_leg(canvas.figure, garment, side, waist_y), garment.texture, (owner, 0), 0.8, turn)
+        canvas.paint(
+            outlines.trouser_leg(canvas.figure, garment, side, waist_y), garment.texture, (owner, 0), 0.8, turn
+        )
     if garment.category != Category.JUMPSUIT:
         dark = tone(garment.texture.colour, 0.65)
         canvas.stroke(np.array([(0.0, waist_y), (0.002, waist_y + 0.04), (0.0, waist_y + 0.1)]), 0.0015, dark)
@@ -59,10 +47,10 @@ def draw_trousers(canvas: Canvas, garment: Garment, owner: int, waist_y: float) 
 
 
 def _waistband(canvas: Canvas, garment: Garment, owner: int, waist_y: float) -> None:
-    width = float(half_widths(canvas.figure, garment, waist_y + 0.008)) - 0.6 * garment.boxy * garment.ease
+    width = float(outlines.half_widths(canvas.figure, garment, waist_y + 0.008)) - 0.6 * garment.boxy * garment.ease
     band = box(0, waist_y + 0.008, min(width, canvas.figure.half_width(waist_y) + 0.012), 0.009)
     canvas.paint(band, Texture(trim(garment.texture.colour, 0.78)), (owner, 0), relief=0.5)
-    canvas.paint(button(0, waist_y + 0.008), Texture(SILVER), None, relief=0)
+    canvas.paint(ellipse(0, waist_y + 0.008, BUTTON, BUTTON), Texture(SILVER), None, relief=0)
 
 
 def draw_pullover(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
@@ -71,9 +59,9 @@ def draw_pullover(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
     if garment.category == Category.JUMPSUIT:
         draw_trousers(canvas, garment, owner, WAIST_Y)
         garment = Garment(**{**vars(garment), 'hem': WAIST_Y + 0.055, 'flare': 0.0})
-    canvas.paint(bodice(canvas.figure, garment), garment.texture, (owner, 0))
+    canvas.paint(outlines.bodice(canvas.figure, garment), garment.texture, (owner, 0))
     if Attribute.NORMAL_WAIST in garment.attributes:
-        width = float(half_widths(canvas.figure, garment, WAIST_Y))
+        width = float(outlines.half_widths(canvas.figure, garment, WAIST_Y))
         seam = np.array([(-width, WAIST_Y), (0, WAIST_Y + 0.006), (width, WAIST_Y)])
         canvas.stroke(seam, 0.003, tone(garment.texture.colour, 0.6))
     _draw_hem(canvas, garment, owner, WAIST_Y)
@@ -93,18 +81,18 @@ def draw_pullover(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
 def draw_open_front(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
     """Draw a garment of two front panels: shirt, cardigan, jacket, vest, coat; returns its id."""
     owner = canvas.add(garment.category, garment.attributes)
-    depth = OPENING_DEPTH[garment.category]
-    if 'lapel' in garment.parts:
-        depth = 0.14
+    depth = 0.14 if 'lapel' in garment.parts else OPENING_DEPTH[garment.category]
     for side in SIDES:
-        canvas.paint(front_panel(canvas.figure, garment, side, depth), garment.texture, (owner, 0))
+        canvas.paint(outlines.front_panel(canvas.figure, garment, side, depth), garment.texture, (owner, 0))
     if 'pocket' in garment.parts:
         y = min(garment.hem - 0.045, 0.452)
         for side in SIDES:
-            x = side * 0.62 * float(half_widths(canvas.figure, garment, y))
-            _part(canvas, owner, Category.POCKET, patch_pocket(x, y, angle=-0.12 * side), garment.texture, 0.8)
+            x = side * 0.62 * float(outlines.half_widths(canvas.figure, garment, y))
+            _part(
+                canvas, owner, Category.POCKET, soft_box(x, y, 0.026, POCKET_HEIGHT, -0.12 * side), garment.texture, 0.8
+            )
     if 'breast pocket' in garment.parts:
-        _part(canvas, owner, Category.POCKET, patch_pocket(0.046, 0.285, 0.019), garment.texture, 0.82)
+        _part(canvas, owner, Category.POCKET, soft_box(0.046, 0.285, 0.019, POCKET_HEIGHT), garment.texture, 0.82)
     if sleeves:
         draw_sleeves(canvas, garment, owner)
     if 'epaulette' in garment.parts:
@@ -139,7 +127,7 @@ def draw_sleeves(canvas: Canvas, garment: Garment, owner: int) -> None:
     for arm in canvas.figure.arms:
         part = canvas.add(Category.SLEEVE)
         turn = direction(cut(arm, 0, garment.sleeve))
-        canvas.paint(sleeve_outline(arm, garment), garment.texture, (owner, part), angle=turn)
+        canvas.paint(outlines.sleeve_outline(arm, garment), garment.texture, (owner, part), angle=turn)
         end = cut(arm, max(0.0, garment.sleeve - 0.07), garment.sleeve)
         if 'cuff' in garment.parts:
             cuff = Texture(trim(garment.texture.colour, 0.8))
@@ -158,11 +146,11 @@ def _draw_hem(canvas: Canvas, garment: Garment, owner: int, waist_y: float) -> N
     """Draw pleats and a ruffle."""
     if 'pleat' in garment.parts:
         dark = tone(garment.texture.colour, 0.62)
-        waist, hem = (float(half_widths(canvas.figure, garment, y)) for y in (waist_y, garment.hem))
+        waist, hem = (float(outlines.half_widths(canvas.figure, garment, y)) for y in (waist_y, garment.hem))
         for t in np.linspace(-0.85, 0.85, 9):
             canvas.stroke(np.array([(t * waist * 0.9, waist_y + 0.02), (t * hem, garment.hem)]), 0.0018, dark)
     if 'ruffle' in garment.parts:
-        width = float(half_widths(canvas.figure, garment, garment.hem - 0.045))
+        width = float(outlines.half_widths(canvas.figure, garment, garment.hem - 0.045))
         x = np.linspace(-width, width, 41)
         top = np.stack([x, np.full_like(x, garment.hem - 0.045)], axis=1)
         bottom = np.stack([1.1 * x, garment.hem + 0.012 + 0.009 * np.sin(np.arange(41) * np.pi / 2.5)], axis=1)
@@ -179,7 +167,7 @@ def _draw_neckline(canvas: Canvas, garment: Garment, owner: int) -> None:
         tube = [(-0.034, 0.146), (0.034, 0.146), (0.040, 0.192), (0.022, 0.206), (-0.022, 0.206), (-0.040, 0.192)]
         canvas.paint(rounded(np.array(tube), 1), band, (owner, part), relief=0.8)
         return
-    ring = np.concatenate([neck_curve(garment), neck_curve(garment, 0.014)[::-1]])
+    ring = np.concatenate([outlines.neck_curve(garment), outlines.neck_curve(garment, 0.014)[::-1]])
     canvas.paint(ring, band, (owner, part), relief=0.3)
 
 
@@ -241,4 +229,4 @@ def _draw_buttons(canvas: Canvas, garment: Garment) -> None:
     horn = Texture(COLOURS['sand'] if dark else COLOURS['ink'])
     for y in np.arange(top, min(garment.hem - 0.02, 0.56), 0.05):
         for x in (-0.028, 0.028) if 'double' in garment.parts else (0.014,):
-            canvas.paint(button(x + np.sign(x) * garment.gap, y), horn, None, relief=0)
+            canvas.paint(ellipse(x + np.sign(x) * garment.gap, y, BUTTON, BUTTON), horn, None, relief=0)

@@ -8,7 +8,7 @@ from fashion_mmdet.synthetic.canvas import Canvas, Object
 from fashion_mmdet.synthetic.figure import SKINS, sample_figure
 from fashion_mmdet.synthetic.outfit import Attribute, Category, Outfit
 from fashion_mmdet.synthetic.sample_outfit import sample_outfit
-from fashion_mmdet.synthetic.textures import COLOURS, distinct_colour, make_texture
+from fashion_mmdet.synthetic.textures import COLOURS, Texture, distinct_colour, make_texture
 
 
 def draw_person(height: int, width: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Object]]:
@@ -28,7 +28,7 @@ def draw_person(height: int, width: int, rng: np.random.Generator) -> tuple[np.n
 
 
 def min_area_px(height: int, width: int) -> int:
-    """Give the least visible area of a labelled object: 50 px at 384 x 256, in proportion elsewhere, never below 10."""
+    """Return the least visible area of a labelled object: 50 px at 384 x 256, in proportion elsewhere, never below 10."""
     return max(10, round(50 * height * width / (384 * 256)))
 
 
@@ -43,8 +43,7 @@ def paint_person(height: int, width: int, rng: np.random.Generator) -> Canvas:
     cast_shadow(background, foot_x, foot_y, 0.21 * figure.scale_px)
     canvas = Canvas(background, figure, rng)
     if 'umbrella' in outfit.extras:
-        pattern = ('plain', 'stripe', 'dot')[rng.integers(3)]
-        accessories.draw_umbrella(canvas, make_texture(pattern, distinct_colour(outfit.colours, rng), rng))
+        accessories.draw_umbrella(canvas, _sample_cloth(outfit, rng, 'plain', 'stripe', 'dot'))
     body.draw_back_hair(canvas)
     _draw_legs(canvas, outfit, rng)
     body.draw_torso(canvas)
@@ -53,6 +52,11 @@ def paint_person(height: int, width: int, rng: np.random.Generator) -> Canvas:
     _draw_head(canvas, outfit, rng)
     develop(canvas.image, rng)
     return canvas
+
+
+def _sample_cloth(outfit: Outfit, rng: np.random.Generator, *patterns: str) -> Texture:
+    pattern = patterns[rng.integers(len(patterns))]
+    return make_texture(pattern, distinct_colour(outfit.colours, rng), rng)
 
 
 def _draw_legs(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None:
@@ -77,8 +81,7 @@ def _draw_clothes(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> N
     if outfit.lower and outfit.tucked:
         garments.draw_lower(canvas, outfit.lower)
     if 'tie' in outfit.extras:
-        pattern = ('plain', 'stripe', 'dot')[rng.integers(3)]
-        accessories.draw_tie(canvas, make_texture(pattern, distinct_colour(outfit.colours, rng), rng))
+        accessories.draw_tie(canvas, _sample_cloth(outfit, rng, 'plain', 'stripe', 'dot'))
     sleeve = max(top.sleeve if sleeves else 0, outer.sleeve if outer else 0)
     if outer and outer.category == Category.CAPE:
         body.draw_forearms(canvas, sleeve)
@@ -106,9 +109,7 @@ def _draw_carried(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> N
     if 'glove' in extras:
         accessories.draw_gloves(canvas, distinct_colour(outfit.colours, rng))
     if 'scarf' in extras:
-        pattern = ('plain', 'check', 'stripe')[rng.integers(3)]
-        wool = make_texture(pattern, distinct_colour(outfit.colours, rng), rng)
-        accessories.draw_scarf(canvas, wool, 'fringe' in extras)
+        accessories.draw_scarf(canvas, _sample_cloth(outfit, rng, 'plain', 'check', 'stripe'), 'fringe' in extras)
 
 
 def _draw_head(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None:

@@ -28,7 +28,7 @@ SHORTS_FLARE = {'tight': 0.0, 'regular': 0.008, 'loose': 0.018}
 
 
 class Sampler:
-    """Samples the choices of one outfit from one generator and keeps its colours apart."""
+    """Sample the choices of one outfit from one generator and keeps its colours apart."""
 
     def __init__(self, rng: np.random.Generator, used: list[Colour]):
         self.rng, self.used = rng, used

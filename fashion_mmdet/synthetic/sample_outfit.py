@@ -2,16 +2,10 @@
 
 import numpy as np
 
+from fashion_mmdet.synthetic import sample_garment
 from fashion_mmdet.synthetic.figure import WAIST_Y
 from fashion_mmdet.synthetic.outfit import FITS, LENGTHS, Attribute, Category, Outfit
-from fashion_mmdet.synthetic.sample_garment import (
-    Sampler,
-    sample_dress,
-    sample_jumpsuit,
-    sample_lower,
-    sample_outer,
-    sample_top,
-)
+from fashion_mmdet.synthetic.sample_garment import Sampler
 from fashion_mmdet.synthetic.textures import Colour
 
 
@@ -21,13 +15,15 @@ def sample_outfit(rng: np.random.Generator, skin: Colour) -> Outfit:
     sampler = Sampler(rng, outfit.colours)
     kind = sampler.pick(separates=0.72, dress=0.22, jumpsuit=0.06)
     if kind == 'separates':
-        outfit.inner = sample_top(sampler)
-        outfit.lower = sample_lower(sampler)
+        outfit.inner = sample_garment.sample_top(sampler)
+        outfit.lower = sample_garment.sample_lower(sampler)
     else:
-        outfit.whole = sample_dress(sampler) if kind == 'dress' else sample_jumpsuit(sampler)
+        outfit.whole = (
+            sample_garment.sample_dress(sampler) if kind == 'dress' else sample_garment.sample_jumpsuit(sampler)
+        )
     chance = 0.45 if outfit.inner and outfit.inner.category != Category.SWEATER else 0.18
     if 'hood' not in (outfit.inner.parts if outfit.inner else ()) and sampler.chance(chance):
-        outfit.outer = sample_outer(sampler)
+        outfit.outer = sample_garment.sample_outer(sampler)
     if outfit.lower:
         _tuck(outfit, sampler)
     if outfit.outer:

@@ -196,7 +196,7 @@ PATTERNS: dict[str, tuple[int, float, Painter | None]] = {
 
 
 def make_texture(pattern: str, colour: Colour, rng: np.random.Generator) -> Texture:
-    """Weave a pattern (a key of PATTERNS) on a ground colour."""
+    """Make a pattern (a key of PATTERNS) on a ground colour."""
     _, period, painter = PATTERNS[pattern]
     if painter is None:
         return Texture(colour)

@@ -128,7 +128,7 @@ def _write_table(target: Path, unusable: set[str]) -> int:
 
 
 def _count_rows(plan: Plan, left_out: int) -> dict:
-    """Say where every row of the source went."""
+    """Count where every row of the source went."""
     return dict(
         rows=plan.rows,
         rows_dropped_by_audit=plan.dropped,

@@ -39,7 +39,7 @@ class Plan:
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def to_audit(self) -> Audit:
-        """Turn the problems back into an audit."""
+        """Convert the problems back to an audit."""
         audit = Audit()
         audit.counts.update(self.audit)
         audit.examples = {kind: list(examples) for kind, examples in self.examples.items()}
