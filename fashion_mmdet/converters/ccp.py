@@ -71,17 +71,13 @@ class Row(NamedTuple):
 
 
 def category_lookup(names: list[str], source: str = 'label list') -> np.ndarray:
-    """Convert label names to a table from label number to category id, -1 for left out.
-
-    Args:
-        names: in the order of the label numbers.
-        source: the file to name in an error.
+    """Convert label names, in the order of their numbers, to category ids.
 
     Returns:
-        (256,) int16; -2 for numbers that the list does not name.
+        (256,) int16 by label number: -1 for a label left out, -2 for a number without a name.
 
     Raises:
-        ValueError: a name that `LABELS` does not hold.
+        ValueError: a name that `LABELS` does not hold; `source` is the file to name.
     """
     unknown = [name for name in names if name not in LABELS]
     if unknown:
@@ -94,10 +90,10 @@ def category_lookup(names: list[str], source: str = 'label list') -> np.ndarray:
 
 
 def split_instances(mask: np.ndarray, multi: bool) -> list[np.ndarray]:
-    """Cut a category's mask into its instances, leaving out 8-connected components under `MIN_AREA_PX`.
+    """Split a category's (H, W) bool mask into its instances, without 8-connected components under `MIN_AREA_PX`.
 
     Args:
-        mask: (H, W) bool.
+        mask: of one category.
         multi: one instance per component instead of one in all.
 
     Returns:
@@ -114,11 +110,7 @@ def split_instances(mask: np.ndarray, multi: bool) -> list[np.ndarray]:
 
 
 def instances(categories: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield category id and (H, W) bool mask of every instance, by category, then position.
-
-    Args:
-        categories: (H, W) integers, category ids, negative for none.
-    """
+    """Yield category id and mask of every instance of an (H, W) map of category ids, negative for none."""
     for category in np.unique(categories[categories >= 0]).tolist():
         for mask in split_instances(categories == category, category in MULTI_INSTANCE):
             yield category, mask
@@ -166,13 +158,7 @@ def read_label_map(source: Path, stem: str) -> np.ndarray:
 
 
 def photo_rows(source: Path, stem: str, table: np.ndarray) -> list[Row]:
-    """Return the train.csv rows of one annotated photo.
-
-    Args:
-        source: the CCP folder.
-        stem: the photo's number as in its file name.
-        table: (256,) label number to category id, of `category_lookup`.
-    """
+    """Return the train.csv rows of one annotated photo; `table` comes from `category_lookup`."""
     labels = read_label_map(source, stem)
     categories = table[labels]  # (H, W)
     if (categories == -2).any():

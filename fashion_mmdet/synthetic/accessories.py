@@ -125,12 +125,8 @@ def draw_bag(canvas: Canvas, side: int, colour: Colour, tassel: bool) -> None:
     canvas.paint(ellipse(x, y + 0.006, 0.008, 0.008), Texture(GOLD), None, relief=0)
     if tassel:
         threads = np.array([(-0.004, -0.02), (0.004, -0.02), (0.016, 0.05), (-0.016, 0.05)])
-        canvas.paint(
-            move(threads, x + 0.035, y + 0.01),
-            Texture(COLOURS['mustard']),
-            (owner, canvas.add(Category.TASSEL)),
-            relief=0.6,
-        )
+        part, mustard = (owner, canvas.add(Category.TASSEL)), Texture(COLOURS['mustard'])
+        canvas.paint(move(threads, x + 0.035, y + 0.01), mustard, part, relief=0.6)
     if carried:
         canvas.paint(hand_outline(arm), Texture(canvas.figure.skin), NOBODY)
 

@@ -1,5 +1,7 @@
 """Draw the main garments and the parts on them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from fashion_mmdet.synthetic import outlines
@@ -37,9 +39,8 @@ def draw_trousers(canvas: Canvas, garment: Garment, owner: int, waist_y: float) 
     """Draw both legs, each with its own relief, and the fly."""
     for side in SIDES:
         turn = direction(canvas.figure.legs[(side + 1) // 2])
-        canvas.paint(
-            outlines.trouser_leg(canvas.figure, garment, side, waist_y), garment.texture, (owner, 0), 0.8, turn
-        )
+        leg = outlines.trouser_leg(canvas.figure, garment, side, waist_y)
+        canvas.paint(leg, garment.texture, (owner, 0), 0.8, turn)
     if garment.category != Category.JUMPSUIT:
         dark = tone(garment.texture.colour, 0.65)
         canvas.stroke(np.array([(0.0, waist_y), (0.002, waist_y + 0.04), (0.0, waist_y + 0.1)]), 0.0015, dark)
@@ -58,7 +59,7 @@ def draw_pullover(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
     owner = canvas.add(garment.category, garment.attributes)
     if garment.category == Category.JUMPSUIT:
         draw_trousers(canvas, garment, owner, WAIST_Y)
-        garment = Garment(**{**vars(garment), 'hem': WAIST_Y + 0.055, 'flare': 0.0})
+        garment = replace(garment, hem=WAIST_Y + 0.055, flare=0.0)
     canvas.paint(outlines.bodice(canvas.figure, garment), garment.texture, (owner, 0))
     if Attribute.NORMAL_WAIST in garment.attributes:
         width = float(outlines.half_widths(canvas.figure, garment, WAIST_Y))
@@ -88,9 +89,8 @@ def draw_open_front(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
         y = min(garment.hem - 0.045, 0.452)
         for side in SIDES:
             x = side * 0.62 * float(outlines.half_widths(canvas.figure, garment, y))
-            _part(
-                canvas, owner, Category.POCKET, soft_box(x, y, 0.026, POCKET_HEIGHT, -0.12 * side), garment.texture, 0.8
-            )
+            patch = soft_box(x, y, 0.026, POCKET_HEIGHT, -0.12 * side)
+            _part(canvas, owner, Category.POCKET, patch, garment.texture, 0.8)
     if 'breast pocket' in garment.parts:
         _part(canvas, owner, Category.POCKET, soft_box(0.046, 0.285, 0.019, POCKET_HEIGHT), garment.texture, 0.82)
     if sleeves:

@@ -28,7 +28,7 @@ def draw_person(height: int, width: int, rng: np.random.Generator) -> tuple[np.n
 
 
 def min_area_px(height: int, width: int) -> int:
-    """Return the least visible area of a labelled object: 50 px at 384 x 256, in proportion elsewhere, never below 10."""
+    """Return the least visible area of a labelled object: 50 px at 384 x 256, in proportion elsewhere, at least 10."""
     return max(10, round(50 * height * width / (384 * 256)))
 
 
