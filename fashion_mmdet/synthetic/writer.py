@@ -56,15 +56,11 @@ def make_sample(
         ValueError: a number out of range, or a folder that holds other data than a generated sample.
         OSError: a file could not be written; train.csv is then missing.
     """
-    for name, value, interval in (
-        ('images', images, NATURAL),
-        ('test_images', test_images, NATURAL),
-        ('seed', seed, NATURAL),
-        ('workers', COUNT.low if workers is None else workers, COUNT),
-        ('height', height, SIDE_PX),
-        ('width', width, SIDE_PX),
-    ):
-        check_number(name, value, interval)
+    for name, value in (('images', images), ('test_images', test_images), ('seed', seed)):
+        check_number(name, value, NATURAL)
+    for name, value in (('height', height), ('width', width)):
+        check_number(name, value, SIDE_PX)
+    check_number('workers', workers, COUNT, optional=True)
     if sizes is not None:
         check_choice('sizes', sizes, ('imaterialist',))
     root = Path(root)
@@ -118,8 +114,8 @@ def _remove_old_sample(root: Path) -> None:
     """
     old = [path for split in NAMES for path in sorted((root / split).glob('*.jpg'))]
     strange = [path for path in old if not OWN_NAME.fullmatch(path.name)]
-    tables = [root / table for table in ('train.csv', 'test_truth.csv', 'sample_submission.csv')]
-    tables = [table for table in tables if table.exists()]
+    names = ('train.csv', 'test_truth.csv', 'sample_submission.csv')
+    tables = [root / name for name in names if (root / name).exists()]
     for table in tables:
         with open(table) as file:
             strange += [table for line in file.readlines(2000)[1:2] if not OWN_NAME.match(line)]

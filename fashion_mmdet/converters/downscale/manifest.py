@@ -11,7 +11,7 @@ from fashion_mmdet.utils.files import TEMPORARY_SUFFIX, sha256, write_text
 from fashion_mmdet.utils.locks import locked
 
 MANIFEST = 'prepared.json'
-WORK = '.prepare'  # in the copy: what a later run needs to go on
+WORK = '.prepare'  # in the copy: lock, rows on their way to train.csv
 TRAIN, SAMPLE, LABELS = 'train.csv', 'sample_submission.csv', 'label_descriptions.json'
 FOLDERS = ('train', 'test')
 
@@ -38,6 +38,13 @@ class Options:
 def list_files(folder: Path) -> list[Path]:
     """List the files of a folder by name; none where there is no such folder."""
     return sorted(path for path in folder.glob('*') if path.is_file())
+
+
+def list_left_out(source: Path) -> list[str]:
+    """List what a copy leaves out of its source, apart from hidden files and caches (*.arrow), which are made anew."""
+    carried = {TRAIN, SAMPLE, LABELS, *FOLDERS, MANIFEST}
+    names = {path.name for path in source.iterdir() if not path.name.startswith('.') and path.suffix != '.arrow'}
+    return sorted(names - carried)
 
 
 def fingerprint(source: Path) -> dict[str, str]:
