@@ -24,7 +24,7 @@ from fashion_mmdet.benchmarks.timing import Table, compare
 CONFIG = Path(__file__).parents[2] / 'configs' / 'fashion' / 'maskrcnn_r50_lossw.py'
 STOCK = 'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py'
 NUM_CLASSES, NUM_OBJECTS, STRIDES = 46, 7, (4, 8, 16, 32, 64)
-Truth = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Example = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 RATE = 1e-9  # a step costs the same, and the weights stay what they were: every round does the same work
 NOTE = (
     'Random weights, seed 0, the same backbone; float32; SGD. In the first three rows stem and first stage are '
@@ -82,7 +82,7 @@ def count_rois(step: Step) -> tuple[int, int]:
     return seen['box'], seen['mask']
 
 
-def make_truth(size_px: int, images: int) -> list[Truth]:
+def make_truth(size_px: int, images: int) -> list[Example]:
     """Draw ellipses on noise.
 
     Returns:
@@ -157,7 +157,7 @@ def _prepare_mmdet(cfg: Config, size_px: int, images: int, stack: Callable[[np.n
     return Step(model, train, heads)
 
 
-def pack_for_mmdet(truth: list[Truth], stack: Callable[[np.ndarray], object]) -> list:
+def pack_for_mmdet(truth: list[Example], stack: Callable[[np.ndarray], object]) -> list:
     """Make a DetDataSample an image, as a loader does; `stack` makes instance masks of an (N, H, W) bitmap."""
     from mmdet.structures import DetDataSample
     from mmdet.structures.bbox import HorizontalBoxes
@@ -221,7 +221,7 @@ def make_backbone() -> dict[str, Tensor]:
     return {name: value for name, value in weights.items() if not name.startswith('fc.')}
 
 
-def fix_proposals(objectness: nn.Conv2d, regression: nn.Conv2d, truth: list[Truth], size_px: int) -> None:
+def fix_proposals(objectness: nn.Conv2d, regression: nn.Conv2d, truth: list[Example], size_px: int) -> None:
     """Let an untrained RPN propose, as a trained one does, the anchors that overlap an object most.
 
     The output (B, 3, H, W) of its last convolution for objectness becomes ten times the anchor's IoU, and that for

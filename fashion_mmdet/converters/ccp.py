@@ -60,7 +60,7 @@ MULTI_INSTANCE = frozenset({17, 22, 23, 24})  # glove, sock, shoe, bag: one inst
 MIN_AREA_PX = 50  # smaller components are annotation specks
 
 
-class Row(NamedTuple):
+class TrainRow(NamedTuple):
     """One line of train.csv."""
 
     image_id: str
@@ -157,7 +157,7 @@ def read_label_map(source: Path, stem: str) -> np.ndarray:
     return labels
 
 
-def photo_rows(source: Path, stem: str, table: np.ndarray) -> list[Row]:
+def photo_rows(source: Path, stem: str, table: np.ndarray) -> list[TrainRow]:
     """Return the train.csv rows of one annotated photo; `table` comes from `category_lookup`."""
     labels = read_label_map(source, stem)
     categories = table[labels]  # (H, W)
@@ -166,7 +166,7 @@ def photo_rows(source: Path, stem: str, table: np.ndarray) -> list[Row]:
         raise ValueError(f'{path}: label {int(labels[categories == -2].max())} is not in label_list.mat')
     height, width = labels.shape
     return [
-        Row(f'{stem}.jpg', runs_to_kaggle(mask_to_runs(mask)), height, width, str(category))
+        TrainRow(f'{stem}.jpg', runs_to_kaggle(mask_to_runs(mask)), height, width, str(category))
         for category, mask in instances(categories)
     ]
 
@@ -187,7 +187,7 @@ def list_photos(source: Path) -> tuple[list[str], list[str]]:
     return sorted(labelled), sorted(photos - labelled)
 
 
-def _convert_photo(job: tuple[str, bool], source: Path, target: Path, table: np.ndarray) -> list[Row]:
+def _convert_photo(job: tuple[str, bool], source: Path, target: Path, table: np.ndarray) -> list[TrainRow]:
     """Copy one photo and return its rows: none for a test photo."""
     stem, annotated = job
     rows = photo_rows(source, stem, table) if annotated else []
@@ -196,7 +196,7 @@ def _convert_photo(job: tuple[str, bool], source: Path, target: Path, table: np.
     return rows
 
 
-def convert_photos(source: Path, target: Path, workers: int | None = None) -> Iterator[list[Row]]:
+def convert_photos(source: Path, target: Path, workers: int | None = None) -> Iterator[list[TrainRow]]:
     """Copy every photo, on `workers` processes (default: all cores), and yield the rows of each in sorted order.
 
     Annotated photos go to `target`/train, the others to `target`/test. An older train.csv goes first, so that the
@@ -213,7 +213,7 @@ def convert_photos(source: Path, target: Path, workers: int | None = None) -> It
         yield from pool.map(work, jobs)
 
 
-def write_tables(target: Path, rows: list[Row], test_stems: list[str]) -> None:
+def write_tables(target: Path, rows: list[TrainRow], test_stems: list[str]) -> None:
     """Write label_descriptions.json, sample_submission.csv and, last, train.csv."""
     write_labels(target)
     test_rows = [(f'{stem}.jpg', '1 1', 0) for stem in test_stems]

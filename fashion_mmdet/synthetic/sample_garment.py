@@ -27,7 +27,7 @@ DRESSES = {
 SHORTS_FLARE = {'tight': 0.0, 'regular': 0.008, 'loose': 0.018}
 
 
-class Sampler:
+class OutfitSampler:
     """Sample the choices of one outfit from one generator and keeps its colours apart."""
 
     def __init__(self, rng: np.random.Generator, used: list[Colour]):
@@ -66,7 +66,7 @@ class Sampler:
         return Garment(category, texture, ids, hem, **{'ease': ease, 'boxy': boxy, **shape})
 
 
-def sample_top(sampler: Sampler) -> Garment:
+def sample_top(sampler: OutfitSampler) -> Garment:
     """Sample a shirt, a T-shirt or sweatshirt, or a sweater."""
     pick, chance = sampler.pick, sampler.chance
     kind = pick(top=0.5, shirt=0.3, sweater=0.2)
@@ -88,7 +88,7 @@ def sample_top(sampler: Sampler) -> Garment:
     return sampler.garment(C.TOP, length, fit, pattern, A.NO_OPENING, sleeve=sleeve, neck=neck, parts=parts)
 
 
-def sample_lower(sampler: Sampler) -> Garment:
+def sample_lower(sampler: OutfitSampler) -> Garment:
     """Sample pants, shorts or a skirt; flare of pants widens the leg, of skirts the hem."""
     pick = sampler.pick
     kind = pick(pants=0.56, shorts=0.18, skirt=0.26)
@@ -108,7 +108,7 @@ def sample_lower(sampler: Sampler) -> Garment:
     return _sample_skirt(sampler, waist)
 
 
-def _sample_skirt(sampler: Sampler, waist: int) -> Garment:
+def _sample_skirt(sampler: OutfitSampler, waist: int) -> Garment:
     shape, fit, flare, ids = sampler.silhouette(SKIRTS)
     length = sampler.pick(mini=0.35, knee=0.25, midi=0.2, maxi=0.2)
     pattern = sampler.pick(plain=0.5, check=0.15, floral=0.15, dot=0.1, leopard=0.1)
@@ -123,7 +123,7 @@ def _sample_skirt(sampler: Sampler, waist: int) -> Garment:
     return garment
 
 
-def sample_dress(sampler: Sampler) -> Garment:
+def sample_dress(sampler: OutfitSampler) -> Garment:
     """Sample a dress; loose ones have no waistline, the others a seam at the waist."""
     shape, fit, flare, ids = sampler.silhouette(DRESSES)
     length = sampler.pick(**{'mini': 0.35, 'above-the-knee': 0.2, 'knee': 0.2, 'midi': 0.1, 'maxi': 0.15})
@@ -141,7 +141,7 @@ def sample_dress(sampler: Sampler) -> Garment:
     return dress
 
 
-def sample_jumpsuit(sampler: Sampler) -> Garment:
+def sample_jumpsuit(sampler: OutfitSampler) -> Garment:
     """Sample a jumpsuit: top and legs of one cloth, with a zipper or without."""
     zipped = sampler.chance(0.5)
     pattern = sampler.pick(plain=0.5, twill=0.25, stripe=0.1, floral=0.15)
@@ -152,7 +152,7 @@ def sample_jumpsuit(sampler: Sampler) -> Garment:
     return sampler.garment(C.JUMPSUIT, 'maxi', 'regular', pattern, *ids, **shape)
 
 
-def sample_outer(sampler: Sampler) -> Garment:
+def sample_outer(sampler: OutfitSampler) -> Garment:
     """Sample a coat, jacket, cardigan, vest or cape."""
     pick, chance, garment = sampler.pick, sampler.chance, sampler.garment
     kind = pick(coat=0.28, jacket=0.32, cardigan=0.18, vest=0.12, cape=0.10)
@@ -180,7 +180,7 @@ def sample_outer(sampler: Sampler) -> Garment:
     return garment(C.CAPE, length, 'loose', pattern, A.TOGGLED, A.TENT, A.NO_WAIST, parts={'cape collar', 'toggle'})
 
 
-def _sample_jacket(sampler: Sampler, gap: float, pocket: set[str]) -> Garment:
+def _sample_jacket(sampler: OutfitSampler, gap: float, pocket: set[str]) -> Garment:
     """Sample a zipped jacket, padded or with a hood at times, or a blazer with lapels."""
     pick = sampler.pick
     length, fit = pick(**{'above-the-hip': 0.35, 'hip': 0.65}), pick(regular=0.6, loose=0.4)

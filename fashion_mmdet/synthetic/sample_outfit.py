@@ -5,22 +5,21 @@ import numpy as np
 from fashion_mmdet.synthetic import sample_garment
 from fashion_mmdet.synthetic.figure import WAIST_Y
 from fashion_mmdet.synthetic.outfit import FITS, LENGTHS, Attribute, Category, Outfit
-from fashion_mmdet.synthetic.sample_garment import Sampler
+from fashion_mmdet.synthetic.sample_garment import OutfitSampler
 from fashion_mmdet.synthetic.textures import Colour
 
 
 def sample_outfit(rng: np.random.Generator, skin: Colour) -> Outfit:
     """Sample clothes and accessories."""
     outfit = Outfit(colours=[skin])
-    sampler = Sampler(rng, outfit.colours)
+    sampler = OutfitSampler(rng, outfit.colours)
     kind = sampler.pick(separates=0.72, dress=0.22, jumpsuit=0.06)
     if kind == 'separates':
         outfit.inner = sample_garment.sample_top(sampler)
         outfit.lower = sample_garment.sample_lower(sampler)
     else:
-        outfit.whole = (
-            sample_garment.sample_dress(sampler) if kind == 'dress' else sample_garment.sample_jumpsuit(sampler)
-        )
+        sample_whole = sample_garment.sample_dress if kind == 'dress' else sample_garment.sample_jumpsuit
+        outfit.whole = sample_whole(sampler)
     chance = 0.45 if outfit.inner and outfit.inner.category != Category.SWEATER else 0.18
     if 'hood' not in (outfit.inner.parts if outfit.inner else ()) and sampler.chance(chance):
         outfit.outer = sample_garment.sample_outer(sampler)
@@ -32,7 +31,7 @@ def sample_outfit(rng: np.random.Generator, skin: Colour) -> Outfit:
     return outfit
 
 
-def _tuck(outfit: Outfit, sampler: Sampler) -> None:
+def _tuck(outfit: Outfit, sampler: OutfitSampler) -> None:
     """Tuck the top in, or let it hang over the waist, which then cannot be seen."""
     inner, lower = outfit.inner, outfit.lower
     outfit.tucked = Attribute.HIGH_WAIST in lower.attributes or ('pouch' not in inner.parts and sampler.chance(0.35))
@@ -62,7 +61,7 @@ def _ids(table: dict[str, tuple]) -> set[int]:
     return {row[0] for row in table.values()}
 
 
-def _sample_extras(outfit: Outfit, sampler: Sampler) -> None:
+def _sample_extras(outfit: Outfit, sampler: OutfitSampler) -> None:
     """Add accessories that go with the clothes."""
     extras, lower, top = outfit.extras, outfit.lower or outfit.whole, outfit.inner or outfit.whole
     bare_legs = lower.category in (Category.SHORTS, Category.SKIRT, Category.DRESS) and lower.hem < 0.86
