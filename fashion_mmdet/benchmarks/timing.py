@@ -1,4 +1,4 @@
-"""Measure contenders side by side: interleaved rounds, medians, peak memory in a fresh process each."""
+"""Measures contenders side by side: interleaved rounds, medians, peak memory in a fresh process each."""
 
 import multiprocessing
 import statistics
