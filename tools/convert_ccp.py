@@ -59,13 +59,12 @@ def print_summary(photos: int, test_photos: int, class_ids: list[str]) -> None:
 
 def convert(source: Path, target: Path) -> None:
     """Convert the whole folder, with a progress bar."""
-    from rich.progress import track
-
     from fashion_mmdet.converters import ccp
+    from fashion_mmdet.utils.progress import track
 
     annotated, unannotated = ccp.list_photos(source)
     total = len(annotated) + len(unannotated)
-    photos = track(ccp.convert_photos(source, target), description='Photos', total=total)
+    photos = track(ccp.convert_photos(source, target), 'photos', total)
     rows = [row for photo in photos for row in photo]
     ccp.write_tables(target, rows, unannotated)
     print_summary(len(annotated), len(unannotated), [row.class_id for row in rows])

@@ -61,15 +61,14 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     from fashion_mmdet.converters.downscale import Options, check_copy, prepare
     from fashion_mmdet.utils.parallel import WorkerPool
-    from fashion_mmdet.utils.progress import track
 
     try:
         with one_line_errors('prepare_data'):
             if args.check:
                 with WorkerPool(args.workers) as pool:
-                    counts = check_copy(args.folders[0], pool, track)
+                    counts = check_copy(args.folders[0], pool)
             else:
-                counts = prepare(*args.folders, Options(args.max_side, args.quality), args.workers, track)
+                counts = prepare(*args.folders, Options(args.max_side, args.quality), args.workers)
     except KeyboardInterrupt:
         print('prepare_data: interrupted; the same command goes on', file=sys.stderr)
         return 130

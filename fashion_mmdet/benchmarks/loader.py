@@ -11,7 +11,7 @@ import numpy as np
 from rich.progress import Progress
 
 from fashion_mmdet.benchmarks.photos import make_masks, make_photo
-from fashion_mmdet.benchmarks.timing import HEADER, Contender, Table, measure, to_rows
+from fashion_mmdet.benchmarks.timing import HEADER, Table, measure, to_rows
 
 SIZE = (3000, 2000)  # H, W: the competition's commonest
 SCALE = (512, 512)
@@ -19,12 +19,12 @@ TAIL = (dict(type='RandomFlip', prob=0.5), dict(type='PackDetInputs'))
 
 
 def ours_steps(scale: tuple[int, int]) -> list[dict]:
-    """Name this repository's steps."""
+    """Return this repository's steps."""
     return [dict(type='LoadScaled', scale=scale, interpolation='area'), *TAIL]
 
 
 def stock_steps(scale: tuple[int, int]) -> list[dict]:
-    """Name mmdet's steps, as its configs for instance masks do."""
+    """Return mmdet's steps, as its configs for instance masks do."""
     return [
         dict(type='LoadImageFromFile'),
         dict(type='LoadAnnotations', with_bbox=True, with_mask=True, poly2mask=True),
@@ -36,26 +36,15 @@ def stock_steps(scale: tuple[int, int]) -> list[dict]:
 def run(
     rounds: int, progress: Progress | None = None, size: tuple[int, int] = SIZE, memory: bool = True
 ) -> list[Table]:
-    """Measure; a table.
-
-    Args:
-        rounds: timed calls of each contender.
-        progress: shows how far it is.
-        size: H, W of the photo.
-        memory: also measure peak memory, which takes a process each.
-    """
+    """Measure with a photo of a size (H, W); see `timing.measure`."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_photo(Path(folder), size)
-        measured = measure(
-            [
-                Contender('ours', partial(prepare_pipeline, path, size, ours_steps(SCALE))),
-                Contender("mmdet's steps", partial(prepare_pipeline, path, size, stock_steps(SCALE))),
-                Contender('decoding alone (limit)', partial(prepare_decoding, path, size)),
-            ],
-            rounds,
-            memory,
-            progress,
-        )
+        contenders = {
+            'ours': partial(prepare_pipeline, path, size, ours_steps(SCALE)),
+            "mmdet's steps": partial(prepare_pipeline, path, size, stock_steps(SCALE)),
+            'decoding alone (limit)': partial(prepare_decoding, path, size),
+        }
+        measured = measure(contenders, rounds, memory, progress)
     work = f'load {size[0]}x{size[1]}, 7 masks, at {SCALE[0]} px'
     note = (
         f'A JPEG of quality 90. The limit decodes it at the same DCT scale and does nothing else. '

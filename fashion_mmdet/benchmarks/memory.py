@@ -17,7 +17,7 @@ def rollup_bytes(name: str, pid: int | str = 'self') -> int:
 
 
 def shared_out_bytes(pids: Sequence[int]) -> int:
-    """Add up what processes hold; a page that n of them share counts 1/n in each, so once."""
+    """Sum what processes hold; a page that n of them share counts 1/n in each, so once."""
     return sum(rollup_bytes('Pss', pid) for pid in pids)
 
 

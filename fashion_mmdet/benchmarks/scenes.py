@@ -30,7 +30,7 @@ def draw_blobs(count: int, generator: np.random.Generator) -> tuple[np.ndarray, 
 
 
 def blobs_from_noise(noise: np.ndarray) -> np.ndarray:
-    """Turn (N, 5, 5) noise into (N, 28, 28) float32 probabilities; equal noise, equal blob."""
+    """Convert (N, 5, 5) noise into (N, 28, 28) float32 probabilities; equal noise, equal blob."""
     position = np.linspace(0, COARSE - 1, SIDE)
     weights = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(COARSE)))  # (28, 5)
     radius = np.abs(np.linspace(-1, 1, SIDE)) ** 3
@@ -67,14 +67,9 @@ def make_raw(image_id: str, size: tuple[int, int], detections: int, generator: n
 def make_scene(
     image_id: str, true: int, predicted: int, size: tuple[int, int], generator: np.random.Generator
 ) -> tuple[Truth, Prediction]:
-    """Make one image: most predictions near a true object and of its class, some of them second ones, some astray.
+    """Make one image of a size (H, W): most predictions lie near a true object and have its class.
 
-    Args:
-        image_id: of the image.
-        true: number of true objects.
-        predicted: number of predictions, which may overlap each other.
-        size: height and width of the masks in pixels.
-        generator: of the randomness.
+    Some are a second prediction of the same object, some lie astray; they may overlap each other.
     """
     categories, boxes = draw_categories(true, generator), draw_boxes(true, size, generator)
     blobs, noise = draw_blobs(true, generator)

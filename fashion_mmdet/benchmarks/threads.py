@@ -14,7 +14,7 @@ from pathlib import Path
 import joblib
 from rich.progress import Progress
 
-from fashion_mmdet.benchmarks.timing import Table
+from fashion_mmdet.benchmarks.timing import Table, ticker
 from fashion_mmdet.synthetic import make_sample
 
 ROOT = Path(__file__).parents[2]
@@ -45,16 +45,8 @@ def run(
     contenders: Sequence[str] = tuple(CONTENDERS),
     loads: Sequence[str] = tuple(LOADS),
 ) -> list[Table]:
-    """Train some steps of `maskrcnn_lite0_cpu` in a process for each contender and load.
-
-    Args:
-        rounds: timed steps of each.
-        progress: advances by one a training.
-        config: to train.
-        contenders: names in `CONTENDERS`.
-        loads: names in `LOADS`.
-    """
-    task = progress.add_task('threads', total=len(contenders) * len(loads)) if progress else None
+    """Train some steps of a config in a process for each of the `CONTENDERS` and `LOADS`."""
+    tick = ticker(progress, 'threads', len(contenders) * len(loads))
     rows = []
     with tempfile.TemporaryDirectory(prefix='fashion_mmdet_') as folder:
         make_sample(Path(folder) / 'data', images=BATCH * (WARM_UP + rounds), height=384, width=256, seed=0)
@@ -64,8 +56,7 @@ def run(
                 with busy_process(LOADS[load]):
                     seconds = train(config, Path(folder), CONTENDERS[name])
                 cells.append(f'{1 / statistics.median(seconds[WARM_UP:]):.2f}')
-                if progress:
-                    progress.advance(task)
+                tick()
             rows.append((name, *cells))
     note = NOTE.format(cores=joblib.cpu_count(), batch=BATCH, rounds=rounds)
     return [Table('Training steps a second on a CPU', ('threads', *loads), rows, note)]
@@ -120,11 +111,7 @@ def train(config: Path, folder: Path, settings: dict[str, str]) -> list[float]:
 
 
 def start(command: list[str], settings: dict[str, str]) -> None:
-    """Run a command with some settings in place of the environment's.
-
-    Raises:
-        RuntimeError: it failed; with what it said last.
-    """
+    """Run a command with some settings in place of the environment's; RuntimeError with what it said last."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     done = subprocess.run(command, env={**environment, **settings}, capture_output=True, text=True)
     if done.returncode:

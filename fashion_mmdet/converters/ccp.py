@@ -5,9 +5,6 @@ labels or background. What lies in two places (a pair of shoes) has one label, s
 components where a photo shows pairs, one instance per category and photo elsewhere, as the competition annotates.
 """
 
-import csv
-import io
-import json
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -16,82 +13,54 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import pandas as pd
 from PIL import Image
 from scipy.io import loadmat
 
-from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES
+from fashion_mmdet.datasets.layouts import write_labels
+from fashion_mmdet.datasets.records import COLUMNS, SUBMISSION_COLUMNS
 from fashion_mmdet.masks.rle import mask_to_runs, runs_to_kaggle
 from fashion_mmdet.utils.files import atomic_path, write_text
 from fashion_mmdet.utils.parallel import WorkerPool
 
-# CCP label -> category id, or None for a label left out; and why, where the name alone does not say.
-LABELS: dict[str, tuple[int | None, str]] = {
-    'null': (None, 'background'),
-    'accessories': (None, 'a mixture (jewellery, hair clips, phones): no one category'),
-    'bag': (24, ''),
-    'belt': (19, ''),
-    'blazer': (4, 'the competition has no blazer; a lapelled jacket'),
-    'blouse': (0, ''),
-    'bodysuit': (11, 'most of the photos show a one-piece with legs: playsuits and jumpsuits'),
-    'boots': (23, ''),
-    'bra': (None, 'underwear: no category'),
-    'bracelet': (None, 'jewellery: no category'),
-    'cape': (12, ''),
-    'cardigan': (3, ''),
-    'clogs': (23, ''),
-    'coat': (9, ''),
-    'dress': (10, ''),
-    'earrings': (None, 'jewellery: no category'),
-    'flats': (23, ''),
-    'glasses': (13, ''),
-    'gloves': (17, ''),
-    'hair': (None, 'body: no category'),
-    'hat': (14, ''),
-    'heels': (23, ''),
-    'hoodie': (1, 'a hooded sweatshirt'),
-    'intimate': (None, 'underwear: no category'),
-    'jacket': (4, ''),
-    'jeans': (6, ''),
-    'jumper': (2, 'British for sweater, and so the photos show'),
-    'leggings': (6, 'opaque and worn as trousers; Fashionpedia lists leggings as a kind of pants'),
-    'loafers': (23, ''),
-    'necklace': (None, 'jewellery: no category'),
-    'panties': (None, 'underwear: no category'),
-    'pants': (6, ''),
-    'pumps': (23, ''),
-    'purse': (24, ''),
-    'ring': (None, 'jewellery: no category'),
-    'romper': (11, 'a jumpsuit with short legs'),
-    'sandals': (23, ''),
-    'scarf': (25, ''),
-    'shirt': (0, ''),
-    'shoes': (23, ''),
-    'shorts': (7, ''),
-    'skin': (None, 'body: no category'),
-    'skirt': (8, ''),
-    'sneakers': (23, ''),
-    'socks': (22, ''),
-    'stockings': (21, ''),
-    'suit': (4, 'the label covers the jacket only; the trousers have their own'),
-    'sunglasses': (13, ''),
-    'sweater': (2, ''),
-    'sweatshirt': (1, ''),
-    'swimwear': (None, 'swimwear: no category'),
-    't-shirt': (1, ''),
-    'tie': (16, ''),
-    'tights': (21, ''),
-    'top': (1, ''),
-    'vest': (5, ''),
-    'wallet': (24, ''),
-    'watch': (18, ''),
-    'wedges': (23, ''),
+# CCP's labels by category id, and those that no category fits with the reason.
+_LABELS_OF = {
+    0: 'blouse shirt', 1: 'hoodie sweatshirt t-shirt top', 2: 'jumper sweater', 3: 'cardigan', 4: 'blazer jacket suit',
+    5: 'vest', 6: 'jeans leggings pants', 7: 'shorts', 8: 'skirt', 9: 'coat', 10: 'dress', 11: 'bodysuit romper',
+    12: 'cape', 13: 'glasses sunglasses', 14: 'hat', 16: 'tie', 17: 'gloves', 18: 'watch', 19: 'belt',
+    21: 'stockings tights', 22: 'socks', 23: 'boots clogs flats heels loafers pumps sandals shoes sneakers wedges',
+    24: 'bag purse wallet', 25: 'scarf',
+}  # fmt: skip
+_LEFT_OUT = {
+    'background': 'null',
+    'a mixture (jewellery, hair clips, phones): no one category': 'accessories',
+    'underwear: no category': 'bra intimate panties',
+    'jewellery: no category': 'bracelet earrings necklace ring',
+    'body: no category': 'hair skin',
+    'swimwear: no category': 'swimwear',
 }
+_REASONS = {
+    'blazer': 'the competition has no blazer; a lapelled jacket',
+    'bodysuit': 'most of the photos show a one-piece with legs: playsuits and jumpsuits',
+    'hoodie': 'a hooded sweatshirt',
+    'jumper': 'British for sweater, and so the photos show',
+    'leggings': 'opaque and worn as trousers; Fashionpedia lists leggings as a kind of pants',
+    'romper': 'a jumpsuit with short legs',
+    'suit': 'the label covers the jacket only; the trousers have their own',
+}
+# CCP label -> category id, or None for a label left out; and why, where the name alone does not say.
+LABELS: dict[str, tuple[int | None, str]] = dict(
+    sorted(
+        [(label, (None, reason)) for reason, labels in _LEFT_OUT.items() for label in labels.split()]
+        + [(label, (one, _REASONS.get(label, ''))) for one, labels in _LABELS_OF.items() for label in labels.split()]
+    )
+)
 
 MULTI_INSTANCE = frozenset({17, 22, 23, 24})  # glove, sock, shoe, bag: one instance per connected component
 MIN_AREA_PX = 50  # smaller components are annotation specks
 
 
-class Row(NamedTuple):
+class TrainRow(NamedTuple):
     """One line of train.csv."""
 
     image_id: str
@@ -102,17 +71,13 @@ class Row(NamedTuple):
 
 
 def category_lookup(names: list[str], source: str = 'label list') -> np.ndarray:
-    """Turn label names into a table from label number to category id, -1 for left out.
-
-    Args:
-        names: in the order of the label numbers.
-        source: the file to name in an error.
+    """Convert label names, in the order of their numbers, to category ids.
 
     Returns:
-        (256,) int16; -2 for numbers that the list does not name.
+        (256,) int16 by label number: -1 for a label left out, -2 for a number without a name.
 
     Raises:
-        ValueError: a name that `LABELS` does not hold.
+        ValueError: a name that `LABELS` does not hold; `source` is the file to name.
     """
     unknown = [name for name in names if name not in LABELS]
     if unknown:
@@ -125,10 +90,10 @@ def category_lookup(names: list[str], source: str = 'label list') -> np.ndarray:
 
 
 def split_instances(mask: np.ndarray, multi: bool) -> list[np.ndarray]:
-    """Cut a category's mask into its instances, leaving out 8-connected components under `MIN_AREA_PX`.
+    """Split a category's (H, W) bool mask into its instances, without 8-connected components under `MIN_AREA_PX`.
 
     Args:
-        mask: (H, W) bool.
+        mask: of one category.
         multi: one instance per component instead of one in all.
 
     Returns:
@@ -145,11 +110,7 @@ def split_instances(mask: np.ndarray, multi: bool) -> list[np.ndarray]:
 
 
 def instances(categories: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield category id and (H, W) bool mask of every instance, by category, then position.
-
-    Args:
-        categories: (H, W) integers, category ids, negative for none.
-    """
+    """Yield category id and mask of every instance of an (H, W) map of category ids, negative for none."""
     for category in np.unique(categories[categories >= 0]).tolist():
         for mask in split_instances(categories == category, category in MULTI_INSTANCE):
             yield category, mask
@@ -196,14 +157,8 @@ def read_label_map(source: Path, stem: str) -> np.ndarray:
     return labels
 
 
-def photo_rows(source: Path, stem: str, table: np.ndarray) -> list[Row]:
-    """Find the train.csv rows of one annotated photo.
-
-    Args:
-        source: the CCP folder.
-        stem: the photo's number as in its file name.
-        table: (256,) label number to category id, of `category_lookup`.
-    """
+def photo_rows(source: Path, stem: str, table: np.ndarray) -> list[TrainRow]:
+    """Return the train.csv rows of one annotated photo; `table` comes from `category_lookup`."""
     labels = read_label_map(source, stem)
     categories = table[labels]  # (H, W)
     if (categories == -2).any():
@@ -211,7 +166,7 @@ def photo_rows(source: Path, stem: str, table: np.ndarray) -> list[Row]:
         raise ValueError(f'{path}: label {int(labels[categories == -2].max())} is not in label_list.mat')
     height, width = labels.shape
     return [
-        Row(f'{stem}.jpg', runs_to_kaggle(mask_to_runs(mask)), height, width, str(category))
+        TrainRow(f'{stem}.jpg', runs_to_kaggle(mask_to_runs(mask)), height, width, str(category))
         for category, mask in instances(categories)
     ]
 
@@ -232,20 +187,16 @@ def list_photos(source: Path) -> tuple[list[str], list[str]]:
     return sorted(labelled), sorted(photos - labelled)
 
 
-def _copy(source: Path, target: Path) -> None:
-    with atomic_path(target) as temporary:
-        shutil.copyfile(source, temporary)
-
-
-def _convert_photo(job: tuple[str, bool], source: Path, target: Path, table: np.ndarray) -> list[Row]:
+def _convert_photo(job: tuple[str, bool], source: Path, target: Path, table: np.ndarray) -> list[TrainRow]:
     """Copy one photo and return its rows: none for a test photo."""
     stem, annotated = job
     rows = photo_rows(source, stem, table) if annotated else []
-    _copy(source / 'photos' / f'{stem}.jpg', target / ('train' if annotated else 'test') / f'{stem}.jpg')
+    with atomic_path(target / ('train' if annotated else 'test') / f'{stem}.jpg') as temporary:
+        shutil.copyfile(source / 'photos' / f'{stem}.jpg', temporary)
     return rows
 
 
-def convert_photos(source: Path, target: Path, workers: int | None = None) -> Iterator[list[Row]]:
+def convert_photos(source: Path, target: Path, workers: int | None = None) -> Iterator[list[TrainRow]]:
     """Copy every photo, on `workers` processes (default: all cores), and yield the rows of each in sorted order.
 
     Annotated photos go to `target`/train, the others to `target`/test. An older train.csv goes first, so that the
@@ -262,23 +213,12 @@ def convert_photos(source: Path, target: Path, workers: int | None = None) -> It
         yield from pool.map(work, jobs)
 
 
-def _csv_text(header: list[str], rows: list[tuple]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue()
-
-
-def write_tables(target: Path, rows: list[Row], test_stems: list[str]) -> None:
+def write_tables(target: Path, rows: list[TrainRow], test_stems: list[str]) -> None:
     """Write label_descriptions.json, sample_submission.csv and, last, train.csv."""
-    descriptions = {
-        key: [{'id': index, 'name': name} for index, name in enumerate(names)]
-        for key, names in (('categories', CATEGORIES), ('attributes', ATTRIBUTES))
-    }
-    write_text(target / 'label_descriptions.json', json.dumps(descriptions, indent=1) + '\n')
-    write_text(
-        target / 'sample_submission.csv',
-        _csv_text(['ImageId', 'EncodedPixels', 'ClassId'], [(f'{stem}.jpg', '1 1', 0) for stem in test_stems]),
-    )
-    write_text(target / 'train.csv', _csv_text(['ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId'], rows))
+    write_labels(target)
+    test_rows = [(f'{stem}.jpg', '1 1', 0) for stem in test_stems]
+    for name, columns, lines in (
+        ('sample_submission.csv', SUBMISSION_COLUMNS, test_rows),
+        ('train.csv', COLUMNS, rows),
+    ):
+        write_text(target / name, pd.DataFrame(lines, columns=columns).to_csv(index=False, lineterminator='\n'))

@@ -26,6 +26,10 @@ RULES = {
     'truncated_file': 'image dropped: it cannot be decoded to its end',
     'size_mismatch': 'image dropped: its masks are for another size',
 }
+DROPS_ROW = frozenset({
+    'duplicate_row', 'unsafe_image_id', 'unknown_category', 'runs_malformed', 'runs_outside_image', 'empty_mask',
+    'size_conflict', 'size_too_large',
+})  # fmt: skip
 
 
 def is_size_possible(height: int, width: int) -> bool:

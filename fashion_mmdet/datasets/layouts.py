@@ -5,8 +5,8 @@ import os
 import re
 from pathlib import Path
 
-from fashion_mmdet.classes import ATTRIBUTES
-from fashion_mmdet.utils.files import fast_hash
+from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES
+from fashion_mmdet.utils.files import fast_hash, write_text
 
 ATTRIBUTES_COLUMN = 'AttributesIds'  # 2020: `3,20,34`; 2019 has them in ClassId, `10_3_20_34`
 LABELS = 'label_descriptions.json'
@@ -36,6 +36,13 @@ def read_attribute_ids(path: Path) -> dict[str, str]:
         raise ValueError(f'{path}: no list of attributes with id and name: {type(error).__name__}: {error}') from None
     ours = {name: str(attribute) for attribute, name in enumerate(ATTRIBUTES)}
     return {str(one): ours.get(name, str(FOREIGN_ATTRIBUTE + one)) for one, name in names.items()}
+
+
+def write_labels(folder: Path) -> None:
+    """Write the classes into a folder as the competition's label_descriptions.json has them."""
+    groups = {'categories': CATEGORIES, 'attributes': ATTRIBUTES}
+    content = {key: [{'id': index, 'name': name} for index, name in enumerate(names)] for key, names in groups.items()}
+    write_text(folder / LABELS, json.dumps(content, indent=1) + '\n')
 
 
 def join_class_id(class_id: str, attributes: str, attribute_ids: dict[str, str]) -> str:

@@ -40,7 +40,7 @@ def _wall(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _floor(sketch: np.ndarray, ground: int, rng: np.random.Generator) -> None:
-    """Lay a floor or a pavement with joints that run to a vanishing point."""
+    """Draw a floor or a pavement with joints that run to a vanishing point."""
     rows, columns = sketch.shape[:2]
     colour = _muted(rng) * 0.85
     ramp = np.linspace(0.92, 1.05, rows - ground)[:, None, None]
@@ -55,7 +55,7 @@ def _floor(sketch: np.ndarray, ground: int, rng: np.random.Generator) -> None:
 
 
 def _bricks(sketch: np.ndarray, ground: int, rng: np.random.Generator) -> None:
-    """Lay bricks or tiles over the wall."""
+    """Draw bricks or tiles over the wall."""
     columns = sketch.shape[1]
     high, wide = int(rng.integers(7, 16)), int(rng.integers(14, 30))
     joint = tuple(map(int, sketch[0, 0] * rng.uniform(0.82, 0.93)))
@@ -66,7 +66,7 @@ def _bricks(sketch: np.ndarray, ground: int, rng: np.random.Generator) -> None:
 
 
 def _rectangles(sketch: np.ndarray, ground: int, rng: np.random.Generator) -> None:
-    """Hang windows, doors and posters."""
+    """Draw windows, doors and posters."""
     columns = sketch.shape[1]
     for _ in range(rng.integers(1, 5)):
         high, wide = rng.uniform(0.15, 0.6) * ground, rng.uniform(0.12, 0.35) * columns
@@ -78,7 +78,7 @@ def _rectangles(sketch: np.ndarray, ground: int, rng: np.random.Generator) -> No
 
 
 def _blobs(sketch: np.ndarray, ground: int, rng: np.random.Generator) -> None:
-    """Plant bushes and tree tops, or let lights blur into discs."""
+    """Draw bushes and tree tops, or lights blurred into discs."""
     rows, columns = sketch.shape[:2]
     base = np.array((96, 132, 92)) * rng.uniform(0.8, 1.4) if rng.uniform() < 0.6 else _muted(rng)
     left, spread = rng.uniform(0, 1), rng.uniform(0.1, 0.5)

@@ -9,20 +9,20 @@ from fashion_mmdet.synthetic.textures import Texture, tone
 
 ARM_WIDTHS = np.array([0.027, 0.023, 0.021, 0.015])
 LEG_WIDTHS = np.array([0.043, 0.042, 0.034, 0.034, 0.020])
+BACK_HAIR = {
+    'long': [(-0.05, 0.02), (0.05, 0.02), (0.072, 0.12), (0.078, 0.26), (-0.078, 0.26), (-0.072, 0.12)],
+    'bob': [(-0.055, 0.01), (0.055, 0.01), (0.074, 0.10), (0.068, 0.168), (-0.068, 0.168), (-0.074, 0.10)],
+}
 LIP, EYE, WHITE = (190, 84, 84), (46, 34, 32), (250, 248, 244)
 
 
 def draw_back_hair(canvas: Canvas) -> None:
     """Draw the hair behind the head and the shoulders."""
-    hair = Texture(canvas.figure.hair)
-    if canvas.figure.hairstyle == 'long':
-        shape = [(-0.05, 0.02), (0.05, 0.02), (0.072, 0.12), (0.078, 0.26), (-0.078, 0.26), (-0.072, 0.12)]
-        canvas.paint(rounded(np.array(shape)), hair, NOBODY)
-    elif canvas.figure.hairstyle == 'bob':
-        shape = [(-0.055, 0.01), (0.055, 0.01), (0.074, 0.10), (0.068, 0.168), (-0.068, 0.168), (-0.074, 0.10)]
-        canvas.paint(rounded(np.array(shape)), hair, NOBODY)
-    elif canvas.figure.hairstyle == 'bun':
+    style, hair = canvas.figure.hairstyle, Texture(canvas.figure.hair)
+    if style == 'bun':
         canvas.paint(ellipse(0, -0.006, 0.030, 0.028), hair, NOBODY)
+    elif style in BACK_HAIR:
+        canvas.paint(rounded(np.array(BACK_HAIR[style])), hair, NOBODY)
 
 
 def draw_legs(canvas: Canvas) -> None:

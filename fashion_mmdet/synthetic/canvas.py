@@ -45,7 +45,7 @@ class Canvas:
         self._tiles: dict[int, tuple[Texture, np.ndarray]] = {}  # with the texture, so that its id stays its own
 
     def add(self, category: int, attributes: Iterable[int] = ()) -> int:
-        """Announce an object; returns its id on this canvas."""
+        """Register an object; returns its id on this canvas."""
         self.kinds.append((category, tuple(sorted(set(attributes)))))
         return len(self.kinds) - 1
 
@@ -92,7 +92,7 @@ class Canvas:
         self.paint(limb(path, half_width), Texture(colour), label, relief=0)
 
     def objects(self, min_area_px: int) -> Iterator[Object]:
-        """Yield the objects of which at least `min_area_px` pixels are visible, in the order they were announced."""
+        """Yield the objects of which at least `min_area_px` pixels are visible, in the order they were added."""
         areas = sum(np.bincount(ids.ravel(), minlength=len(self.kinds)) for ids in (self.owner, self.part))
         for index, (category, attributes) in enumerate(self.kinds):
             if index and areas[index] >= min_area_px:
@@ -100,7 +100,7 @@ class Canvas:
                 yield Object(category, attributes, ids == index)
 
     def _window(self, outlines: list[np.ndarray], margin: int) -> tuple[slice, slice] | None:
-        """Bound outlines with a margin, inside the image; None where they lie outside."""
+        """Return the window that holds outlines and a margin, clipped to the image; None where it is empty."""
         points = np.concatenate(outlines)
         left, top = np.floor(points.min(axis=0)).astype(int) - margin
         right, bottom = np.ceil(points.max(axis=0)).astype(int) + margin + 1
@@ -109,7 +109,7 @@ class Canvas:
         return (rows, columns) if rows.start < rows.stop and columns.start < columns.stop else None
 
     def _colour(self, texture: Texture, window: tuple[slice, slice], angle: float) -> np.ndarray:
-        """Lay a texture over a window; (h, w, 3), or (1, 1, 3) where it is plain, float32."""
+        """Return a texture over a window; (h, w, 3), or (1, 1, 3) where it is plain, float32."""
         if texture.tile is None:
             return np.array(texture.colour, np.float32).reshape(1, 1, 3)
         if id(texture) not in self._tiles:
@@ -128,7 +128,7 @@ class Canvas:
         return cv2.warpAffine(tile, matrix, size, flags=flags, borderMode=cv2.BORDER_WRAP).astype(np.float32)
 
     def _shade(self, alpha: np.ndarray, window: tuple[slice, slice], radius: int, relief: float) -> np.ndarray:
-        """Light a layer from the upper left: dark rims, folds; (h, w) float32 about 1."""
+        """Shade a layer lit from the upper left: dark rims, folds; (h, w) float32 about 1."""
         soft = cv2.blur(alpha, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REPLICATE)
         shift = np.array([[1, 0, 0.6 * radius], [0, 1, 0.3 * radius]])
         lit = cv2.warpAffine(soft, shift, soft.shape[::-1], borderMode=cv2.BORDER_REPLICATE)

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fashion_mmdet.synthetic.shapes import smooth_path
+from fashion_mmdet.synthetic.textures import Colour
 
 SIDES = (-1, 1)  # left and right of the picture
 NECK_Y, SHOULDER_Y, WAIST_Y, HIP_Y, CROTCH_Y = 0.178, 0.205, 0.385, 0.475, 0.515
 UPPER_ARM, FOREARM = 0.150, 0.145
 UMBRELLA_REACH = 0.19  # how far the canopy goes beyond the hand that holds it
-
-Colour = tuple[int, int, int]
 
 SKINS: tuple[Colour, ...] = (
     (255, 224, 196), (241, 194, 152), (224, 172, 125), (190, 132, 88), (141, 88, 58), (98, 62, 44),
@@ -57,7 +56,7 @@ class Figure:
         return self.anchor_px + self.scale_px * np.stack([cos * x - sin * y, sin * x + cos * y], axis=1)
 
     def half_width(self, y: np.ndarray | float) -> np.ndarray:
-        """Give the trunk's half width at a height; below the hips that of the hips."""
+        """Return the trunk's half width at a height; below the hips that of the hips."""
         heights = (SHOULDER_Y, 0.27, 0.33, WAIST_Y, 0.43, HIP_Y, CROTCH_Y)
         middle = (0.4 * self.chest + 0.6 * self.waist, 0.45 * self.waist + 0.55 * self.hip)
         widths = (self.shoulder, self.chest, middle[0], self.waist, middle[1], self.hip, self.hip)
@@ -109,7 +108,7 @@ def _pose(rng: np.random.Generator) -> str:
 
 
 def _arm(side: int, shoulder: float, pose: str, rng: np.random.Generator) -> np.ndarray:
-    """Hold an arm; angles in degrees from straight down, outwards positive."""
+    """Return the path of an arm; angles in degrees from straight down, outwards positive."""
     low, high, bend_low, bend_high = {
         'down': (10, 20, -12, 4),
         'out': (24, 40, -10, 18),
@@ -125,7 +124,7 @@ def _arm(side: int, shoulder: float, pose: str, rng: np.random.Generator) -> np.
 
 
 def _legs(rng: np.random.Generator, narrow: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Place both legs; the feet stand at y 0.95, or a little higher for a leg that steps back."""
+    """Return the paths of both legs; the feet stand at y 0.95, or a little higher for a leg that steps back."""
     spread = -0.004 if narrow else rng.uniform(0.0, 0.045)
     raised = rng.choice(2) if rng.uniform() < 0.3 and not narrow else -1
     legs = []

@@ -1,85 +1,68 @@
-"""Draws the main garments and the parts on them."""
+"""Draw the main garments and the parts on them."""
+
+from dataclasses import replace
 
 import numpy as np
 
+from fashion_mmdet.synthetic import outlines
 from fashion_mmdet.synthetic.body import draw_neck
 from fashion_mmdet.synthetic.canvas import Canvas
-from fashion_mmdet.synthetic.cuts import (
-    bodice,
-    button,
-    front_panel,
-    half_widths,
-    neck_curve,
-    patch_pocket,
-    skirt_outline,
-    sleeve_outline,
-    trouser_leg,
-)  # fmt: skip
 from fashion_mmdet.synthetic.figure import SIDES, WAIST_Y
-from fashion_mmdet.synthetic.outfit import (
-    CAPE,
-    CARDIGAN,
-    COAT,
-    HIGH_WAIST,
-    JACKET,
-    JUMPSUIT,
-    NORMAL_WAIST,
-    SHIRT,
-    SKIRT,
-    VEST,
-    Garment,
-)  # fmt: skip
-from fashion_mmdet.synthetic.shapes import box, cut, direction, ellipse, limb, mirror, rounded
+from fashion_mmdet.synthetic.outfit import Attribute, Category, Garment
+from fashion_mmdet.synthetic.shapes import box, cut, direction, ellipse, limb, mirror, rounded, soft_box
 from fashion_mmdet.synthetic.textures import COLOURS, Texture, tone, trim
 
-HOOD, COLLAR, LAPEL, EPAULETTE, SLEEVE, POCKET, NECKLINE, ZIPPER, BOW, RUFFLE = 27, 28, 29, 30, 31, 32, 33, 35, 38, 43
-OPENING_DEPTH = {SHIRT: 0.02, CARDIGAN: 0.13, JACKET: 0.02, VEST: 0.10, COAT: 0.14, CAPE: 0.0}
+OPENING_DEPTH = {  # of the neck
+    Category.SHIRT: 0.02, Category.CARDIGAN: 0.13, Category.JACKET: 0.02, Category.VEST: 0.10, Category.COAT: 0.14,
+}  # fmt: skip
 SILVER = (205, 208, 214)
+BUTTON, POCKET_HEIGHT = 0.0055, 0.025  # radius, half height
 
 
 def draw_lower(canvas: Canvas, garment: Garment) -> None:
     """Draw pants, shorts or a skirt."""
     owner = canvas.add(garment.category, garment.attributes)
-    waist_y = WAIST_Y - 0.012 if HIGH_WAIST in garment.attributes else WAIST_Y + 0.022
-    if garment.category == SKIRT:
-        canvas.paint(skirt_outline(canvas.figure, garment, waist_y), garment.texture, (owner, 0))
+    waist_y = WAIST_Y - 0.012 if Attribute.HIGH_WAIST in garment.attributes else WAIST_Y + 0.022
+    if garment.category == Category.SKIRT:
+        canvas.paint(outlines.skirt_outline(canvas.figure, garment, waist_y), garment.texture, (owner, 0))
         _draw_hem(canvas, garment, owner, waist_y)
     else:
         draw_trousers(canvas, garment, owner, waist_y)
     _waistband(canvas, garment, owner, waist_y)
     if 'pocket' in garment.parts:
         for side in SIDES:
-            patch = patch_pocket(side * 0.056, waist_y + 0.062, 0.021, -0.15 * side)
-            _part(canvas, owner, POCKET, patch, garment.texture, 0.82)
+            patch = soft_box(side * 0.056, waist_y + 0.062, 0.021, POCKET_HEIGHT, -0.15 * side)
+            _part(canvas, owner, Category.POCKET, patch, garment.texture, 0.82)
 
 
 def draw_trousers(canvas: Canvas, garment: Garment, owner: int, waist_y: float) -> None:
     """Draw both legs, each with its own relief, and the fly."""
     for side in SIDES:
         turn = direction(canvas.figure.legs[(side + 1) // 2])
-        canvas.paint(trouser_leg(canvas.figure, garment, side, waist_y), garment.texture, (owner, 0), 0.8, turn)
-    if garment.category != JUMPSUIT:
+        leg = outlines.trouser_leg(canvas.figure, garment, side, waist_y)
+        canvas.paint(leg, garment.texture, (owner, 0), 0.8, turn)
+    if garment.category != Category.JUMPSUIT:
         dark = tone(garment.texture.colour, 0.65)
         canvas.stroke(np.array([(0.0, waist_y), (0.002, waist_y + 0.04), (0.0, waist_y + 0.1)]), 0.0015, dark)
         canvas.stroke(np.array([(0.012, waist_y), (0.013, waist_y + 0.04), (0.001, waist_y + 0.07)]), 0.0012, dark)
 
 
 def _waistband(canvas: Canvas, garment: Garment, owner: int, waist_y: float) -> None:
-    width = float(half_widths(canvas.figure, garment, waist_y + 0.008)) - 0.6 * garment.boxy * garment.ease
+    width = float(outlines.half_widths(canvas.figure, garment, waist_y + 0.008)) - 0.6 * garment.boxy * garment.ease
     band = box(0, waist_y + 0.008, min(width, canvas.figure.half_width(waist_y) + 0.012), 0.009)
     canvas.paint(band, Texture(trim(garment.texture.colour, 0.78)), (owner, 0), relief=0.5)
-    canvas.paint(button(0, waist_y + 0.008), Texture(SILVER), None, relief=0)
+    canvas.paint(ellipse(0, waist_y + 0.008, BUTTON, BUTTON), Texture(SILVER), None, relief=0)
 
 
 def draw_pullover(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
     """Draw a closed garment: top, sweater, dress or the upper half of a jumpsuit; returns its id."""
     owner = canvas.add(garment.category, garment.attributes)
-    if garment.category == JUMPSUIT:
+    if garment.category == Category.JUMPSUIT:
         draw_trousers(canvas, garment, owner, WAIST_Y)
-        garment = Garment(**{**vars(garment), 'hem': WAIST_Y + 0.055, 'flare': 0.0})
-    canvas.paint(bodice(canvas.figure, garment), garment.texture, (owner, 0))
-    if NORMAL_WAIST in garment.attributes:
-        width = float(half_widths(canvas.figure, garment, WAIST_Y))
+        garment = replace(garment, hem=WAIST_Y + 0.055, flare=0.0)
+    canvas.paint(outlines.bodice(canvas.figure, garment), garment.texture, (owner, 0))
+    if Attribute.NORMAL_WAIST in garment.attributes:
+        width = float(outlines.half_widths(canvas.figure, garment, WAIST_Y))
         seam = np.array([(-width, WAIST_Y), (0, WAIST_Y + 0.006), (width, WAIST_Y)])
         canvas.stroke(seam, 0.003, tone(garment.texture.colour, 0.6))
     _draw_hem(canvas, garment, owner, WAIST_Y)
@@ -91,7 +74,7 @@ def draw_pullover(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
         _draw_neckline(canvas, garment, owner)
     if 'pouch' in garment.parts:
         pouch = [(-0.034, 0.375), (0.034, 0.375), (0.058, 0.412), (0.054, 0.438), (-0.054, 0.438), (-0.058, 0.412)]
-        _part(canvas, owner, POCKET, np.array(pouch), garment.texture, 0.8)
+        _part(canvas, owner, Category.POCKET, np.array(pouch), garment.texture, 0.8)
     _draw_front(canvas, garment, owner)
     return owner
 
@@ -99,24 +82,23 @@ def draw_pullover(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
 def draw_open_front(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
     """Draw a garment of two front panels: shirt, cardigan, jacket, vest, coat; returns its id."""
     owner = canvas.add(garment.category, garment.attributes)
-    depth = OPENING_DEPTH[garment.category]
-    if 'lapel' in garment.parts:
-        depth = 0.14
+    depth = 0.14 if 'lapel' in garment.parts else OPENING_DEPTH[garment.category]
     for side in SIDES:
-        canvas.paint(front_panel(canvas.figure, garment, side, depth), garment.texture, (owner, 0))
+        canvas.paint(outlines.front_panel(canvas.figure, garment, side, depth), garment.texture, (owner, 0))
     if 'pocket' in garment.parts:
         y = min(garment.hem - 0.045, 0.452)
         for side in SIDES:
-            x = side * 0.62 * float(half_widths(canvas.figure, garment, y))
-            _part(canvas, owner, POCKET, patch_pocket(x, y, angle=-0.12 * side), garment.texture, 0.8)
+            x = side * 0.62 * float(outlines.half_widths(canvas.figure, garment, y))
+            patch = soft_box(x, y, 0.026, POCKET_HEIGHT, -0.12 * side)
+            _part(canvas, owner, Category.POCKET, patch, garment.texture, 0.8)
     if 'breast pocket' in garment.parts:
-        _part(canvas, owner, POCKET, patch_pocket(0.046, 0.285, 0.019), garment.texture, 0.82)
+        _part(canvas, owner, Category.POCKET, soft_box(0.046, 0.285, 0.019, POCKET_HEIGHT), garment.texture, 0.82)
     if sleeves:
         draw_sleeves(canvas, garment, owner)
     if 'epaulette' in garment.parts:
         for side in SIDES:
             strap = box(side * (canvas.figure.shoulder - 0.024), 0.2, 0.027, 0.011, side * 0.3)
-            _part(canvas, owner, EPAULETTE, strap, Texture(garment.texture.colour), 0.7)
+            _part(canvas, owner, Category.EPAULETTE, strap, Texture(garment.texture.colour), 0.7)
     if 'hood' in garment.parts:
         _draw_hood(canvas, garment, owner)
     _draw_front(canvas, garment, owner)
@@ -125,7 +107,7 @@ def draw_open_front(canvas: Canvas, garment: Garment, sleeves: bool) -> int:
 
 def draw_cape(canvas: Canvas, garment: Garment) -> None:
     """Draw a cape: a bell over shoulders and arms, closed by toggles."""
-    owner = canvas.add(CAPE, garment.attributes)
+    owner = canvas.add(Category.CAPE, garment.attributes)
     shoulder, hem = canvas.figure.shoulder, garment.hem
     for side in SIDES:
         top = [(0.0, 0.2), (0.036, 0.182), (shoulder - 0.01, 0.2), (shoulder + 0.035, 0.25)]
@@ -143,9 +125,9 @@ def draw_sleeves(canvas: Canvas, garment: Garment, owner: int) -> None:
     if garment.sleeve <= 0:
         return
     for arm in canvas.figure.arms:
-        part = canvas.add(SLEEVE)
+        part = canvas.add(Category.SLEEVE)
         turn = direction(cut(arm, 0, garment.sleeve))
-        canvas.paint(sleeve_outline(arm, garment), garment.texture, (owner, part), angle=turn)
+        canvas.paint(outlines.sleeve_outline(arm, garment), garment.texture, (owner, part), angle=turn)
         end = cut(arm, max(0.0, garment.sleeve - 0.07), garment.sleeve)
         if 'cuff' in garment.parts:
             cuff = Texture(trim(garment.texture.colour, 0.8))
@@ -164,15 +146,15 @@ def _draw_hem(canvas: Canvas, garment: Garment, owner: int, waist_y: float) -> N
     """Draw pleats and a ruffle."""
     if 'pleat' in garment.parts:
         dark = tone(garment.texture.colour, 0.62)
-        waist, hem = (float(half_widths(canvas.figure, garment, y)) for y in (waist_y, garment.hem))
+        waist, hem = (float(outlines.half_widths(canvas.figure, garment, y)) for y in (waist_y, garment.hem))
         for t in np.linspace(-0.85, 0.85, 9):
             canvas.stroke(np.array([(t * waist * 0.9, waist_y + 0.02), (t * hem, garment.hem)]), 0.0018, dark)
     if 'ruffle' in garment.parts:
-        width = float(half_widths(canvas.figure, garment, garment.hem - 0.045))
+        width = float(outlines.half_widths(canvas.figure, garment, garment.hem - 0.045))
         x = np.linspace(-width, width, 41)
         top = np.stack([x, np.full_like(x, garment.hem - 0.045)], axis=1)
         bottom = np.stack([1.1 * x, garment.hem + 0.012 + 0.009 * np.sin(np.arange(41) * np.pi / 2.5)], axis=1)
-        part = canvas.add(RUFFLE)
+        part = canvas.add(Category.RUFFLE)
         canvas.paint(np.concatenate([top, bottom[::-1]]), Texture(trim(garment.texture.colour, 0.75)), (owner, part))
         for index in range(3, 40, 5):
             canvas.stroke(np.stack([top[index], bottom[index]]), 0.0015, tone(garment.texture.colour, 0.5))
@@ -180,18 +162,18 @@ def _draw_hem(canvas: Canvas, garment: Garment, owner: int, waist_y: float) -> N
 
 def _draw_neckline(canvas: Canvas, garment: Garment, owner: int) -> None:
     """Draw the band round the neck; a turtleneck is a tube."""
-    part, band = canvas.add(NECKLINE), Texture(trim(garment.texture.colour, 0.72))
+    part, band = canvas.add(Category.NECKLINE), Texture(trim(garment.texture.colour, 0.72))
     if garment.neck == 'turtle':
         tube = [(-0.034, 0.146), (0.034, 0.146), (0.040, 0.192), (0.022, 0.206), (-0.022, 0.206), (-0.040, 0.192)]
         canvas.paint(rounded(np.array(tube), 1), band, (owner, part), relief=0.8)
         return
-    ring = np.concatenate([neck_curve(garment), neck_curve(garment, 0.014)[::-1]])
+    ring = np.concatenate([outlines.neck_curve(garment), outlines.neck_curve(garment, 0.014)[::-1]])
     canvas.paint(ring, band, (owner, part), relief=0.3)
 
 
 def _draw_hood(canvas: Canvas, garment: Garment, owner: int) -> None:
     """Draw a hood that lies round the neck, or one that is up round the head."""
-    part, colour = canvas.add(HOOD), garment.texture.colour
+    part, colour = canvas.add(Category.HOOD), garment.texture.colour
     if 'hood up' in garment.parts:
         right = np.array([(0.05, -0.03), (0.088, 0.06), (0.07, 0.2)])
         canvas.paint(
@@ -210,7 +192,7 @@ def _draw_front(canvas: Canvas, garment: Garment, owner: int) -> None:
     colour, parts = garment.texture.colour, garment.parts
     if 'zipper' in parts:
         _draw_zipper(canvas, garment, owner)
-    if parts & {'buttons', 'double'} or garment.category == SHIRT:
+    if parts & {'buttons', 'double'} or garment.category == Category.SHIRT:
         _draw_buttons(canvas, garment)
     if 'band' in parts:
         for side in SIDES:
@@ -221,30 +203,30 @@ def _draw_front(canvas: Canvas, garment: Garment, owner: int) -> None:
         outside = [(0.030, 0.172), (0.050, 0.182), (0.078, 0.246), (0.058, 0.252), (0.066, 0.268)]
         flap = np.array([*outside, (0.5 * garment.gap + 0.004, 0.318), (0.022, 0.20)])
         flaps = [mirror(flap, side) for side in SIDES]
-        _part(canvas, owner, LAPEL, flaps, garment.texture, 0.8)
+        _part(canvas, owner, Category.LAPEL, flaps, garment.texture, 0.8)
     if 'collar' in parts:
         flap = np.array([(0.002, 0.205), (0.026, 0.160), (0.052, 0.182), (0.060, 0.228), (0.034, 0.238)])
-        _part(canvas, owner, COLLAR, [mirror(flap, side) for side in SIDES], garment.texture, 1.25)
+        _part(canvas, owner, Category.COLLAR, [mirror(flap, side) for side in SIDES], garment.texture, 1.25)
     if 'bow' in parts:
         wing = np.array([(0.0, 0.212), (0.045, 0.190), (0.048, 0.236), (0.0, 0.218)])
         tail = np.array([(0.0, 0.214), (0.006, 0.214), (0.028, 0.272), (0.012, 0.276)])
         shapes = [mirror(shape, side) for side in SIDES for shape in (wing, tail)]
-        _part(canvas, owner, BOW, [*shapes, ellipse(0, 0.214, 0.010, 0.011)], garment.texture, 0.7)
+        _part(canvas, owner, Category.BOW, [*shapes, ellipse(0, 0.214, 0.010, 0.011)], garment.texture, 0.7)
 
 
 def _draw_zipper(canvas: Canvas, garment: Garment, owner: int) -> None:
-    top, bottom = (0.205, garment.hem) if garment.category != VEST else (0.31, garment.hem)
+    top, bottom = (0.205, garment.hem) if garment.category != Category.VEST else (0.31, garment.hem)
     gap = garment.gap
     path = np.array([(0.5 * gap + 0.004, top), (0.5 * gap + 0.004, 0.3), (gap + 0.004, bottom)])
-    canvas.stroke(cut(path, 0, 1), 0.0075, SILVER, (owner, canvas.add(ZIPPER)))
+    canvas.stroke(cut(path, 0, 1), 0.0075, SILVER, (owner, canvas.add(Category.ZIPPER)))
     for x, y in cut(path, 0.02, 0.98, max(4, round((bottom - top) / 0.014))):
         canvas.paint(box(x, y, 0.0055, 0.0022), Texture((92, 94, 102)), None, relief=0)
 
 
 def _draw_buttons(canvas: Canvas, garment: Garment) -> None:
-    top = 0.235 if garment.category == SHIRT else 0.345
+    top = 0.235 if garment.category == Category.SHIRT else 0.345
     dark = np.mean(garment.texture.colour) < 120
     horn = Texture(COLOURS['sand'] if dark else COLOURS['ink'])
     for y in np.arange(top, min(garment.hem - 0.02, 0.56), 0.05):
         for x in (-0.028, 0.028) if 'double' in garment.parts else (0.014,):
-            canvas.paint(button(x + np.sign(x) * garment.gap, y), horn, None, relief=0)
+            canvas.paint(ellipse(x + np.sign(x) * garment.gap, y, BUTTON, BUTTON), horn, None, relief=0)

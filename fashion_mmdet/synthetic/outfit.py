@@ -4,14 +4,27 @@ from dataclasses import dataclass, field
 
 from fashion_mmdet.synthetic.textures import Colour, Texture
 
-SHIRT, TOP, SWEATER, CARDIGAN, JACKET, VEST, PANTS, SHORTS, SKIRT, COAT, DRESS, JUMPSUIT, CAPE = range(13)
 
-# Attribute ids: see classes.ATTRIBUTES.
-SINGLE_BREASTED, DOUBLE_BREASTED, ZIP_UP, FLY, TOGGLED, NO_OPENING = 10, 11, 14, 15, 17, 18
-SYMMETRICAL, FLARE, FIT_AND_FLARE, BELL_BOTTOM = 20, 23, 24, 29
-PENCIL, STRAIGHT, A_LINE, TENT, WIDE_LEG = 32, 33, 34, 35, 37
-QUILTED, PLEAT, TIERED = 51, 52, 55
-HIGH_WAIST, NORMAL_WAIST, NO_WAIST = 87, 88, 91
+class Category:
+    """Ids of the categories that are drawn, see `classes.CATEGORIES`."""
+
+    SHIRT, TOP, SWEATER, CARDIGAN, JACKET, VEST, PANTS, SHORTS, SKIRT, COAT, DRESS, JUMPSUIT, CAPE = range(13)
+    GLASSES, HAT, HEADBAND, TIE, GLOVE, WATCH, BELT, LEG_WARMER = range(13, 21)
+    TIGHTS, SOCK, SHOE, BAG, SCARF, UMBRELLA = range(21, 27)
+    HOOD, COLLAR, LAPEL, EPAULETTE, SLEEVE, POCKET, NECKLINE, BUCKLE, ZIPPER = range(27, 36)
+    BOW, FLOWER, FRINGE, RUFFLE, TASSEL = 38, 39, 40, 43, 45
+
+
+class Attribute:
+    """Ids of the attributes that the drawing can show, see `classes.ATTRIBUTES`; more are in `FITS` and `LENGTHS`."""
+
+    SINGLE_BREASTED, DOUBLE_BREASTED, ZIP_UP, FLY, TOGGLED, NO_OPENING = 10, 11, 14, 15, 17, 18
+    SYMMETRICAL, FLARE, FIT_AND_FLARE, BELL_BOTTOM = 20, 23, 24, 29
+    PENCIL, STRAIGHT, A_LINE, TENT, WIDE_LEG = 32, 33, 34, 35, 37
+    QUILTED, PLEAT, TIERED = 51, 52, 55
+    HIGH_WAIST, NORMAL_WAIST, NO_WAIST = 87, 88, 91
+
+
 FITS = {'tight': (40, 0.005, 0.1), 'regular': (41, 0.013, 0.5), 'loose': (42, 0.028, 1.0)}  # id, ease, boxiness
 LENGTHS = {  # id, the hem's y
     'above-the-hip': (0, 0.425), 'hip': (1, 0.500), 'mini': (3, 0.595), 'above-the-knee': (4, 0.660),

@@ -6,9 +6,9 @@ from fashion_mmdet.synthetic import accessories, body, garments
 from fashion_mmdet.synthetic.background import cast_shadow, develop, draw_background
 from fashion_mmdet.synthetic.canvas import Canvas, Object
 from fashion_mmdet.synthetic.figure import SKINS, sample_figure
-from fashion_mmdet.synthetic.outfit import CAPE, PENCIL, SHIRT, Outfit
-from fashion_mmdet.synthetic.textures import COLOURS, distinct_colour, make_texture
-from fashion_mmdet.synthetic.wardrobe import choose_outfit
+from fashion_mmdet.synthetic.outfit import Attribute, Category, Outfit
+from fashion_mmdet.synthetic.sample_outfit import sample_outfit
+from fashion_mmdet.synthetic.textures import COLOURS, Texture, distinct_colour, make_texture
 
 
 def draw_person(height: int, width: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Object]]:
@@ -28,23 +28,22 @@ def draw_person(height: int, width: int, rng: np.random.Generator) -> tuple[np.n
 
 
 def min_area_px(height: int, width: int) -> int:
-    """Give the least visible area of a labelled object: 50 px at 384 x 256, in proportion elsewhere, never below 10."""
+    """Return the least visible area of a labelled object: 50 px at 384 x 256, in proportion elsewhere, at least 10."""
     return max(10, round(50 * height * width / (384 * 256)))
 
 
 def paint_person(height: int, width: int, rng: np.random.Generator) -> Canvas:
     """Draw a person; the canvas holds the image and the labels."""
     skin = SKINS[rng.integers(len(SKINS))]
-    outfit = choose_outfit(rng, skin)
-    narrow = PENCIL in (outfit.lower or outfit.whole).attributes
+    outfit = sample_outfit(rng, skin)
+    narrow = Attribute.PENCIL in (outfit.lower or outfit.whole).attributes
     figure = sample_figure(height, width, rng, skin, 'umbrella' in outfit.extras, narrow)
     background = draw_background(height, width, rng)
     foot_x, foot_y = figure.to_pixels(np.array([[0.02, 0.985]]))[0]
     cast_shadow(background, foot_x, foot_y, 0.21 * figure.scale_px)
     canvas = Canvas(background, figure, rng)
     if 'umbrella' in outfit.extras:
-        pattern = ('plain', 'stripe', 'dot')[rng.integers(3)]
-        accessories.draw_umbrella(canvas, make_texture(pattern, distinct_colour(outfit.colours, rng), rng))
+        accessories.draw_umbrella(canvas, _sample_cloth(outfit, rng, 'plain', 'stripe', 'dot'))
     body.draw_back_hair(canvas)
     _draw_legs(canvas, outfit, rng)
     body.draw_torso(canvas)
@@ -55,9 +54,14 @@ def paint_person(height: int, width: int, rng: np.random.Generator) -> Canvas:
     return canvas
 
 
+def _sample_cloth(outfit: Outfit, rng: np.random.Generator, *patterns: str) -> Texture:
+    pattern = patterns[rng.integers(len(patterns))]
+    return make_texture(pattern, distinct_colour(outfit.colours, rng), rng)
+
+
 def _draw_legs(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None:
     body.draw_legs(canvas)
-    hosiery = {'tights', 'sock', 'leg warmer'} & outfit.extras
+    hosiery = {'tights', 'sock', 'leg_warmer'} & outfit.extras
     for kind in hosiery:
         names = ('ink', 'burgundy', 'slate', 'navy') if kind == 'tights' else ('chalk', 'red', 'mustard', 'sky')
         accessories.draw_hosiery(canvas, kind, COLOURS[names[rng.integers(4)]], rng)
@@ -69,18 +73,17 @@ def _draw_legs(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None
 def _draw_clothes(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None:
     """Draw garments from the skin outwards; sleeves that a coat would hide are left out."""
     outer = outfit.outer
-    sleeves = outer is None or (outer.sleeve == 0 and outer.category != CAPE)
+    sleeves = outer is None or (outer.sleeve == 0 and outer.category != Category.CAPE)
     if outfit.lower and not outfit.tucked:
         garments.draw_lower(canvas, outfit.lower)
     top = outfit.inner or outfit.whole
-    (garments.draw_open_front if top.category == SHIRT else garments.draw_pullover)(canvas, top, sleeves)
+    (garments.draw_open_front if top.category == Category.SHIRT else garments.draw_pullover)(canvas, top, sleeves)
     if outfit.lower and outfit.tucked:
         garments.draw_lower(canvas, outfit.lower)
     if 'tie' in outfit.extras:
-        pattern = ('plain', 'stripe', 'dot')[rng.integers(3)]
-        accessories.draw_tie(canvas, make_texture(pattern, distinct_colour(outfit.colours, rng), rng))
+        accessories.draw_tie(canvas, _sample_cloth(outfit, rng, 'plain', 'stripe', 'dot'))
     sleeve = max(top.sleeve if sleeves else 0, outer.sleeve if outer else 0)
-    if outer and outer.category == CAPE:
+    if outer and outer.category == Category.CAPE:
         body.draw_forearms(canvas, sleeve)
         garments.draw_cape(canvas, outer)
         return
@@ -106,9 +109,7 @@ def _draw_carried(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> N
     if 'glove' in extras:
         accessories.draw_gloves(canvas, distinct_colour(outfit.colours, rng))
     if 'scarf' in extras:
-        pattern = ('plain', 'check', 'stripe')[rng.integers(3)]
-        wool = make_texture(pattern, distinct_colour(outfit.colours, rng), rng)
-        accessories.draw_scarf(canvas, wool, 'fringe' in extras)
+        accessories.draw_scarf(canvas, _sample_cloth(outfit, rng, 'plain', 'check', 'stripe'), 'fringe' in extras)
 
 
 def _draw_head(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None:

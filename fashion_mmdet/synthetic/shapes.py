@@ -13,7 +13,7 @@ def smooth_path(joints: np.ndarray, softness: float = 0.35) -> np.ndarray:
 
 
 def cut(path: np.ndarray, start: float, stop: float, points: int = 14) -> np.ndarray:
-    """Take the part of a path between two fractions of its length, (points, 2); beyond 0 to 1 it is clamped."""
+    """Return the part of a path between two fractions of its length, (points, 2); beyond 0 to 1 it is clamped."""
     steps = np.hypot(*np.diff(path, axis=0).T)
     along = np.concatenate([[0], np.cumsum(steps)]) / steps.sum()
     t = np.linspace(start, stop, points)
@@ -60,7 +60,7 @@ def move(points: np.ndarray, x: float, y: float) -> np.ndarray:
 
 
 def mirror(points: np.ndarray, side: int) -> np.ndarray:
-    """Put an outline drawn for the right of the picture (side 1) on the left (side -1)."""
+    """Mirror an outline drawn for the right of the picture (side 1) to the left (side -1)."""
     return points * (side, 1)
 
 

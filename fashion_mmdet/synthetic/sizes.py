@@ -2,7 +2,9 @@
 
 import numpy as np
 
-SIDE_RANGE_PX = (32, 32_000)  # OpenCV warps no image with a side beyond 32,767
+from fashion_mmdet.utils.checks import Interval
+
+SIDE_PX = Interval(32, 32_000, whole=True)  # OpenCV warps no image with a side beyond 32,767
 
 
 def imaterialist_size(rng: np.random.Generator) -> tuple[int, int]:
@@ -25,15 +27,3 @@ def imaterialist_size(rng: np.random.Generator) -> tuple[int, int]:
     ratio = rng.choice((0.68, 0.85, 1.48), p=(0.75, 0.10, 0.15)) * np.exp(rng.normal(0, 0.05))
     area_px = np.clip(5.5e6 * np.exp(rng.normal(0, 0.7)), 2.5e5, 5e7)
     return round(np.sqrt(area_px / ratio)), round(np.sqrt(area_px * ratio))
-
-
-def check_size(height: int, width: int) -> None:
-    """Refuse a size that cannot be drawn.
-
-    Raises:
-        ValueError: a side below 32 or above 32,000 pixels.
-    """
-    low, high = SIDE_RANGE_PX
-    for name, side in (('height', height), ('width', width)):
-        if not low <= side <= high:
-            raise ValueError(f'{name} {side}: from {low} to {high} pixels, please')

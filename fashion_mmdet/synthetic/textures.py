@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import cv2
 import numpy as np
@@ -71,18 +72,14 @@ def _blank(colour: Colour) -> np.ndarray:
 
 def _wrapped_circle(tile: np.ndarray, x: float, y: float, radius: float, colour: Colour) -> None:
     """Draw a disc that goes on at the opposite edges."""
-    for dx in (-TILE, 0, TILE):
-        for dy in (-TILE, 0, TILE):
-            cv2.circle(tile, (round(x + dx), round(y + dy)), round(radius), colour, -1, cv2.LINE_AA)
+    for dx, dy in product((-TILE, 0, TILE), repeat=2):
+        cv2.circle(tile, (round(x + dx), round(y + dy)), round(radius), colour, -1, cv2.LINE_AA)
 
 
 def _stripe(ground: Colour, accent: Colour, rng: np.random.Generator) -> np.ndarray:
     tile = _blank(ground)
     width = int(rng.integers(24, 48))
-    if rng.uniform() < 0.65:
-        tile[:width] = accent
-    else:
-        tile[:, :width] = accent
+    (tile if rng.uniform() < 0.65 else tile.swapaxes(0, 1))[:width] = accent
     return tile
 
 
@@ -142,11 +139,10 @@ def _letters(ground: Colour, accent: Colour, rng: np.random.Generator) -> np.nda
 
 def _leopard(ground: Colour, accent: Colour, rng: np.random.Generator) -> np.ndarray:
     tile = _blank((214, 168, 104))
-    for row in range(3):
-        for column in range(3):
-            x, y = 32 * column + 16 * (row % 2) + rng.uniform(-4, 4), 32 * row + 16 + rng.uniform(-4, 4)
-            _wrapped_circle(tile, x, y, rng.uniform(9, 12), (52, 34, 26))
-            _wrapped_circle(tile, x + 2, y + 1, rng.uniform(4.5, 6), (168, 112, 58))
+    for row, column in product(range(3), repeat=2):
+        x, y = 32 * column + 16 * (row % 2) + rng.uniform(-4, 4), 32 * row + 16 + rng.uniform(-4, 4)
+        _wrapped_circle(tile, x, y, rng.uniform(9, 12), (52, 34, 26))
+        _wrapped_circle(tile, x + 2, y + 1, rng.uniform(4.5, 6), (168, 112, 58))
     return tile
 
 
@@ -196,7 +192,7 @@ PATTERNS: dict[str, tuple[int, float, Painter | None]] = {
 
 
 def make_texture(pattern: str, colour: Colour, rng: np.random.Generator) -> Texture:
-    """Weave a pattern (a key of PATTERNS) on a ground colour."""
+    """Make a pattern (a key of PATTERNS) on a ground colour."""
     _, period, painter = PATTERNS[pattern]
     if painter is None:
         return Texture(colour)

@@ -183,7 +183,7 @@ def _hash_rest(file: BinaryIO, digest: 'xxhash.xxh3_128 | hashlib._Hash') -> str
 
 
 def picture_name(image_id: str, suffix: str) -> str:
-    """Name an image's picture: safe in any folder, and another one for every image.
+    """Return the file name of an image's picture: safe in any folder, and different for every image.
 
     `a.jpg` with '.png' gives `a.png`. Anything else, such as `a.png` and `x/a.jpg`, keeps what is harmless of it before
     a hash of the whole.
@@ -215,7 +215,7 @@ def sibling(
     outputs: Iterable[str | os.PathLike | None] = (),
     inputs: Iterable[str | os.PathLike | None] = (),
 ) -> Path:
-    """Name the output that goes beside another, under another suffix.
+    """Return the path of an output that goes beside another, under another suffix.
 
     Raises:
         ValueError: as `check_outputs`, of both, the other outputs and the inputs.

@@ -85,7 +85,7 @@ class WorkerPool:
             futures.extend(self._threads.submit(self._call, function, item) for item in islice(items, 1))
 
     def _call(self, function: Callable[[Item], Result], item: Item) -> Result:
-        """Let an idle worker do it; runs in a thread."""
+        """Call the function in an idle worker; runs in a thread."""
         connection = self._idle.get()
         try:
             connection.send((function, item))
@@ -115,7 +115,7 @@ class WorkerPool:
 
 @contextlib.contextmanager
 def _spawning() -> Iterator[None]:
-    """Let a process that is started meanwhile ignore Ctrl-C and not run the user's script.
+    """Make a process that is started meanwhile ignore Ctrl-C and not run the user's script.
 
     Ctrl-C in a terminal reaches all processes, but only the parent is to act on it; blocked signals pass on to a child.
     Python would import `__main__` in the child, which begins all work anew where a script has no main guard.

@@ -11,9 +11,9 @@ Item = TypeVar('Item')
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
-    """Go through items with a bar on stderr that goes when it is done; without a terminal just go through them.
+    """Yield items and show a bar on stderr until they end; without a terminal only yield them.
 
-    `total` says how many there are where the items have no length.
+    `total` is the number of items where they have no length.
     """
     console = Console(stderr=True)
     yield from rich_track(

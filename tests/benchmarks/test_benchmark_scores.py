@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from fashion_mmdet.benchmarks import growth_scores, metric, postprocess, submission
+from fashion_mmdet.benchmarks import growth, metric, postprocess, submission, timing
 from fashion_mmdet.benchmarks.scenes import make_scenes, to_coco
 from fashion_mmdet.evaluation.matching import count_images
 
@@ -37,18 +37,10 @@ def test_all_peers_of_the_metric_compute_the_same_ap():
 
 def test_a_peer_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr(metric, 'PEERS', (('nobody', 'nobody_at_all', None), metric.PEERS[-1]))
-    monkeypatch.setattr(
-        metric, 'measure', lambda contenders, *_, **__: [metric_row(contender.name) for contender in contenders]
-    )
+    monkeypatch.setattr(timing, 'measure', lambda contenders, *_: [timing.Measured(one, 1.0, 10) for one in contenders])
     (table,) = metric.run(1, images=2)
     assert table.note.endswith('Not installed: nobody.')
     assert [row[1] for row in table.rows] == ['fashion_mmdet', 'pycocotools']
-
-
-def metric_row(name: str):
-    from fashion_mmdet.benchmarks.timing import Measured
-
-    return Measured(name, 1.0, 10)
 
 
 def test_our_submission_is_the_kernels(tmp_path):
@@ -74,7 +66,7 @@ def test_results_carry_neither_box_nor_area():
 
 
 def test_growth_has_a_row_a_number_of_images(monkeypatch):
-    (table,) = growth_scores.run_scores(1, images=(1, 2))
+    table = growth.measure_scores(1, images=(1, 2))
     assert [row[0] for row in table.rows] == ['1', '2']
     assert all(len(row) == len(table.header) for row in table.rows)
 

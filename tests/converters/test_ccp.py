@@ -181,7 +181,7 @@ def _no_list(folder: Path) -> str:
     return 'label_list.mat: no such file'
 
 
-def all_rows(folder: Path) -> list[ccp.Row]:
+def all_rows(folder: Path) -> list[ccp.TrainRow]:
     stems, _ = ccp.list_photos(folder)
     table = ccp.category_lookup(ccp.read_label_names(folder), str(folder / 'label_list.mat'))
     return [row for stem in stems for row in ccp.photo_rows(folder, stem, table)]

@@ -19,9 +19,8 @@ from pycocotools import mask as coco
 
 from fashion_mmdet.converters.downscale import Options, check_copy, copy, prepare
 from fashion_mmdet.converters.downscale.check import add_up
-from fashion_mmdet.converters.downscale.copy import without_progress
 from fashion_mmdet.converters.downscale.photos import fit_size
-from fashion_mmdet.converters.downscale.rows import Plan, scale_rows
+from fashion_mmdet.converters.downscale.rows import scale_rows
 from fashion_mmdet.datasets.imaterialist import IMaterialistDataset
 from fashion_mmdet.masks.rle import mask_to_runs, runs_to_kaggle
 from fashion_mmdet.utils.parallel import WorkerPool
@@ -286,14 +285,12 @@ def test_an_object_that_vanishes_or_becomes_anothers_equal_is_counted(tmp_path: 
 def test_a_garbled_height_costs_its_row_and_no_memory(tmp_path: Path):
     """A count for each of 999,999,999 rows would take 8 GB."""
     write_csv(tmp_path / 'train.csv', [('a.jpg', '1 2', 999999999, 4, '0'), ('b.jpg', '1 2', 5, 4, '0')])
-    plan = Plan()
     tracemalloc.start()
-    for _ in scale_rows(tmp_path / 'train.csv', tmp_path / 'rows.csv', 4, plan):
-        pass
+    scaled = scale_rows(tmp_path / 'train.csv', tmp_path / 'rows.csv', 4)
     assert tracemalloc.get_traced_memory()[1] < 100e6
     tracemalloc.stop()
-    assert (plan.rows, plan.dropped, plan.kept, plan.sizes) == (2, 1, 1, {'b.jpg': (5, 4)})
-    assert plan.audit == {'size_too_large': 1, 'image_without_rows': 1}
+    assert (scaled.rows, scaled.dropped, scaled.kept, scaled.sizes) == (2, 1, 1, {'b.jpg': (5, 4)})
+    assert scaled.audit.counts == {'size_too_large': 1, 'image_without_rows': 1}
 
 
 def test_when_nothing_is_left_no_table_is_written(tmp_path: Path):
@@ -350,10 +347,10 @@ def test_after_kill_9_the_same_command_goes_on_and_keeps_what_is_whole(sample_ro
 def test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_copy(two: Path, tmp_path: Path, monkeypatch):
     """Ctrl-C after the 1st, 2nd... step: each leaves no temporary and no train.csv before its photos."""
     run(two, tmp_path / 'straight')
-    for step in ('_plan_rows', '_shrink', '_prepare_test', '_write_table', 'check_copy'):
+    for step in ('scale_rows', '_shrink', '_copy_tables', 'select_rows', 'check_copy'):
         target = tmp_path / step
 
-        def interrupt(*args):
+        def interrupt(*args, **options):
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
@@ -367,7 +364,7 @@ def test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_copy(two: Path, tmp_
 
 
 def test_ctrl_c_is_one_line_that_says_how_to_go_on(two: Path, tmp_path: Path, monkeypatch, capsys):
-    def interrupt(job):
+    def interrupt(job, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(copy, 'shrink_photo', interrupt)
@@ -498,7 +495,7 @@ def test_a_photo_whose_header_alone_is_right_is_found(two: Path, tmp_path: Path)
     image = Image.fromarray(smooth_photo(30, 20))
     image.save(tmp_path / 'small' / 'train' / 'b.jpg', format='PCX')
     with pytest.raises(ValueError, match=r'b\.jpg: cannot be decoded: no JPEG, .*; delete the photos named'):
-        check_copy(tmp_path / 'small', WorkerPool(1), without_progress)
+        check_copy(tmp_path / 'small', WorkerPool(1))
     image.save(two / 'train' / 'b.jpg', format='PCX')
     assert run(two, tmp_path / 'other')['audit'] == {'unreadable_file': 1}
 
@@ -519,24 +516,23 @@ def test_counts_that_do_not_add_up_are_named():
     assert add_up({**counts, 'audit': {'empty_mask': 2}}) == ['3 rows dropped, 2 of them by the audit']
 
 
-def test_a_damaged_plan_is_made_anew(two: Path, tmp_path: Path, monkeypatch, caplog):
-    """A digit of a size in it, where a run was stopped after scaling the rows."""
+def test_damage_in_what_a_stopped_run_left_does_not_reach_the_copy(two: Path, tmp_path: Path, monkeypatch):
+    """A digit of a size, where a run was stopped after scaling the rows."""
     run(two, tmp_path / 'straight')
 
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(copy, '_shrink', interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(two, tmp_path / 'small')
-    path = tmp_path / 'small' / '.prepare' / 'plan.json'
+    path = tmp_path / 'small' / '.prepare' / 'rows.csv'
     content = path.read_bytes()
-    damaged = content.replace(b'"rows": 3', b'"rows": 4')
+    damaged = content.replace(b',40,24,31', b',41,24,31')
     assert damaged != content
     path.write_bytes(damaged)
     run(two, tmp_path / 'small')
-    assert f'{path}: damaged, or not of this version; the rows are scaled anew' in caplog.text
     assert files_of(tmp_path / 'small') == files_of(tmp_path / 'straight')
 
 
@@ -544,7 +540,7 @@ def test_two_runs_at_once_on_one_copy_are_refused(two: Path, tmp_path: Path, mon
     def run_again(*args):
         run(two, tmp_path / 'small')
 
-    monkeypatch.setattr(copy, '_plan_rows', run_again)
+    monkeypatch.setattr(copy, 'scale_rows', run_again)
     with pytest.raises(ValueError, match='another run is at work on it'):
         run(two, tmp_path / 'small')
 

@@ -1,17 +1,18 @@
-"""Checks a copy: every image opens, has the CSV's size, every run lies inside, and the counts add up."""
+"""Check a copy: every image opens, has the CSV's size, every run lies inside, and the counts add up."""
 
-from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from fashion_mmdet.converters.downscale.manifest import SAMPLE, TRAIN, read_manifest
-from fashion_mmdet.datasets.audit import RULES, Audit
+from fashion_mmdet.datasets.audit import DROPS_ROW, Audit
 from fashion_mmdet.datasets.decoding import load_photo
 from fashion_mmdet.datasets.images import find_problem, photo_path
 from fashion_mmdet.datasets.records import read_image_ids, read_rows
 from fashion_mmdet.utils.parallel import WorkerPool
+from fashion_mmdet.utils.progress import track
 
 
-def check_copy(target: Path, pool: WorkerPool, track: Callable[[Iterable, str, int], Iterable]) -> dict:
+def check_copy(target: Path, pool: WorkerPool) -> dict:
     """Check a finished copy.
 
     Returns:
@@ -23,20 +24,20 @@ def check_copy(target: Path, pool: WorkerPool, track: Callable[[Iterable, str, i
     manifest = read_manifest(target)
     if 'counts' not in manifest or not (target / TRAIN).is_file():
         raise ValueError(f'{target}: not complete; run prepare_data with the same SRC and options to go on')
-    counts, max_side = manifest['counts'], manifest['options']['max_side']
-    sizes, problems = check_rows(target / TRAIN, counts, track)
+    counts = manifest['counts']
+    sizes, problems = check_rows(target / TRAIN, counts)
     problems += add_up(counts)
-    jobs = [(photo_path(target / 'train', name), size, max_side) for name, size in sizes.items()]
-    broken = _check_photos(jobs, pool, track, 'check of train')
+    jobs = [(photo_path(target / 'train', name), size) for name, size in sizes.items()]
     if (target / SAMPLE).is_file():
-        jobs = [(photo_path(target / 'test', name), None, max_side) for name in read_image_ids(target / SAMPLE)]
-        there = [job for job in jobs if job[0].exists()]  # the source lacks some too
+        paths = [photo_path(target / 'test', name) for name in read_image_ids(target / SAMPLE)]
+        there = [(path, None) for path in paths if path.exists()]  # the source lacks some too
         if len(there) != counts['test_photos']:
             problems.append(f'{target / "test"}: {len(there)} photos, {counts["test_photos"]} were written')
-        broken += _check_photos(there, pool, track, 'check of test')
-    if problems or broken:
-        lines = [*problems, *broken]
-        delete = ' and '.join([*([TRAIN] if problems else []), *(['the photos named'] if broken else [])])
+        jobs += there
+    found = pool.map(partial(check_photo, max_side=manifest['options']['max_side']), jobs)
+    broken = [problem for problem in track(found, 'check of the photos', len(jobs)) if problem]
+    if lines := problems + broken:
+        delete = ' and '.join([TRAIN] * bool(problems) + ['the photos named'] * bool(broken))
         raise ValueError(
             f'{target}: the check found {len(lines)}: {"; ".join(lines[:3])}; delete {delete} and run '
             'prepare_data with the same SRC and options again'
@@ -44,16 +45,14 @@ def check_copy(target: Path, pool: WorkerPool, track: Callable[[Iterable, str, i
     return counts
 
 
-def check_rows(
-    path: Path, counts: dict, track: Callable[[Iterable, str, int], Iterable]
-) -> tuple[dict[str, tuple[int, int]], list[str]]:
+def check_rows(path: Path, counts: dict) -> tuple[dict[str, tuple[int, int]], list[str]]:
     """Read the copy's CSV with the data set's audit, which must find nothing.
 
     Returns:
         Height and width by image id, and the problems.
     """
     audit, rows, sizes = Audit(), 0, {}
-    for record, _ in track(read_rows(path, audit), 'check of rows', counts['rows_written']):
+    for record, _ in track(read_rows(path, audit), 'check of the rows', counts['rows_written']):
         rows += 1
         sizes[record.image_id] = record.height, record.width
     problems = [f'{path}: {kind}, {count} times, at {audit.examples[kind][0]}' for kind, count in audit.counts.items()]
@@ -69,35 +68,26 @@ def add_up(counts: dict) -> list[str]:
     problems = []
     if gone + counts['rows_written'] != counts['rows']:
         problems.append(f'{gone} rows left out and {counts["rows_written"]} written do not make {counts["rows"]}')
-    dropped = sum(count for kind, count in counts['audit'].items() if RULES[kind].startswith('row dropped'))
+    dropped = sum(count for kind, count in counts['audit'].items() if kind in DROPS_ROW)
     if dropped != counts['rows_dropped_by_audit']:
         problems.append(f'{counts["rows_dropped_by_audit"]} rows dropped, {dropped} of them by the audit')
     return problems
 
 
-def _check_photos(
-    jobs: list[tuple[Path, tuple[int, int] | None, int]], pool: WorkerPool, track: Callable, title: str
-) -> list[str]:
-    return [problem for problem in track(pool.map(check_photo, jobs), title, len(jobs)) if problem]
-
-
-def check_photo(job: tuple[Path, tuple[int, int] | None, int]) -> str | None:
-    """Decode one photo of a copy.
+def check_photo(job: tuple[Path, tuple[int, int] | None], max_side: int) -> str | None:
+    """Decode one photo of a copy; returns what is wrong with it.
 
     Args:
-        job: path, height and width that the CSV says (None: a test photo), longest side allowed.
-
-    Returns:
-        What is wrong with it, or None.
+        job: the file, and the height and width that the CSV says (None: a test photo).
+        max_side: longest side allowed, in pixels.
     """
-    path, size, max_side = job
-    problem = find_problem(path, *(size or (None, None)))
-    if problem:
-        return f'{problem[0]}: {problem[1]}'
-    try:
-        image = load_photo(path)
-    except (ValueError, OSError) as error:
-        return str(error)
-    if (size and image.shape[:2] != size) or max(image.shape[:2]) > max_side:
-        return f'{path}: {image.shape[0]}x{image.shape[1]}, expected {size or "at most"} {max_side}'
-    return None
+
+    def decode(path: Path) -> tuple[int, int]:
+        height, width = load_photo(path).shape[:2]
+        if max(height, width) > max_side:
+            raise ValueError(f'{path}: {height}x{width}, expected at most {max_side}')
+        return height, width
+
+    path, size = job
+    problem = find_problem(path, *(size or (None, None)), decode)
+    return ': '.join(problem) if problem else None

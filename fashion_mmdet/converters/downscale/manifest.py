@@ -1,8 +1,7 @@
-"""What a copy was made of and how: prepared.json, by which a later run tells that it may go on."""
+"""prepared.json: what a copy was made from and how, by which a later run knows whether it may go on."""
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -12,11 +11,9 @@ from fashion_mmdet.utils.files import TEMPORARY_SUFFIX, sha256, write_text
 from fashion_mmdet.utils.locks import locked
 
 MANIFEST = 'prepared.json'
-WORK = '.prepare'  # in the copy: what a later run needs to go on
+WORK = '.prepare'  # in the copy: lock, rows on their way to train.csv
 TRAIN, SAMPLE, LABELS = 'train.csv', 'sample_submission.csv', 'label_descriptions.json'
 FOLDERS = ('train', 'test')
-CACHES = '*.arrow'  # index and photo sizes, which are made anew beside the copy
-CARRIED = (TRAIN, SAMPLE, LABELS, *FOLDERS, MANIFEST, WORK)
 
 
 @dataclass(frozen=True)
@@ -25,10 +22,7 @@ class Options:
 
     Attributes:
         max_side: longest side of a photo, in pixels; smaller photos stay as they are.
-        quality: of the JPEGs, 1 to 100.
-
-    Raises:
-        ValueError: a number out of range.
+        quality: JPEG quality, 1 to 100.
     """
 
     max_side: int
@@ -36,33 +30,35 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.max_side < 1:
-            raise ValueError(f'max side {self.max_side}: 1 or more pixels, please')
+            raise ValueError(f'max side {self.max_side}: must be at least 1 pixel')
         if not 1 <= self.quality <= 100:
-            raise ValueError(f'quality {self.quality}: 1 to 100, please')
+            raise ValueError(f'quality {self.quality}: must be from 1 to 100')
+
+
+def list_files(folder: Path) -> list[Path]:
+    """List the files of a folder by name; none where there is no such folder."""
+    return sorted(path for path in folder.glob('*') if path.is_file())
+
+
+def list_left_out(source: Path) -> list[str]:
+    """List what a copy leaves out of its source, apart from hidden files and caches (*.arrow), which are made anew."""
+    carried = {TRAIN, SAMPLE, LABELS, *FOLDERS, MANIFEST}
+    names = {path.name for path in source.iterdir() if not path.name.startswith('.') and path.suffix != '.arrow'}
+    return sorted(names - carried)
 
 
 def fingerprint(source: Path) -> dict[str, str]:
     """Hash the tables' bytes and the photos' names and sizes; one pass over the CSV, some seconds a gigabyte."""
     found = {name: sha256(source / name) for name in (TRAIN, SAMPLE, LABELS) if (source / name).is_file()}
     for folder in FOLDERS:
-        digest = hashlib.sha256()
-        for path in list_files(source / folder):
-            digest.update(f'{path.name}\0{path.stat().st_size}\n'.encode(errors='surrogateescape'))
-        found[f'{folder}/'] = digest.hexdigest()
+        lines = (f'{path.name}\0{path.stat().st_size}\n' for path in list_files(source / folder))
+        found[f'{folder}/'] = hashlib.sha256(''.join(lines).encode(errors='surrogateescape')).hexdigest()
     return found
-
-
-def list_files(folder: Path) -> list[os.DirEntry]:
-    """List a folder's files by name; none where there is no such folder."""
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        return sorted((entry for entry in entries if entry.is_file()), key=lambda entry: entry.name)
 
 
 @contextmanager
 def claim(source: Path, target: Path, options: Options) -> Iterator[None]:
-    """Take a folder for a copy: new or empty, or one that the same source and options began.
+    """Lock a folder for a copy: new or empty, or begun with the same source and options.
 
     Raises:
         ValueError: no data set, or a folder with other data, another source's or options', or in use.
@@ -74,7 +70,7 @@ def claim(source: Path, target: Path, options: Options) -> Iterator[None]:
         raise ValueError(f'{target}: lies in {source} or holds it; choose a folder beside it')
     manifest = dict(options=asdict(options), fingerprint=fingerprint(source))
     if (target / MANIFEST).exists():
-        _refuse_other(target, read_manifest(target), manifest)
+        _check_same(target, read_manifest(target), manifest)
     elif target.exists() and not (
         target.is_dir() and all(path.name.endswith(TEMPORARY_SUFFIX) for path in target.iterdir())
     ):
@@ -90,26 +86,21 @@ def claim(source: Path, target: Path, options: Options) -> Iterator[None]:
         yield
 
 
-def _refuse_other(target: Path, before: dict, now: dict) -> None:
+def _check_same(target: Path, before: dict, now: dict) -> None:
+    """Raise ValueError where a copy was begun with another option or source."""
     for name, value in now['options'].items():
-        if before['options'].get(name) != value:
-            raise ValueError(
-                f'{target}: made with {name} {before["options"].get(name)}, not {value}; '
-                'delete it or choose another folder'
-            )
-    for name in sorted(before['fingerprint'].keys() | now['fingerprint'].keys()):
-        if before['fingerprint'].get(name) != now['fingerprint'].get(name):
+        if (old := before['options'].get(name)) != value:
+            raise ValueError(f'{target}: made with {name} {old}, not {value}; delete it or choose another folder')
+    old, new = before['fingerprint'], now['fingerprint']
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
             raise ValueError(
                 f'{target}: made from {before["source"]} with another {name}; delete it or choose another folder'
             )
 
 
 def read_manifest(target: Path) -> dict:
-    """Read prepared.json.
-
-    Raises:
-        ValueError: there is none, or it is damaged.
-    """
+    """Read prepared.json; ValueError where there is none or it is damaged."""
     path = target / MANIFEST
     if not path.is_file():
         raise ValueError(f'{target}: no {MANIFEST}; not a copy made by prepare_data')

@@ -1,32 +1,32 @@
-"""Outlines of garments on a figure: what a tailor would call the pattern pieces."""
+"""Outlines of garments on a figure."""
 
 import numpy as np
 
 from fashion_mmdet.synthetic.body import LEG_WIDTHS
 from fashion_mmdet.synthetic.figure import CROTCH_Y, HIP_Y, SHOULDER_Y, WAIST_Y, Figure
-from fashion_mmdet.synthetic.outfit import FIT_AND_FLARE, VEST, Garment
-from fashion_mmdet.synthetic.shapes import cut, edges, ellipse, limb, mirror, soft_box
+from fashion_mmdet.synthetic.outfit import Attribute, Category, Garment
+from fashion_mmdet.synthetic.shapes import cut, edges, ellipse, limb, mirror
 
 NECKS = {'round': (0.044, 0.034), 'vee': (0.046, 0.085), 'boat': (0.066, 0.018), 'turtle': (0.032, 0.004)}
 
 
 def half_widths(figure: Figure, garment: Garment, y: np.ndarray | float) -> np.ndarray:
-    """Give a garment's half width at heights below the armholes."""
+    """Return a garment's half width at heights below the armholes."""
     body = figure.half_width(y)
     straight = max(figure.chest, figure.hip)
-    flare_from = WAIST_Y if FIT_AND_FLARE in garment.attributes else HIP_Y
+    flare_from = WAIST_Y if Attribute.FIT_AND_FLARE in garment.attributes else HIP_Y
     flare = garment.flare * np.maximum(np.asarray(y) - flare_from, 0)
     return body + garment.ease + garment.boxy * np.maximum(straight - body, 0) + flare
 
 
 def _shoulder_y(x: float) -> float:
-    """Height of the shoulder's slope at a distance from the axis."""
+    """Return the height of the shoulder's slope at a distance from the axis."""
     return 0.180 + 0.30 * (x - 0.03)
 
 
 def _side(figure: Figure, garment: Garment, neck: float) -> np.ndarray:
-    """Follow the right side from the neck over the shoulder down to the hem, (N, 2)."""
-    shoulder = figure.shoulder + 0.4 * garment.ease - (0.016 if garment.category == VEST else 0.004)
+    """Return the right side from the neck over the shoulder down to the hem, (N, 2)."""
+    shoulder = figure.shoulder + 0.4 * garment.ease - (0.016 if garment.category == Category.VEST else 0.004)
     y = np.linspace(0.275, garment.hem, 22)
     trunk = np.stack([half_widths(figure, garment, y), y], axis=1)
     top = [(neck, _shoulder_y(neck)), (shoulder - 0.02, _shoulder_y(shoulder - 0.02)), (shoulder, SHOULDER_Y + 0.012)]
@@ -42,7 +42,7 @@ def _hem(right: np.ndarray, left: np.ndarray, waves: float) -> np.ndarray:
 
 
 def neck_curve(garment: Garment, grow: float = 0.0) -> np.ndarray:
-    """Follow the neckline from left to right, (31, 2); `grow` widens and deepens it."""
+    """Return the neckline from left to right, (31, 2); `grow` widens and deepens it."""
     width, depth = NECKS[garment.neck]
     width, depth = width + grow, depth + 1.2 * grow
     t = np.linspace(-1, 1, 31)
@@ -102,13 +102,3 @@ def trouser_leg(figure: Figure, garment: Garment, side: int, waist_y: float) -> 
     inner[:, 0] = np.maximum(inner[:, 0], 0.001)
     seam = [(0.0, CROTCH_Y + 0.015), (0.0, waist_y + 0.004)]
     return mirror(np.concatenate([hip, outer[low], inner[low][::-1], seam]), side)
-
-
-def button(x: float, y: float) -> np.ndarray:
-    """Outline a button."""
-    return ellipse(x, y, 0.0055, 0.0055)
-
-
-def patch_pocket(x: float, y: float, half_width: float = 0.026, angle: float = 0.0) -> np.ndarray:
-    """Outline a patch pocket with softened corners."""
-    return soft_box(x, y, half_width, 0.025, angle)
