@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
 
         from fashion_mmdet.evaluation import reporting
         from fashion_mmdet.evaluation.postprocess import Postprocess
-        from fashion_mmdet.experiments import running
+        from fashion_mmdet.experiments import setup
         from fashion_mmdet.experiments.agreement import check_classes
         from fashion_mmdet.experiments.checkpoints import trust_files
         from fashion_mmdet.experiments.weights import check_fit
@@ -63,8 +63,8 @@ def main(argv: list[str] | None = None) -> int:
         dump = args.dump or str(Path(cfg.work_dir) / f'{args.split}{"_tta" * args.tta}.parquet')
         scores = sibling(dump, '.json', [args.submission], [args.config, args.checkpoint, args.postprocess])
         options = Postprocess.from_config(cfg.get('postprocess'))
-        running.prepare_test(cfg, args.checkpoint, args.split, dump, args.tta)
-        running.start_processes(cfg, args.launcher)
+        setup.prepare_test(cfg, args.checkpoint, args.split, dump, args.tta)
+        setup.start_processes(cfg, args.launcher)
         runner = Runner.from_cfg(cfg)
         check_classes(cfg, runner.model, args.checkpoint)
         check_fit(args.checkpoint, runner.model)
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f'scores: {scores}')
         dataset = runner.test_dataloader.dataset
         if args.submission:
-            masks = reporting.submit(dump, args.submission, options, running.submission_images(cfg))
+            masks = reporting.submit(dump, args.submission, options, setup.submission_images(cfg))
             print(f'submission: {args.submission}, {masks} masks')
         if args.show_dir:
             images = [dataset.get_data_info(index) for index in range(len(dataset))]

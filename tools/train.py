@@ -41,18 +41,18 @@ def main(argv: list[str] | None = None) -> int:
         cfg = load_config(args.config, options)
         if 'load_from' in options:
             cfg.coco_weights = None  # what was asked for by hand must be there
-        from fashion_mmdet.experiments import running
+        from fashion_mmdet.experiments import setup
         from fashion_mmdet.experiments.checkpoints import trust_files
         from fashion_mmdet.experiments.lock import only_training
 
         trust_files(args.trust)
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
-        running.write_atomically()
-        running.start_processes(cfg, args.launcher)
+        setup.write_atomically()
+        setup.start_processes(cfg, args.launcher)
         if args.amp:
-            running.use_mixed_precision(cfg)
+            setup.use_mixed_precision(cfg)
         with only_training(cfg.work_dir) as warning:
-            resumed = running.resume_latest(cfg) if args.resume else None
+            resumed = setup.resume_latest(cfg) if args.resume else None
             train(cfg, args.config, sys.argv[1:] if argv is None else argv, resumed, [warning] if warning else [])
     return 0
 

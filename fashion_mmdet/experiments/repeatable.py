@@ -20,7 +20,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from fashion_mmdet.experiments.lock import on_main
 from fashion_mmdet.experiments.runs import find_logs
-from fashion_mmdet.experiments.runs_log import read_log
+from fashion_mmdet.experiments.train_log import read_log
 
 PROGRESS = {'last_step', '_global_step', '_last_value', 'best', 'num_bad_epochs', 'cooldown_counter'}
 

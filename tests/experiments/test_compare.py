@@ -28,7 +28,7 @@ from fashion_mmdet.experiments.compare.report import format_json, format_markdow
 from fashion_mmdet.experiments.compare.scores import RunScores
 from fashion_mmdet.experiments.diff import MISSING, read_dumped
 from fashion_mmdet.experiments.runs import Run, find_runs, read_runs
-from fashion_mmdet.experiments.runs_log import Log, join, read_log
+from fashion_mmdet.experiments.train_log import Log, join, read_log
 from tests.conftest import run_here
 from tools import compare_runs as tool
 from tools import diff_configs as diff_tool

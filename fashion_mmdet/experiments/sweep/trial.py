@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fashion_mmdet.experiments.runs import LOGS
-from fashion_mmdet.experiments.runs_log import SCORE, read_log
+from fashion_mmdet.experiments.train_log import SCORE, read_log
 
 TRAIN = Path(__file__).resolve().parents[3] / 'tools' / 'train.py'
-TETHER = Path(__file__).with_name('tether.py')
+DIE_WITH_PARENT = Path(__file__).with_name('die_with_parent.py')
 STDERR = 'stderr.txt'
 PATIENCE_S = 30
 # How tools/train.py begins its one-line errors, and how a traceback's last line begins.
@@ -54,10 +54,10 @@ def running(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen]:
             dropped: mmengine writes the same to the run's log.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tether = [sys.executable, '-I', str(TETHER), str(os.getpid())]
+    prefix = [sys.executable, '-I', str(DIE_WITH_PARENT), str(os.getpid())]
     with open(folder / STDERR, 'wb') as stderr:
         process = subprocess.Popen(
-            [*tether, *command],
+            [*prefix, *command],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """Become a command that is terminated when the process that started it dies, be it by kill -9 (Linux only).
 
-    python -I tether.py PARENT_PID COMMAND...
+    python -I die_with_parent.py PARENT_PID COMMAND...
 
 A file of its own, run without the package: importing that here would cost every trial seconds.
 """
