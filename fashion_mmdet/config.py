@@ -1,18 +1,21 @@
-"""The one reader of configs: the file, where its data lies, `--cfg-options`, files with a `postprocess`.
+"""The one reader of configs: the file, the data's folder, `--cfg-options`, files with a `postprocess`, runs' configs.
 
 mmengine is imported when a config is read, so that a tool's help needs none.
 """
 
+import ast
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING
 
 from fashion_mmdet.utils.checks import COUNT, NATURAL, check_number
+from fashion_mmdet.utils.cli import describe
 from fashion_mmdet.utils.config_keys import check_options
+from fashion_mmdet.utils.literals import read_assignments
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -23,27 +26,47 @@ EVALUATOR_POSTPROCESS = re.compile(r'(val|test)_evaluator(\.\d+)?\.postprocess')
 
 
 def data_root() -> str:
-    """Return the folder of the data set: what FASHION_DATA says, else data/imaterialist."""
+    """Return the folder of the data set: the one that FASHION_DATA names, else data/imaterialist."""
     return os.environ.get('FASHION_DATA') or 'data/imaterialist'
 
 
-def load_config(path: str, options: dict | None = None, postprocess: str | None = None) -> 'Config':
-    """Read a config, let it use the data of FASHION_DATA, and merge `--cfg-options`.
-
-    A schedule that ended with the training still does when an option changes `train_cfg.max_epochs` or `max_iters`. The
-    config's one `postprocess` is given to the metric, so that score, submission and pictures follow the same
-    thresholds.
+def parse_options(pairs: Sequence[str]) -> dict:
+    """Parse `key=value` pairs.
 
     Args:
-        path: of the config, from the repository or dumped in a work_dir.
+        pairs: such as `train_cfg.max_epochs=5`, `load_from=None`, `optim_wrapper.type=SGD`, `a.scale=(384,256)`.
+
+    Raises:
+        ValueError: a pair without `=`, or without a key.
+    """
+    options = {}
+    for pair in pairs:
+        key, equals, text = pair.partition('=')
+        if not equals or not key:
+            raise ValueError(f'option {pair!r}: expected key=value')
+        try:
+            options[key] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            options[key] = {'true': True, 'false': False, 'none': None}.get(text.lower(), text)
+    return options
+
+
+def load_config(path: str, options: dict | None = None, postprocess: str | None = None) -> 'Config':
+    """Read an experiment: its config, with the data of FASHION_DATA and `--cfg-options` merged.
+
+    Two things follow the options (configs/README.md, "What the tools add"): the end of schedules that ended with the
+    training, and the metric's `postprocess`.
+
+    Args:
+        path: config in the repository, or dumped in a work_dir.
         options: values by dotted key.
-        postprocess: a file with the `postprocess` to take, such as tools/tune_thresholds.py writes.
+        postprocess: file whose `postprocess` replaces the config's, such as tools/tune_thresholds.py writes.
 
     Raises:
         FileNotFoundError: no such config; names those that stand beside it.
         ValueError: the file is no config, or an option does not fit.
     """
-    cfg, options = _read(path), options or {}
+    cfg, options = read_config(path), options or {}
     use_data(cfg, os.environ.get('FASHION_DATA'))
     if postprocess is not None:
         cfg.postprocess = read_postprocess(postprocess)
@@ -62,7 +85,8 @@ def load_config(path: str, options: dict | None = None, postprocess: str | None 
     return cfg
 
 
-def _read(path: str) -> 'Config':
+def read_config(path: str | Path, import_custom_modules: bool = True) -> 'Config':
+    """Read a config with its bases, as it stands in the file; errors as `load_config`."""
     from mmengine.config import Config
 
     file = Path(path)
@@ -71,9 +95,42 @@ def _read(path: str) -> 'Config':
         beside = ', '.join(sorted(other.name for other in folder.glob('*.py')))
         raise FileNotFoundError(f'{path}: no such config' + (f'; {folder} has {beside}' if beside else ''))
     try:
-        return Config.fromfile(path)
-    except (SyntaxError, KeyError, TypeError, AttributeError, NameError, ImportError) as error:
-        raise ValueError(f'{path}: not a config: {error}') from None
+        return Config.fromfile(path, import_custom_modules=import_custom_modules)
+    except Exception as error:  # a config is a program: it raises what it likes
+        raise ValueError(f'{path}: not a config ({type(error).__name__}: {describe(error)})') from error
+
+
+def find_config(path: str | Path) -> Path:
+    """Return the config file itself, or the one *.py in a work_dirs folder.
+
+    Raises:
+        ValueError: no such file, or a folder with no or several configs.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        if not path.is_file():
+            raise ValueError(f'{path}: no such file')
+        return path
+    found = sorted(path.glob('*.py'))
+    if len(found) != 1:
+        names = ', '.join(one.name for one in found) or 'none'
+        raise ValueError(f'{path}: a folder stands for the one *.py in it, but there are {len(found)} ({names})')
+    return found[0]
+
+
+def read_dumped(path: str | Path) -> 'Config':
+    """Read a config that mmengine dumped into a run's folder as data: nothing of it is run, whoever wrote it.
+
+    Raises:
+        ValueError: it holds more than plain data; names the file.
+    """
+    from mmengine.config import Config
+
+    path = find_config(path)
+    try:
+        return Config(read_assignments(path.read_text(encoding='utf-8')), filename=str(path))
+    except (ValueError, KeyError, TypeError) as error:  # of Config: a name that it keeps for itself
+        raise ValueError(f"{path}: {error}; a run's config is read as data, as mmengine dumps it") from None
 
 
 def read_postprocess(path: str) -> dict:

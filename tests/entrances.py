@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
+from fashion_mmdet.config import parse_options
 from fashion_mmdet.datasets.decoding import decode_whole
 from fashion_mmdet.datasets.images import find_problem, read_size
 from fashion_mmdet.datasets.index import Index
@@ -32,7 +33,7 @@ from fashion_mmdet.evaluation.postprocess import OVERLAPS, Postprocess, postproc
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth, check_raw
 from fashion_mmdet.evaluation.submission import find_problems, read_predictions
 from fashion_mmdet.masks import rle
-from fashion_mmdet.utils.options import parse_options, read_assignment
+from fashion_mmdet.utils.literals import read_assignment
 
 TOLD = (ValueError, OSError)  # what a tool turns into one line
 

@@ -4,9 +4,9 @@
     python tools/diff_configs.py work_dirs/run_a work_dirs/run_b work_dirs/run_c --format markdown
 
 A folder stands for the one config dumped in it; what lies in a run's folder is read as data, any other config is run.
-Pipelines are compared step by step: `train_pipeline.RandomFlip.prob`, `#2` for the second step of a type. `-` means
-that a config has no such key. In JSON such a config is left out of the key's values. Exit status as of diff: 0 for no
-difference, 1 for some, 2 for trouble.
+Lists of parts with a `type` are compared type by type: `param_scheduler.LinearLR.end`, `#2` for the second of a type.
+`-` means that a config has no such key; in JSON it is left out of the key's values. The exit status is that of diff: 0
+for no difference, 1 for some, 2 for trouble.
 """
 
 import argparse
@@ -55,12 +55,15 @@ def format_rows(style: str, paths: list[str], rows: list[tuple[str, list]]) -> s
 def main(argv: list[str] | None = None) -> int:
     """Compare; 0 for no difference, 1 for some, 2 for a config that cannot be read."""
     args = parse_args(argv)
-    from fashion_mmdet.experiments.diff import diff_configs, find_config, load_config, read_dumped
+    from fashion_mmdet.config import find_config, read_config, read_dumped
+    from fashion_mmdet.experiments.diff import diff_configs
     from fashion_mmdet.experiments.runs import is_run
 
     def read(path: str) -> 'Config':
         file = find_config(path)
-        return read_dumped(file) if Path(path).is_dir() or is_run(file.parent) else load_config(file)
+        if Path(path).is_dir() or is_run(file.parent):
+            return read_dumped(file)
+        return read_config(file, import_custom_modules=False)
 
     with one_line_errors('diff_configs'):
         rows = diff_configs([read(path) for path in args.configs])

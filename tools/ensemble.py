@@ -11,8 +11,8 @@ Boxes are merged by weighted box fusion or NMS, mask probabilities averaged. The
 import argparse
 import sys
 
+from fashion_mmdet.config import parse_options
 from fashion_mmdet.utils.cli import add_options, one_line_errors
-from fashion_mmdet.utils.options import parse_options
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

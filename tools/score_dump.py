@@ -12,9 +12,8 @@ import json
 import sys
 from dataclasses import asdict
 
-from fashion_mmdet.config import read_postprocess
+from fashion_mmdet.config import parse_options, read_postprocess
 from fashion_mmdet.utils.cli import add_options, one_line_errors
-from fashion_mmdet.utils.options import parse_options
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -12,9 +12,8 @@ import json
 import sys
 from pathlib import Path
 
-from fashion_mmdet.config import data_root
+from fashion_mmdet.config import data_root, parse_options
 from fashion_mmdet.utils.cli import add_options, one_line_errors
-from fashion_mmdet.utils.options import parse_options
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

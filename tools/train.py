@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fashion_mmdet.config import load_config
+from fashion_mmdet.config import load_config, parse_options
 from fashion_mmdet.utils.cli import add_options, one_line_errors
-from fashion_mmdet.utils.options import parse_options
 
 if TYPE_CHECKING:
     from mmengine.config import Config

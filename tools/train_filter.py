@@ -16,9 +16,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from fashion_mmdet.config import data_root, read_postprocess
+from fashion_mmdet.config import data_root, parse_options, read_postprocess
 from fashion_mmdet.utils.cli import add_options, one_line_errors
-from fashion_mmdet.utils.options import parse_options
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -15,9 +15,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from fashion_mmdet.config import data_root, read_postprocess
+from fashion_mmdet.config import data_root, parse_options, read_postprocess
 from fashion_mmdet.utils.cli import add_options, one_line_errors
-from fashion_mmdet.utils.options import parse_options
 from fashion_mmdet.utils.parallel import count_cores
 
 

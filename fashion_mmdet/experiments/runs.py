@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashion_mmdet.experiments.diff import find_config, read_dumped
+from fashion_mmdet.config import find_config, read_dumped
 from fashion_mmdet.experiments.record import RECORD, read_record
 from fashion_mmdet.utils.json_files import COUNT, NUMBER, OBJECT, TEXT, Kind, check_fields, list_of
 

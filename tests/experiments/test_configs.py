@@ -14,13 +14,11 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from fashion_mmdet.config import load_config
+from fashion_mmdet.config import load_config, parse_options, read_config
 from fashion_mmdet.experiments.diff import MISSING, diff_configs
-from fashion_mmdet.experiments.diff import load_config as load_without_modules
 from fashion_mmdet.experiments.weights import drop_pretrained
 from fashion_mmdet.utils.config_keys import TOP_LEVEL, arguments
 from fashion_mmdet.utils.files import write_text
-from fashion_mmdet.utils.options import parse_options
 from tests.conftest import ROOT
 
 CONFIGS = sorted((ROOT / 'configs' / 'fashion').rglob('*.py'))
@@ -35,7 +33,7 @@ def same_data(monkeypatch: pytest.MonkeyPatch) -> None:
 @cache
 def read(path: Path) -> Config:
     """Load a shipped config once, to compare it."""
-    return load_without_modules(path)
+    return read_config(path, import_custom_modules=False)
 
 
 @cache
@@ -465,7 +463,7 @@ def test_a_config_and_its_own_dump_do_not_differ(path: Path, tmp_path: Path, mon
     cfg = load_config(str(path))
     cfg.work_dir, cfg.launcher = str(tmp_path), 'none'
     cfg.dump(tmp_path / path.name)
-    assert diff_configs([read(path), load_without_modules(tmp_path / path.name)]) == []
+    assert diff_configs([read(path), read_config(tmp_path / path.name, False)]) == []
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
