@@ -25,11 +25,6 @@ EVALUATORS = ('val_evaluator', 'test_evaluator')
 EVALUATOR_POSTPROCESS = re.compile(r'(val|test)_evaluator(\.\d+)?\.postprocess')
 
 
-def data_root() -> str:
-    """Return the folder of the data set: the one that FASHION_DATA names, else data/imaterialist."""
-    return os.environ.get('FASHION_DATA') or 'data/imaterialist'
-
-
 def parse_options(pairs: Sequence[str]) -> dict:
     """Parse `key=value` pairs.
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fashion_mmdet.utils.cli import one_line_errors
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 if TYPE_CHECKING:
     from mmengine import Config
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('diff_configs', __doc__)
     parser.add_argument('configs', metavar='CONFIG', nargs='+', help='config file, or a folder of work_dirs')
     parser.add_argument('--format', choices=('table', 'markdown', 'json'), default='table')
     args = parser.parse_args(argv)

@@ -12,16 +12,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from fashion_mmdet.utils.cli import one_line_errors
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('export_weights', __doc__)
     parser.add_argument('checkpoint', help='a .pth file')
     parser.add_argument('out', metavar='OUT.safetensors')
     parser.add_argument('--half', action='store_true', help='float16: half the size; loads into a float32 model')
-    parser.add_argument('--trust', action='store_true', help='load a checkpoint that may run code')
+    parser.add_shared(trust='load a checkpoint that may run code')
     return parser.parse_args(argv)
 
 

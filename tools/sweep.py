@@ -16,30 +16,31 @@ import time
 from pathlib import Path
 
 from fashion_mmdet.config import load_config, parse_options
-from fashion_mmdet.utils.cli import add_options, one_line_errors
+from fashion_mmdet.utils.checks import COUNT, Interval
+from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('sweep', __doc__)
     parser.add_argument('config', help='a file of configs/fashion')
     parser.add_argument('--space', required=True, help='a file of configs/spaces')
-    parser.add_argument('--trials', type=int, required=True, help='how many the study shall have in all')
+    parser.add_argument('--trials', type=number(COUNT), required=True, help='how many the study shall have in all')
     parser.add_argument('--storage', default='sqlite:///work_dirs/sweep.db', metavar='URL', help='default %(default)s')
     parser.add_argument('--study', help='default: <config>_<space>')
-    parser.add_argument('--work-dir', help='default: work_dirs/<study>')
-    add_options(parser, '--cfg-options', 'for every trial')
-    parser.add_argument('--seed', type=int, default=0, help='of the sampler (default %(default)s)')
+    parser.add_shared(work_dir='default: work_dirs/<study>', cfg_options='for every trial')
+    parser.add_shared(seed='seed of the sampler (default %(default)s)')
     parser.add_argument('--pruner', choices=('median', 'halving', 'hyperband', 'none'), default='median')
-    parser.add_argument('--timeout-min', type=float, default=float('inf'), help='begin no trial after so many minutes')
+    parser.add_argument(
+        '--timeout-min', type=number(Interval(0)), default=float('inf'), help='begin no trial after that'
+    )
     parser.add_argument(
         '--heartbeat-s',
-        type=int,
+        type=number(COUNT),
         default=10,
-        help='seconds between two signs of life in the storage; '
-        'a sweep silent for six counts as dead (default %(default)s)',
+        help='seconds between two heartbeats in the storage; a sweep that misses six counts as dead (%(default)s)',
     )
-    parser.add_argument('--trust', action='store_true', help='of every trial: load checkpoints that may run code')
+    parser.add_shared(trust='of every trial: load checkpoints that may run code')
     parser.add_argument('--train', type=Path, metavar='TOOL', help='default: tools/train.py')
     return parser.parse_args(argv)
 
@@ -48,9 +49,6 @@ def main(argv: list[str] | None = None) -> int:
     """Check all, then run trials, then show the best."""
     args = parse_args(argv)
     with one_line_errors('sweep'):
-        for name in ('trials', 'heartbeat_s'):
-            if getattr(args, name) < 1:
-                raise ValueError(f'--{name.replace("_", "-")} {getattr(args, name)}: 1 or more')
         try:
             import optuna  # noqa: F401
         except ImportError:

@@ -15,12 +15,12 @@ import sys
 from pathlib import Path
 
 from fashion_mmdet.config import load_config, parse_options
-from fashion_mmdet.utils.cli import add_options, one_line_errors
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('test', __doc__)
     parser.add_argument('config', help='a file of configs/fashion, or the one dumped in a work_dir')
     parser.add_argument('checkpoint', help='a .pth or .safetensors file of that config')
     parser.add_argument('--split', choices=('val', 'test'), help='default: test with --submission, else val')
@@ -28,12 +28,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--dump', metavar='PARQUET', help='where the raw predictions go')
     parser.add_argument('--tta', action='store_true', help="test-time augmentation: the config's tta_pipeline")
     parser.add_argument('--show-dir', metavar='DIR', help='write true and predicted side by side, one PNG an image')
-    parser.add_argument('--work-dir', help='default: work_dirs/<config>')
-    parser.add_argument('--postprocess', metavar='FILE', help="in place of the config's, from tools/tune_thresholds.py")
-    add_options(parser, '--cfg-options', 'override config keys')
-    parser.add_argument('--trust', action='store_true', help='load checkpoints that may run code')
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
-    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_shared(postprocess="in place of the config's, from tools/tune_thresholds.py")
+    parser.add_shared('work_dir', 'cfg_options', 'trust', 'launcher', 'local_rank')
     args = parser.parse_args(argv)
     args.split = args.split or ('test' if args.submission else 'val')
     if args.submission and args.split == 'val':

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fashion_mmdet.config import load_config, parse_options
-from fashion_mmdet.utils.cli import add_options, one_line_errors
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -20,15 +20,11 @@ if TYPE_CHECKING:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('train', __doc__)
     parser.add_argument('config', help='a file of configs/fashion')
-    parser.add_argument('--work-dir', help='default: work_dirs/<config>')
     parser.add_argument('--resume', action='store_true', help='go on from the furthest checkpoint of the work_dir')
     parser.add_argument('--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on a CPU')
-    add_options(parser, '--cfg-options', 'override config keys')
-    parser.add_argument('--trust', action='store_true', help='load checkpoints that may run code')
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
-    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_shared('work_dir', 'cfg_options', 'trust', 'launcher', 'local_rank')
     return parser.parse_args(argv)
 
 

@@ -299,7 +299,7 @@ def test_a_number_below_one_is_one_line(option: str, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as exit_:
         sweep_tool.main(['config.py', '--space', 'space.py', '--trials', '2', option, '0'])
     assert exit_.value.code == 2
-    assert capsys.readouterr().err == f'sweep: {option} 0: 1 or more\n'
+    assert capsys.readouterr().err == f'sweep: argument {option}: 0: must be a whole number, at least 1\n'
 
 
 def test_without_optuna_the_tool_says_how_to_get_it(
