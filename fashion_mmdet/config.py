@@ -49,8 +49,8 @@ def parse_options(pairs: Sequence[str]) -> dict:
 def load_config(path: str, options: dict | None = None, postprocess: str | None = None) -> 'Config':
     """Read an experiment: its config, with the data of FASHION_DATA and `--cfg-options` merged.
 
-    Two things follow the options (configs/README.md, "What the tools add"): the end of schedules that ended with the
-    training, and the metric's `postprocess`.
+    Beyond what the file says (configs/README.md, "Settings"), the end of schedules that ended with the training follows
+    its length, and every evaluator gets the config's `postprocess`.
 
     Args:
         path: config in the repository, or dumped in a work_dir.
@@ -129,12 +129,7 @@ def read_dumped(path: str | Path) -> 'Config':
 
 
 def read_postprocess(path: str) -> dict:
-    """Read the `postprocess` of a config or of a file that holds nothing else.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: no `postprocess` in it, or an option that does not exist or is out of its range.
-    """
+    """Read the `postprocess` of a config, or of a file with nothing else; ValueError for a missing or invalid one."""
     from fashion_mmdet.evaluation.postprocess import Postprocess
 
     options = load_config(path).get('postprocess')
@@ -149,7 +144,7 @@ def read_postprocess(path: str) -> dict:
 
 
 def data_sets(cfg: 'Config') -> Iterator[tuple[str, dict]]:
-    """Walk the data sets of a config's loaders, through the wrappers around them; yields key and settings."""
+    """Yield key and settings of the data sets of a config's loaders, through the wrappers around them."""
     for name in LOADERS:
         if isinstance(cfg.get(name), Mapping) and isinstance(cfg[name].get('dataset'), Mapping):
             yield from _unwrap(f'{name}.dataset', cfg[name]['dataset'])
@@ -166,13 +161,13 @@ def _unwrap(key: str, part: dict) -> Iterator[tuple[str, dict]]:
 
 
 def use_data(cfg: 'Config', root: str | None) -> None:
-    """Put another folder in the place of a config's data folder, wherever its loaders and evaluators name that.
+    """Replace a config's data folder by another one wherever its loaders and evaluators name it.
 
-    The config's folder is the commonest `data_root` of its data sets. A data set that lies elsewhere stays there.
+    Its folder is the commonest `data_root` of its data sets; a data set that lies elsewhere stays there.
 
     Args:
-        cfg: changed in place.
-        root: the folder; None or '' leaves the config as it is.
+        cfg: config, changed in place.
+        root: new folder; None or '' leaves the config as it is.
     """
     roots = Counter(str(part['data_root']).rstrip('/') for _, part in data_sets(cfg) if part.get('data_root'))
     if not root or not roots:
@@ -193,7 +188,7 @@ def use_data(cfg: 'Config', root: str | None) -> None:
 
 
 def _stretch_schedule(cfg: 'Config', before: dict) -> None:
-    """Let schedules that were to end with the training end with it when its length has changed."""
+    """Move the end of the schedules that ended with the training, where its length has changed."""
     loop = cfg.get('train_cfg') or {}
     by_epoch = loop.get('type') != 'IterBasedTrainLoop'
     length, other = ('max_epochs', 'max_iters') if by_epoch else ('max_iters', 'max_epochs')
@@ -214,7 +209,7 @@ def _stretch_schedule(cfg: 'Config', before: dict) -> None:
 
 
 def _check_values(cfg: 'Config') -> None:
-    """Raise ValueError where mmengine or torch would fail later, or in words that name no key."""
+    """Raise ValueError where mmengine or torch would fail later, or without naming the key."""
     check_number('randomness.seed', (cfg.get('randomness') or {}).get('seed'), NATURAL, optional=True)
     for key in ('load_from', 'work_dir'):
         if not isinstance(cfg.get(key), (str, NoneType)):
