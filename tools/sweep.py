@@ -77,20 +77,11 @@ def run(args: argparse.Namespace) -> int:
     content = hashlib.sha256(cfg.pretty_text.encode()).hexdigest()  # the data's folder is in it
     origin = dict(config=content, options=sorted(args.cfg_options), space=space)
     study = open_study(args.storage, name, origin, args.seed, args.pruner, args.heartbeat_s)
+    shared = dict(heartbeat_s=args.heartbeat_s, train=args.train or TRAIN, trust=args.trust)
+    sweep = Sweep(study, args.config, cfg, args.cfg_options, space, folder, args.trials, **shared)
     try:
         with stopped_by_signals():
-            Sweep(
-                study,
-                args.config,
-                cfg,
-                args.cfg_options,
-                space,
-                folder,
-                args.trials,
-                args.heartbeat_s,
-                args.train or TRAIN,
-                args.trust,
-            ).run(deadline)
+            sweep.run(deadline)
     except Stopped as stop:
         print('sweep: stopped; the same command goes on', file=sys.stderr)
         return 128 + stop.args[0]

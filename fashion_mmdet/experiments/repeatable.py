@@ -106,20 +106,15 @@ def _follow_config(runner: Runner, schedulers: list[_ParamScheduler], checkpoint
     replay(runner, schedulers, checkpoint['meta']['iter'])
     now = runner.optim_wrapper.state_dict()
     before = [group['lr'] for group in saved['param_groups']]
-    saved['param_groups'] = [
-        {**group, 'params': old['params']}
-        for group, old in zip(  # torch refuses other lengths
-            now['param_groups'], saved['param_groups'], strict=False
-        )
-    ]
+    pairs = zip(now['param_groups'], saved['param_groups'], strict=False)  # torch refuses other lengths
+    saved['param_groups'] = [{**group, 'params': old['params']} for group, old in pairs]
     if 'base_param_settings' in now:
         saved['base_param_settings'] = now['base_param_settings']
     checkpoint['param_schedulers'] = [scheduler.state_dict() for scheduler in schedulers]
     rates = [group['lr'] for group in saved['param_groups']]
     if rates != before:
-        print_log(
-            f'by the config the learning rate is {rates[0]:g} here; the checkpoint had {before[0]:g}', logger='current'
-        )
+        message = f'by the config the learning rate is {rates[0]:g} here; the checkpoint had {before[0]:g}'
+        print_log(message, logger='current')
 
 
 def replay(runner: Runner, schedulers: list[_ParamScheduler], iterations: int) -> None:

@@ -55,7 +55,8 @@ def _fall_back_to_coco(cfg: Config) -> list[str]:
     start, coco = cfg.get('load_from'), cfg.get('coco_weights')
     if not start or not coco or _to_url(start) or Path(start).is_file():
         return []
-    cfg.load_from, run = coco, Path(start).parent.name
+    cfg.load_from = coco
+    run = Path(start).parent.name
     return [f'{start}: no such checkpoint; train {run} first to start from it; going on from COCO weights']
 
 
