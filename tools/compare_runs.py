@@ -1,4 +1,4 @@
-"""Compare runs in one table: scores with their errors, sensitivity, cost, what each config changed.
+"""Compare runs in one table: scores with standard errors, sensitivity, cost, and what each config changed.
 
     python tools/compare_runs.py                                        every run under work_dirs, oldest first
     python tools/compare_runs.py work_dirs/run_a work_dirs/run_b --format markdown

@@ -4,7 +4,7 @@
     python tools/score_dump.py DUMP TRUTH.csv --options score_thr=0.3 nms_iou=None overlap=all
     python tools/score_dump.py DUMP TRUTH.csv --postprocess tuned.py
 
-The options are those of the config's `postprocess`; the truth is a CSV like train.csv.
+The options are those of the config's `postprocess`; the ground truth is a CSV like train.csv.
 """
 
 import argparse

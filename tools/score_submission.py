@@ -1,11 +1,11 @@
-"""Score a submission against true masks, or check it by the competition's rules.
+"""Score a submission against the ground truth, or check it against the competition's rules.
 
     python tools/score_submission.py submission.csv data/imaterialist/train.csv --json
     python tools/score_submission.py submission.csv --validate-only --sample data/imaterialist/sample_submission.csv
 
-The truth is a CSV like train.csv; only images of the submission count, or those that --images lists (a text file, one
-ImageId a line; an image that the submission lacks then counts as one without predictions). Rows of an image stand in
-order of descending score. Exit status 2 for an invalid submission.
+The ground truth is a CSV like train.csv. Only images of the submission count, or those that --images lists (a text file
+with one ImageId per line; a listed image that the submission lacks counts as one without predictions). The rows of an
+image are in order of descending score. The exit status is 2 for an invalid submission.
 """
 
 import argparse

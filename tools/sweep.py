@@ -1,11 +1,11 @@
-"""Search config values with Optuna: loss weights, learning rate, heads. Every trial is an ordinary run.
+"""Search config values with Optuna: loss weights, learning rate, heads. Every trial is an ordinary training run.
 
     python tools/sweep.py configs/fashion/quickstart.py --space configs/spaces/loss_weights.py --trials 20
     python tools/sweep.py CONFIG --space SPACE.py --trials 20 --cfg-options train_cfg.val_interval=1
     python tools/compare_runs.py work_dirs/quickstart_loss_weights/trial_*
 
-The same command goes on after a stop or a kill; a trial that was cut off is resumed from its newest checkpoint. Started
-on several GPUs or machines with one --storage (a file both see, or a database server), sweeps share the trials. A trial
+After a stop or a kill the same command continues; an interrupted trial is resumed from its newest checkpoint. Sweeps on
+several GPUs or machines share the trials through one --storage (a file that all see, or a database server). A trial
 below the median of the earlier ones at the same epoch is stopped early, so let the config validate often.
 """
 
@@ -23,9 +23,9 @@ from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = ToolParser('sweep', __doc__)
-    parser.add_argument('config', help='a file of configs/fashion')
-    parser.add_argument('--space', required=True, help='a file of configs/spaces')
-    parser.add_argument('--trials', type=number(COUNT), required=True, help='how many the study shall have in all')
+    parser.add_argument('config', help='config, such as a file of configs/fashion')
+    parser.add_argument('--space', required=True, help='search space, such as a file of configs/spaces')
+    parser.add_argument('--trials', type=number(COUNT), required=True, help='total number of trials in the study')
     parser.add_argument('--storage', default='sqlite:///work_dirs/sweep.db', metavar='URL', help='default %(default)s')
     parser.add_argument('--study', help='default: <config>_<space>')
     parser.add_shared(work_dir='default: work_dirs/<study>', cfg_options='for every trial')
@@ -46,7 +46,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Check all, then run trials, then show the best."""
+    """Check the arguments, run the trials, show the best."""
     args = parse_args(argv)
     with one_line_errors('sweep'):
         try:
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run a sweep; 128 + the signal's number if one stopped it."""
+    """Run a sweep; return 0, or 128 + the number of the signal that stopped it."""
     from fashion_mmdet.experiments.sweep.loop import Stopped, Sweep, stopped_by_signals
     from fashion_mmdet.experiments.sweep.report import BEST, save_best
     from fashion_mmdet.experiments.sweep.space import read_space

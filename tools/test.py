@@ -2,7 +2,7 @@
 
     python tools/test.py CONFIG CHECKPOINT                              score on the held-out photos
     python tools/test.py CONFIG CHECKPOINT --submission submission.csv  predict the test photos, write the CSV
-    python tools/test.py CONFIG CHECKPOINT --show-dir pictures          true and predicted side by side
+    python tools/test.py CONFIG CHECKPOINT --show-dir pictures          ground truth and prediction side by side
     python tools/test.py CONFIG CHECKPOINT --tta                        several views of each photo, merged
 
 The raw predictions go to work_dirs/<config>/<split>.parquet (<split>_tta.parquet with --tta), or where --dump says, the
@@ -21,13 +21,15 @@ from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = ToolParser('test', __doc__)
-    parser.add_argument('config', help='a file of configs/fashion, or the one dumped in a work_dir')
-    parser.add_argument('checkpoint', help='a .pth or .safetensors file of that config')
+    parser.add_argument('config', help='config, such as a file of configs/fashion or the one in a work_dir')
+    parser.add_argument('checkpoint', help='.pth or .safetensors file of that config')
     parser.add_argument('--split', choices=('val', 'test'), help='default: test with --submission, else val')
     parser.add_argument('--submission', metavar='CSV', help='write a submission of the test photos')
-    parser.add_argument('--dump', metavar='PARQUET', help='where the raw predictions go')
+    parser.add_argument('--dump', metavar='PARQUET', help='file for the raw predictions')
     parser.add_argument('--tta', action='store_true', help="test-time augmentation: the config's tta_pipeline")
-    parser.add_argument('--show-dir', metavar='DIR', help='write true and predicted side by side, one PNG an image')
+    parser.add_argument(
+        '--show-dir', metavar='DIR', help='write ground truth and prediction side by side, one PNG per image'
+    )
     parser.add_shared(postprocess="in place of the config's, from tools/tune_thresholds.py")
     parser.add_shared('work_dir', 'cfg_options', 'trust', 'launcher', 'local_rank')
     args = parser.parse_args(argv)
@@ -38,7 +40,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the model over the split, then make what was asked for from its dump."""
+    """Run the model over the split, then make submission and pictures from its dump."""
     args = parse_args(argv)
     with one_line_errors('test'):
         cfg = load_config(args.config, parse_options(args.cfg_options), args.postprocess)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = ToolParser('train', __doc__)
-    parser.add_argument('config', help='a file of configs/fashion')
-    parser.add_argument('--resume', action='store_true', help='go on from the furthest checkpoint of the work_dir')
+    parser.add_argument('config', help='config, such as a file of configs/fashion')
+    parser.add_argument('--resume', action='store_true', help='continue from the furthest checkpoint of the work_dir')
     parser.add_argument('--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on a CPU')
     parser.add_shared('work_dir', 'cfg_options', 'trust', 'launcher', 'local_rank')
     return parser.parse_args(argv)
