@@ -53,10 +53,10 @@ def main(argv: list[str] | None = None) -> int:
             import optuna  # noqa: F401
         except ImportError:
             raise ValueError('optuna is not installed: pip install -e .[sweep]') from None
-        return run(args)
+        return run_sweep(args)
 
 
-def run(args: argparse.Namespace) -> int:
+def run_sweep(args: argparse.Namespace) -> int:
     """Run a sweep; return 0, or 128 + the number of the signal that stopped it."""
     from fashion_mmdet.experiments.sweep.loop import Stopped, Sweep, stopped_by_signals
     from fashion_mmdet.experiments.sweep.report import BEST, save_best
