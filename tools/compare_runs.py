@@ -30,7 +30,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='classes to show: the file of tools/sensitivity.py, or '
         'ids as 0,6,23; default: the five most occurring but least sensitive of the first run',
     )
-    parser.add_argument('--deck', action='store_true', help="add the reference report's scores (deck_score)")
+    parser.add_argument(
+        '--reference', '--deck', dest='deck', action='store_true', help="add the reference report's scores (deck_score)"
+    )
     parser.add_argument(
         '--columns',
         metavar='GROUPS',
