@@ -32,33 +32,19 @@ class Abandoned(Exception):
 
 @dataclass
 class Sweep:
-    """What all trials share, and the loop over them.
-
-    Attributes:
-        study: Optuna's study.
-        config: path of the experiment.
-        cfg: the same config with `options` merged.
-        options: `key=value` pairs for every trial.
-        space: a distribution by config key.
-        folder: folder of the study; the runs of its trials are `trial_0007` and so on in it.
-        wanted: number of trials in the study.
-        heartbeat_s: seconds between two heartbeats.
-        train: the training tool.
-        trust: load checkpoints that may run code.
-        poll_s: seconds between two looks at a running trial.
-    """
+    """What all trials share, and the loop over them."""
 
     study: optuna.Study
-    config: str
-    cfg: Config
-    options: list[str]
+    config: str  # path of the experiment
+    cfg: Config  # the same with `options` merged
+    options: list[str]  # `key=value` pairs for every trial
     space: Space
-    folder: Path
-    wanted: int
+    folder: Path  # of the study; the runs of its trials are `trial_0007` and so on in it
+    wanted: int  # number of trials in the study
     heartbeat_s: int = 10
-    train: Path = training.TRAIN
-    trust: bool = False
-    poll_s: float = 2.0
+    train: Path = training.TRAIN  # the training tool
+    trust: bool = False  # load checkpoints that may run code
+    poll_s: float = 2.0  # between two looks at a running trial
     _failures: list[str] = field(default_factory=list, init=False)  # in a row
     _number: int | None = field(default=None, init=False)  # of the trial that runs here
 
