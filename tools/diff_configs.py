@@ -10,6 +10,7 @@ for no difference, 1 for some, 2 for trouble.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,23 +34,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def format_rows(style: str, paths: list[str], rows: list[tuple[str, list]]) -> str:
     """Lay out differences as table, Markdown or JSON."""
-    import json
+    from fashion_mmdet.experiments.diff import MISSING, column_names, format_markdown, format_table
 
-    from fashion_mmdet.experiments import diff
-
-    names = diff.column_names(paths)
-    if style == 'json':
-        entries = [
-            {
-                'key': key,
-                'values': {name: value for name, value in zip(names, values, strict=True) if value is not diff.MISSING},
-            }
-            for key, values in rows
-        ]
-        return json.dumps(entries, indent=1, default=str)
-    if not rows:
-        return ''
-    return (diff.format_markdown if style == 'markdown' else diff.format_table)(names, rows)
+    names = column_names(paths)
+    if style != 'json':
+        return (format_markdown if style == 'markdown' else format_table)(names, rows) if rows else ''
+    entries = []
+    for key, values in rows:
+        pairs = zip(names, values, strict=True)
+        entries.append(dict(key=key, values={name: value for name, value in pairs if value is not MISSING}))
+    return json.dumps(entries, indent=1, default=str)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -129,11 +129,7 @@ def read_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
 
 def check_fit(path: str | Path, model: torch.nn.Module) -> None:
     """Raise ValueError unless a checkpoint holds every tensor of a model; mmengine itself only warns."""
-    # Weights of a model wrapped for several processes carry a prefix.
-    found, wanted = (
-        {name.removeprefix('module.'): tensor.shape for name, tensor in state.items()}
-        for state in (read_checkpoint(path), model.state_dict())
-    )
+    found, wanted = _shapes(read_checkpoint(path)), _shapes(model.state_dict())
     wrong = [name for name, shape in wanted.items() if found.get(name) != shape]
     if wrong:
         raise ValueError(
@@ -144,15 +140,16 @@ def check_fit(path: str | Path, model: torch.nn.Module) -> None:
 
 def check_shares(source: str, model: torch.nn.Module) -> None:
     """Raise ValueError unless some of the weights to start from fit a model; mmengine would go on with none."""
-    found, wanted = (
-        {(name.removeprefix('module.'), tensor.shape) for name, tensor in state.items()}
-        for state in (weights_of(load_from_anywhere(source), source), model.state_dict())
-    )
-    if not found & wanted:
+    found, wanted = _shapes(weights_of(load_from_anywhere(source), source)), _shapes(model.state_dict())
+    if not found.items() & wanted.items():
         raise ValueError(
-            f'{source}: weights of another model: none of its {len(found)} tensors, such as '
-            f'{min(name for name, _ in found)}, fits'
+            f'{source}: weights of another model: none of its {len(found)} tensors, such as {min(found)}, fits'
         )
+
+
+def _shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
+    """Return the shapes of tensors by name, without the prefix of a model wrapped for several processes."""
+    return {name.removeprefix('module.'): tensor.shape for name, tensor in state.items()}
 
 
 def _check_prefix(init_cfg: ConfigDict) -> None:
