@@ -19,9 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import safetensors.torch
 import torch
+from fashion_mmdet.experiments.runs_log import read_log
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
+from fashion_mmdet.config import parse_options
 from fashion_mmdet.datasets.decoding import decode_whole
 from fashion_mmdet.datasets.images import find_problem, read_size
 from fashion_mmdet.datasets.index import Index
@@ -36,9 +38,8 @@ from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Trut
 from fashion_mmdet.evaluation.submission import find_problems, read_predictions
 from fashion_mmdet.experiments.checkpoints import load_file
 from fashion_mmdet.experiments.record import read_record
-from fashion_mmdet.experiments.runs_log import read_log
 from fashion_mmdet.masks import rle
-from fashion_mmdet.utils.options import parse_options, read_assignment
+from fashion_mmdet.utils.literals import read_assignment
 
 TOLD = (ValueError, OSError)  # what a tool turns into one line
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from fashion_mmdet.config import data_root, data_sets, load_config, use_data
+from fashion_mmdet.config import data_sets, load_config, parse_options, use_data
+from fashion_mmdet.utils.cli import data_root
 from fashion_mmdet.utils.config_keys import nearest
-from fashion_mmdet.utils.options import parse_options
 from tests.conftest import ROOT, run_here
 
 QUICKSTART = str(ROOT / 'configs/fashion/quickstart.py')

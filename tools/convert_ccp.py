@@ -12,12 +12,12 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from fashion_mmdet.utils.cli import one_line_errors
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('convert_ccp', __doc__)
     parser.add_argument(
         'source',
         metavar='SRC',

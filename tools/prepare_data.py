@@ -13,12 +13,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from fashion_mmdet.utils.cli import one_line_errors
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('prepare_data', __doc__)
     parser.add_argument(
         'folders',
         metavar='SRC DST',
@@ -28,15 +28,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--max-side', type=int, help='longest side of a photo, pixels; none is enlarged')
     parser.add_argument('--quality', type=int, default=95, help='of the JPEGs, 1 to 100 (default %(default)s)')
-    parser.add_argument('--workers', type=int, help='processes (default: one a core)')
+    parser.add_shared('workers')
     parser.add_argument('--check', action='store_true', help='only check the copy DST, changing nothing')
     args = parser.parse_args(argv)
     if len(args.folders) != (1 if args.check else 2):
         parser.error('DST alone is needed with --check' if args.check else 'SRC and DST are needed')
     if not args.check and args.max_side is None:
         parser.error('--max-side is needed')
-    if args.workers is not None and args.workers < 1:
-        parser.error(f'--workers {args.workers}: 1 or more')
     return args
 
 

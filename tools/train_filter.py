@@ -14,21 +14,19 @@ import argparse
 import shlex
 import sys
 from dataclasses import replace
-from pathlib import Path
 
-from fashion_mmdet.config import data_root, read_postprocess
-from fashion_mmdet.utils.cli import add_options, one_line_errors
-from fashion_mmdet.utils.options import parse_options
+from fashion_mmdet.config import parse_options, read_postprocess
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('train_filter', __doc__)
     parser.add_argument('dump', help='Parquet file that tools/test.py wrote, of images not trained on')
     parser.add_argument('--out', required=True, metavar='FILE.skops', help='the filter; the picture goes beside')
-    parser.add_argument('--truth', metavar='CSV', help='default: train.csv of FASHION_DATA')
-    parser.add_argument('--postprocess', metavar='FILE', help="options to score with (default: the dump's config's)")
-    add_options(parser, text='changes to these')
+    parser.add_shared('truth', postprocess="options to score with (default: the dump's config's)")
+    parser.add_shared('average', 'match', 'size', options='changes to these')
+    parser.add_shared('folds', 'repeats', seed='seed of folds and models (default %(default)s)')
     parser.add_argument(
         '--model',
         choices=('boosting', 'linear'),
@@ -41,22 +39,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default='gain',
         help='in the place of the score: expected sweep gain, or P(hit) (default %(default)s)',
     )
-    parser.add_argument('--average', choices=('image', 'image_class'), default='image')
-    parser.add_argument('--match', choices=('category', 'class_id'), default='category')
-    parser.add_argument('--size', type=int, default=512, help='side of the masks compared; 0 for each photo as it is')
-    parser.add_argument('--folds', type=int, default=5, help='held out in turn (default %(default)s)')
-    parser.add_argument('--repeats', type=int, default=3, help='of the folds, each dealt anew (default %(default)s)')
-    parser.add_argument('--seed', type=int, default=0, help='of folds and models (default %(default)s)')
     parser.add_argument(
         '--out-of-fold',
         metavar='FILE.parquet',
         help='write the dump with confidences of filters that did not see the image, to tune on',
     )
     args = parser.parse_args(argv)
-    if args.repeats < 1:
-        parser.error(f'--repeats {args.repeats}: at least 1')
-    if args.folds < 2:
-        parser.error(f'--folds {args.folds}: at least 2, to fit on one and score on another')
     args.command = shlex.join(['python', 'tools/train_filter.py', *(sys.argv[1:] if argv is None else argv)])
     return args
 
@@ -73,9 +61,9 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.utils.files import sibling
         from fashion_mmdet.utils.progress import progress_bar
 
-        truth = args.truth or Path(data_root()) / 'train.csv'
+        truth = args.truth
         picture = sibling(args.out, '.png', [args.out_of_fold], [args.dump, truth, args.postprocess])
-        metric = Metric(args.average, args.match, (args.size, args.size) if args.size > 0 else None)
+        metric = Metric(args.average, args.match, args.size)
         base = (
             Postprocess.from_config(read_postprocess(args.postprocess))
             if args.postprocess

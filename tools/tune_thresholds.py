@@ -15,40 +15,29 @@ import shlex
 import sys
 from pathlib import Path
 
-from fashion_mmdet.config import data_root, read_postprocess
-from fashion_mmdet.utils.cli import add_options, one_line_errors
-from fashion_mmdet.utils.options import parse_options
+from fashion_mmdet.config import parse_options, read_postprocess
+from fashion_mmdet.utils.checks import COUNT
+from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 from fashion_mmdet.utils.parallel import count_cores
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('tune_thresholds', __doc__)
     parser.add_argument('dump', help='Parquet file that tools/test.py wrote')
     parser.add_argument('--out', required=True, metavar='FILE.py', help='for the options; the picture goes beside')
-    parser.add_argument('--truth', metavar='CSV', help='default: train.csv of FASHION_DATA')
-    parser.add_argument('--postprocess', metavar='FILE', help="options to start from (default: the dump's config's)")
-    add_options(parser, text='changes to these')
-    parser.add_argument('--average', choices=('image', 'image_class'), default='image')
-    parser.add_argument('--match', choices=('category', 'class_id'), default='category')
-    parser.add_argument('--size', type=int, default=512, help='side of the masks compared; 0 for each photo as it is')
-    parser.add_argument('--folds', type=int, default=2, help='held out in turn (default %(default)s)')
-    parser.add_argument('--repeats', type=int, default=3, help='of the folds, each dealt anew (default %(default)s)')
-    parser.add_argument('--seed', type=int, default=0, help='of the folds (default %(default)s)')
+    parser.add_shared('truth', postprocess="options to start from (default: the dump's config's)")
+    parser.add_shared('average', 'match', 'size', options='changes to these')
+    parser.add_shared('folds', 'repeats', 'workers', seed='seed of the folds (default %(default)s)')
+    parser.set_defaults(folds=2, workers=count_cores())
     parser.add_argument(
         '--min-support',
-        type=int,
+        type=number(COUNT),
         default=10,
         metavar='N',
         help='a class with fewer true objects keeps the common threshold (default %(default)s)',
     )
-    parser.add_argument('--workers', type=int, default=count_cores(), help='processes (default: one a core)')
     args = parser.parse_args(argv)
-    for name in ('repeats', 'min_support', 'workers'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name.replace("_", "-")} {getattr(args, name)}: at least 1')
-    if args.folds < 2:
-        parser.error(f'--folds {args.folds}: at least 2, to fit on one and score on another')
     args.command = shlex.join(['python', 'tools/tune_thresholds.py', *(sys.argv[1:] if argv is None else argv)])
     return args
 
@@ -66,9 +55,8 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.utils.files import sibling, write_text
 
-        truth = args.truth or Path(data_root()) / 'train.csv'
+        truth, size = args.truth, args.size
         out, picture = Path(args.out), sibling(args.out, '.png', inputs=[args.dump, truth, args.postprocess])
-        size = (args.size, args.size) if args.size > 0 else None
         base = (
             Postprocess.from_config(read_postprocess(args.postprocess))
             if args.postprocess

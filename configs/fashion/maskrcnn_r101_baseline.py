@@ -1,10 +1,10 @@
-"""Where the deck began: Mask R-CNN on R101 from COCO weights, all five losses weighing the same.
+"""Where the reference report begins: Mask R-CNN on R101 from COCO weights, all five losses weighing the same.
 
 Matterport's five losses under mmdet's keys: rpn_class_loss -> model.rpn_head.loss_cls, rpn_bbox_loss ->
 model.rpn_head.loss_bbox, mrcnn_class_loss -> model.roi_head.bbox_head.loss_cls, mrcnn_bbox_loss ->
 model.roi_head.bbox_head.loss_bbox, mrcnn_mask_loss -> model.roi_head.mask_head.loss_mask.
-Photos are resized bilinearly, as Matterport and mmdet do; the last rung, maskrcnn_r50_smooth, changes that.
-The deck gives no score for it. Cost: 10 epochs * 36,500 images / 2 = 182,500 iterations.
+Photos are resized bilinearly, as Matterport and mmdet do; the last step, maskrcnn_r50_smooth, changes that.
+The report gives no score for it. Cost: 10 epochs * 36,500 images / 2 = 182,500 iterations.
 
     python tools/train.py configs/fashion/maskrcnn_r101_baseline.py
 """

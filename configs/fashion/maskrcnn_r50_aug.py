@@ -2,7 +2,7 @@
 
 Against maskrcnn_r50_all: the train pipeline's steps. Boxes are taken anew from the masks after rotation and crop, and
 what is cropped away is dropped.
-The deck gives no score for it alone. Cost: as maskrcnn_r50_all.
+The reference report gives no score for it alone. Cost: as maskrcnn_r50_all.
 
     python tools/train.py configs/fashion/maskrcnn_r50_aug.py
 """

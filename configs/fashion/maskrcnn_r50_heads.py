@@ -2,7 +2,7 @@
 
 Against maskrcnn_r101_baseline: R50 for R101 and its COCO weights, backbone frozen, 5,000 images.
 SGD with momentum 0.9 and weight decay 1e-4 at 1e-3 for 10 epochs comes from _base_/schedules/sgd.py.
-The deck: 0.044. Cost: 10 epochs * 5,000 images / 2 = 25,000 iterations.
+Reference report: 0.044. Cost: 10 epochs * 5,000 images / 2 = 25,000 iterations.
 
     python tools/train.py configs/fashion/maskrcnn_r50_heads.py
 """

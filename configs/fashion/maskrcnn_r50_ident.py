@@ -1,7 +1,7 @@
-"""The deck's loss weights "best for identification": RPN class 10, RPN box 0.8, RoI class, box and mask 6.
+"""The reference report's loss weights "best for identification": RPN class 10, RPN box 0.8, RoI class, box and mask 6.
 
 Against maskrcnn_r50_aug: the five loss weights; 1e-4 to epoch 10, then 5e-5 to epoch 20, since the losses are larger.
-The deck: 0.078. Cost: as maskrcnn_r50_all.
+Reference report: 0.078. Cost: as maskrcnn_r50_all.
 
     python tools/train.py configs/fashion/maskrcnn_r50_ident.py
 """

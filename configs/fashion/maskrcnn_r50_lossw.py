@@ -1,8 +1,8 @@
-"""Loss weights of the deck's best Kaggle run: the RoI head's class, box and mask losses weigh six times more.
+"""Loss weights of the reference report's best Kaggle run: the RoI head's class, box and mask losses times six.
 
 Against maskrcnn_r50_ident: RPN class 1 instead of 10, 10,000 images, 5e-5 to epoch 10, then 3e-5 to epoch 20, at most
-50 detections an image. The deck's "10 epochs, 20 epochs" is Matterport's cumulative count.
-The deck: 0.081. Cost: 20 epochs * 10,000 images / 2 = 100,000 iterations.
+50 detections an image. The report's "10 epochs, 20 epochs" is Matterport's cumulative count.
+Reference report: 0.081. Cost: 20 epochs * 10,000 images / 2 = 100,000 iterations.
 
     python tools/train.py configs/fashion/maskrcnn_r50_lossw.py
 """

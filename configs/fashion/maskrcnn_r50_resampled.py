@@ -4,7 +4,7 @@ Against maskrcnn_r50_lossw: an epoch is 3,000 draws from the same 10,000 photos;
 10. The target classes come from the run below, once it is tested:
     python tools/sensitivity.py work_dirs/maskrcnn_r50_lossw/val.parquet \
         --out work_dirs/maskrcnn_r50_lossw/sensitivity.json
-The deck: 0.082. Cost: 10 epochs * 3,000 images / 2 = 15,000 iterations.
+Reference report: 0.082. Cost: 10 epochs * 3,000 images / 2 = 15,000 iterations.
 
     python tools/train.py configs/fashion/maskrcnn_r50_resampled.py
 """

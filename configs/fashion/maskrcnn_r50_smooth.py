@@ -1,4 +1,4 @@
-"""Smooth resizing: the deck's second next step; photos shrink by area, masks by area and threshold.
+"""Smooth resizing: the second next step of the reference report; photos shrink by area, masks by area and threshold.
 
 Against maskrcnn_r50_full: how the load step of all three pipelines resizes; plain bilinear sampling skips pixels
 below half size, and nearest-pixel masks have ragged edges. The aspect ratio is kept, as before.

@@ -1,4 +1,4 @@
-"""Weights to pass on: a checkpoint without its training state, as safetensors."""
+"""Export the weights of a checkpoint, without its training state, as safetensors."""
 
 import json
 from pathlib import Path
@@ -14,15 +14,15 @@ FACTS = ('epoch', 'iter', 'seed', 'time', 'experiment_name', 'mmengine_version')
 
 
 def export_weights(checkpoint: str | Path, out: str | Path, half: bool = False) -> dict[str, str]:
-    """Write a checkpoint's weights; of a run with averaged weights (EMA) these, as mmengine saves them.
+    """Write a checkpoint's weights, the averaged ones where it has some (EMA).
 
     Args:
-        checkpoint: a .pth of a training, or .safetensors.
-        out: the new file, `.safetensors`.
-        half: as float16; whole numbers stay.
+        checkpoint: .pth of a training, or .safetensors.
+        out: new file, `.safetensors`.
+        half: store float16; integers stay as they are.
 
     Returns:
-        The metadata: `config` (text), `classes`, `scores` and `facts` (JSON), each where the checkpoint knows it.
+        The metadata: `config` (text), `classes`, `scores` and `facts` (JSON), each where the checkpoint has it.
 
     Raises:
         ValueError: not a checkpoint, another suffix, or a weight that float16 cannot hold.
@@ -56,10 +56,10 @@ def _halve(name: str, tensor: torch.Tensor, path: str | Path) -> torch.Tensor:
 
 
 def describe(content: dict[str, Any], source: str) -> dict[str, str]:
-    """Tell what a checkpoint says of itself.
+    """Collect a checkpoint's metadata.
 
-    Scores are those of the weights themselves: of a checkpoint that was written during a validation, as the best one
-    is. The others hold the scores of an earlier epoch, which do not count.
+    Scores are those of the weights themselves, which only a checkpoint written during a validation holds, as the best
+    one does; the others hold the scores of an earlier epoch.
     """
     meta, hub = _inner(content, 'meta'), _inner(content, 'message_hub')
     facts = dict(source=source, **{name: meta[name] for name in FACTS if name in meta})
@@ -81,6 +81,6 @@ def describe(content: dict[str, Any], source: str) -> dict[str, str]:
 
 
 def _inner(content: dict[str, Any], name: str) -> dict[str, Any]:
-    """Take a dict out of a checkpoint; {} where it has none, as other programs' checkpoints."""
+    """Return a dict of a checkpoint; {} where it has none, as in checkpoints of other programs."""
     found = content.get(name)
     return found if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""Stops a training whose loss is no number, before it spoils a checkpoint."""
+"""Stop a training whose loss is NaN or infinite, before a checkpoint holds it."""
 
 import math
 
@@ -14,10 +14,10 @@ REMEDY = 'try a lower optim_wrapper.optimizer.lr, a longer warm-up or clip_grad'
 
 @HOOKS.register_module()
 class StopAtInvalidLoss(Hook):
-    """Looks at every iteration's loss, which mmengine has on the CPU for the log anyway, and at weights to be saved.
+    """Check every iteration's loss, which mmengine has on the CPU for the log anyway, and the weights to be saved.
 
-    mmdet's CheckInvalidLossHook looks every 50 iterations, after which a checkpoint may have been written, and ends in
-    an assertion without a word.
+    mmdet's CheckInvalidLossHook checks every 50 iterations, after which a checkpoint may have been written, and ends in
+    an assertion without a message.
 
     Raises:
         ValueError: a loss or weight that is NaN or infinite; with float16's loss scaling, whose overflows are skipped,
@@ -44,7 +44,7 @@ class StopAtInvalidLoss(Hook):
             )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Check the weights: those of a finite loss's last step may be none."""
+        """Check the weights: the step after a finite loss may still spoil them."""
         for name, tensor in checkpoint['state_dict'].items():
             if not torch.isfinite(tensor).all():
                 raise ValueError(

@@ -1,4 +1,4 @@
-"""One training a folder, and what rank 0 does for all ranks."""
+"""One training per folder, and work that rank 0 does for all ranks."""
 
 import contextlib
 import errno
@@ -34,11 +34,11 @@ def on_main(function: Callable[[], T]) -> T:
 def only_training(folder: str | os.PathLike) -> Iterator[str | None]:
     """Keep other trainings out of a folder, made where it is missing, while the block lasts.
 
-    The kernel drops the lock when this process ends, however it does. It is one of `lockf`, which a data loader's
-    workers, who may outlive a killed run by seconds, do not inherit as they would one of `flock`.
+    The kernel drops the lock when this process ends. It is one of `lockf`: data loader workers, which may outlive a
+    killed run by seconds, would inherit one of `flock`.
 
     Yields:
-        None, or the line that says that locks do not work in this folder.
+        None, or a warning that locks do not work in this folder.
 
     Raises:
         ValueError: another training runs here; says which.

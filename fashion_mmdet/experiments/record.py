@@ -1,4 +1,4 @@
-"""A run's run.json. No torch."""
+"""A run's run.json: its fields and how it is read."""
 
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,10 @@ FIELDS = {
 
 
 def read_record(folder: str | Path) -> dict[str, Any]:
-    """Read a run's run.json; {} where there is none, as an older run's folder.
+    """Read a run's run.json; {} where there is none, as in an older run's folder.
 
     Raises:
-        ValueError: it is no JSON object, or a field is not of its kind; names the file and the field.
+        ValueError: not a JSON object, or a field of another kind; names file and field.
     """
     path = Path(folder) / RECORD
     return read_object(path, FIELDS) if path.is_file() else {}

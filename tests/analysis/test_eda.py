@@ -392,8 +392,8 @@ def test_one_object_makes_a_page(tmp_path: Path):
         ((), [], 'train.csv:2: no rows after the header'),
         (('a.jpg,,4,5,0',), [], 'train.csv: no row holds an object; the audit found: empty_mask: 1'),
         (('a.jpg,1 2,4,x,0',), [], "train.csv:2: Width 'x' is no positive whole number"),
-        (ROWS, ['--examples', '-1'], '--examples -1: 0 or more'),
-        (ROWS, ['--seed', '-1'], '--seed -1: 0 or more'),
+        (ROWS, ['--examples', '-1'], '--examples: -1: must be a whole number, at least 0'),
+        (ROWS, ['--seed', '-1'], '--seed: -1: must be a whole number, at least 0'),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(rows, options, message, tmp_path: Path, capsys: pytest.CaptureFixture):

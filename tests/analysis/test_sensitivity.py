@@ -202,7 +202,7 @@ def test_the_tool_prints_and_saves(tmp_path: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ('options', 'complaint'),
     [
-        (['--top', '-2'], '--top -2: 1 target or more'),
+        (['--top', '-2'], '--top: -2: must be a whole number, at least 1'),
         ([], 'train.csv: no such file; name the CSV by --truth or its folder by FASHION_DATA'),
     ],
 )

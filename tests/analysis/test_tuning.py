@@ -22,7 +22,7 @@ from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth, empty_prediction
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.masks.rle import mask_to_runs, runs_to_coco, runs_to_kaggle
-from fashion_mmdet.utils.options import read_assignment
+from fashion_mmdet.utils.literals import read_assignment
 from tests.conftest import ROOT
 from tools import score_dump, tune_thresholds
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from fashion_mmdet.benchmarks import threads
-from fashion_mmdet.experiments import running
+from fashion_mmdet.experiments import setup
 from tests.conftest import ROOT
 from tools import train
 
@@ -53,7 +53,7 @@ def test_no_more_threads_than_cores_of_the_container_unless_asked_for(
     monkeypatch.setattr(joblib, 'cpu_count', lambda: 1)
     if asked:
         monkeypatch.setenv('OMP_NUM_THREADS', asked)
-    running.use_own_cores()
+    setup.use_own_cores()
     assert torch.get_num_threads() == expected
 
 
@@ -67,9 +67,9 @@ def test_a_busy_machine_is_named_and_the_number_of_threads_stays(
     """One of two cores is busy: one is free. Another number of threads would give other last digits."""
     printed: list[str] = []
     monkeypatch.setattr(os, 'getloadavg', lambda: (load, 0.0, 0.0))
-    monkeypatch.setattr(running, 'print_log', lambda message, **_: printed.append(message))
+    monkeypatch.setattr(setup, 'print_log', lambda message, **_: printed.append(message))
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    running.use_own_cores()
+    setup.use_own_cores()
     assert torch.get_num_threads() == 2
     assert printed == warnings
 

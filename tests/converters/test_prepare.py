@@ -559,7 +559,9 @@ def test_a_wrong_command_line_is_status_2(arguments: list[str], capsys):
     with pytest.raises(SystemExit) as exit_:
         tool.main(arguments)
     assert exit_.value.code == 2
-    assert 'usage' in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith('prepare_data: ')
+    assert error.count('\n') == 1
 
 
 @pytest.mark.parametrize(('values', 'message'), [((0,), 'max side 0'), ((9, 0), 'quality 0'), ((9, 101), 'quality 10')])

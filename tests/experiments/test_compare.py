@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from mmengine import Config
 
+from fashion_mmdet.config import read_dumped
 from fashion_mmdet.evaluation.dump import DumpWriter
 from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
 from fashion_mmdet.experiments.compare import scores as scores_module
@@ -26,9 +27,9 @@ from fashion_mmdet.experiments.compare.notes import write_notes
 from fashion_mmdet.experiments.compare.page import format_html
 from fashion_mmdet.experiments.compare.report import format_json, format_markdown, format_table, show_epochs
 from fashion_mmdet.experiments.compare.scores import RunScores
-from fashion_mmdet.experiments.diff import MISSING, read_dumped
+from fashion_mmdet.experiments.diff import MISSING
 from fashion_mmdet.experiments.runs import Run, find_runs, read_runs
-from fashion_mmdet.experiments.runs_log import Log, join, read_log
+from fashion_mmdet.experiments.train_log import Log, join, read_log
 from tests.conftest import run_here
 from tools import compare_runs as tool
 from tools import diff_configs as diff_tool

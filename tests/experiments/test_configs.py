@@ -14,13 +14,11 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from fashion_mmdet.config import load_config
+from fashion_mmdet.config import load_config, parse_options, read_config
 from fashion_mmdet.experiments.diff import MISSING, diff_configs
-from fashion_mmdet.experiments.diff import load_config as load_without_modules
 from fashion_mmdet.experiments.weights import drop_pretrained
 from fashion_mmdet.utils.config_keys import TOP_LEVEL, arguments
 from fashion_mmdet.utils.files import write_text
-from fashion_mmdet.utils.options import parse_options
 from tests.conftest import ROOT
 
 CONFIGS = sorted((ROOT / 'configs' / 'fashion').rglob('*.py'))
@@ -35,7 +33,7 @@ def same_data(monkeypatch: pytest.MonkeyPatch) -> None:
 @cache
 def read(path: Path) -> Config:
     """Load a shipped config once, to compare it."""
-    return load_without_modules(path)
+    return read_config(path, import_custom_modules=False)
 
 
 @cache
@@ -204,8 +202,8 @@ R50, CPU = 'configs/fashion/maskrcnn_r50_{}.py', 'configs/fashion/cpu/maskrcnn_l
 PIPELINE = 'train_dataloader.dataset.pipeline'
 COCO = 'https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_{0}_fpn_2x_coco/mask_rcnn_{0}_fpn_2x_coco_'
 SCHEDULE = 'param_scheduler.MultiStepLR'
-# What each rung changes against the one that it stands on, and nothing else: key -> value there.
-RUNGS = {
+# What each step of the ablation changes against the one that it stands on, and nothing else: key -> value there.
+ABLATION = {
     'heads': (
         'configs/fashion/maskrcnn_r101_baseline.py',
         {
@@ -306,14 +304,14 @@ RUNGS = {
 }
 
 
-@pytest.mark.parametrize('rung', RUNGS)
-def test_a_rung_changes_what_the_ladder_says_and_nothing_else(rung: str):
-    parent, expected = RUNGS[rung]
-    rows = diff_configs([read(ROOT / parent), read(ROOT / R50.format(rung))])
+@pytest.mark.parametrize('step', ABLATION)
+def test_a_step_changes_what_the_ablation_says_and_nothing_else(step: str):
+    parent, expected = ABLATION[step]
+    rows = diff_configs([read(ROOT / parent), read(ROOT / R50.format(step))])
     assert {key: after for key, (_, after) in rows} == expected
 
 
-# The CPU's equal budget replaces rates and epochs; what else a rung changes it changes there too, in CPU terms.
+# The CPU's equal budget replaces rates and epochs; what else a step changes it changes there too, in CPU terms.
 BUDGET = ('optim_wrapper', 'param_scheduler', 'train_cfg', 'coco_weights')
 CPU_TERMS = {
     'heads': {
@@ -332,23 +330,23 @@ CPU_TERMS = {
 }
 
 
-@pytest.mark.parametrize('rung', RUNGS)
-def test_a_cpu_rung_changes_what_its_r50_twin_changes(rung: str):
-    parent, expected = RUNGS[rung]
-    expected = {key: value for key, value in expected.items() if not key.startswith(BUDGET)} | CPU_TERMS.get(rung, {})
+@pytest.mark.parametrize('step', ABLATION)
+def test_a_cpu_step_changes_what_its_r50_twin_changes(step: str):
+    parent, expected = ABLATION[step]
+    expected = {key: value for key, value in expected.items() if not key.startswith(BUDGET)} | CPU_TERMS.get(step, {})
     expected = {
         key: value
         for key, value in expected.items()
         if value is not MISSING or key == 'train_dataloader.sampler.shuffle'
     }
     below = CPU.format(Path(parent).stem.rpartition('_')[2])
-    rows = diff_configs([read(ROOT / below), read(ROOT / CPU.format(rung))])
+    rows = diff_configs([read(ROOT / below), read(ROOT / CPU.format(step))])
     assert {key: after for key, (_, after) in rows if not key.startswith(BUDGET)} == expected
 
 
-def test_every_rung_has_its_twin_on_the_cpu():
+def test_every_step_has_its_twin_on_the_cpu():
     names = [path.stem.rpartition('_')[2] for path in CONFIGS if path.parent.name == 'cpu']
-    assert names == sorted(['baseline', *RUNGS])
+    assert names == sorted(['baseline', *ABLATION])
 
 
 def test_the_baseline_is_r101_with_all_five_losses_weighing_one():
@@ -365,13 +363,13 @@ def test_the_baseline_is_r101_with_all_five_losses_weighing_one():
     assert cfg.model.backbone.depth == 101
 
 
-def test_the_heads_rung_trains_as_matterport_does():
+def test_the_heads_run_trains_as_matterport_does():
     cfg = read_shipped(ROOT / R50.format('heads'))
     assert cfg.optim_wrapper.optimizer == dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=1e-4)
     assert cfg.train_cfg.max_epochs == 10
 
 
-def test_lossw_declares_the_decks_weights_and_schedule():
+def test_lossw_declares_the_reports_weights_and_schedule():
     """Matterport's five losses 1.0, 0.8, 6.0, 6.0, 6.0; 5e-5 to epoch 10, then 5e-5 * 0.6 = 3e-5 to epoch 20."""
     cfg = read_shipped(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py')
     head = cfg.model.roi_head
@@ -419,7 +417,7 @@ def test_a_schedule_that_ended_with_the_training_still_does():
     assert warm_up.end == 100
 
 
-def test_a_rung_by_iterations_stretches_its_cosine_and_keeps_its_warm_up():
+def test_a_step_by_iterations_stretches_its_cosine_and_keeps_its_warm_up():
     """Warm-up to iteration 25, cosine from 25 to 100; of 200 iterations the cosine takes 200 - 25 = 175."""
     cfg = load_config(str(ROOT / CPU.format('all')), {'train_cfg.max_iters': 200})
     warm_up, cosine = cfg.param_scheduler
@@ -440,14 +438,14 @@ def read_knobs() -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(('name', 'key', 'example'), read_knobs(), ids=lambda value: str(value).replace(' ', '_'))
-def test_a_knob_of_the_readme_is_a_key_of_the_ladder_and_takes_its_example(name: str, key: str, example: str):
-    rung = ROOT / R50.format('resampled')
+def test_a_knob_of_the_readme_is_a_key_of_the_ablation_and_takes_its_example(name: str, key: str, example: str):
+    path = ROOT / R50.format('resampled')
     if key not in ('optim_wrapper.accumulative_counts', 'default_hooks.ema.type'):  # these are added
         parent, _, last = key.rpartition('.')
         assert last in reduce(
-            lambda node, part: node[int(part) if part.isdigit() else part], parent.split('.'), read_shipped(rung)
+            lambda node, part: node[int(part) if part.isdigit() else part], parent.split('.'), read_shipped(path)
         )
-    cfg = load_config(str(rung), parse_options([f'{key}={example}']))
+    cfg = load_config(str(path), parse_options([f'{key}={example}']))
     value = reduce(lambda node, part: node[int(part) if part.isdigit() else part], key.split('.'), cfg)
     assert value == parse_options([f'x={example}'])['x']
 
@@ -465,7 +463,7 @@ def test_a_config_and_its_own_dump_do_not_differ(path: Path, tmp_path: Path, mon
     cfg = load_config(str(path))
     cfg.work_dir, cfg.launcher = str(tmp_path), 'none'
     cfg.dump(tmp_path / path.name)
-    assert diff_configs([read(path), load_without_modules(tmp_path / path.name)]) == []
+    assert diff_configs([read(path), read_config(tmp_path / path.name, False)]) == []
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""Config differences: resolved leaves, pipelines step by step, exit status."""
+"""Config differences: resolved leaves, lists by the types in them, exit status."""
 
 import json
 import subprocess
@@ -8,17 +8,8 @@ from pathlib import Path
 import pytest
 from mmengine import Config
 
-from fashion_mmdet.experiments.diff import (
-    MISSING,
-    align_steps,
-    column_names,
-    diff_configs,
-    find_config,
-    flatten,
-    format_markdown,
-    format_table,
-    load_config,
-)
+from fashion_mmdet.config import find_config, read_config
+from fashion_mmdet.experiments.diff import MISSING, column_names, diff_configs, format_markdown, format_table
 from tests.conftest import run_here
 from tools import diff_configs as tool
 
@@ -45,7 +36,11 @@ def write(folder: Path, **texts: str) -> list[str]:
 
 
 def diff_texts(folder: Path, **texts: str) -> list[tuple[str, list]]:
-    return diff_configs([load_config(path) for path in write(folder, **texts)])
+    return diff_configs([read(path) for path in write(folder, **texts)])
+
+
+def read(path: str | Path) -> Config:
+    return read_config(find_config(path), import_custom_modules=False)
 
 
 def run_tool(*arguments) -> subprocess.CompletedProcess:
@@ -96,7 +91,7 @@ def test_a_key_that_is_none_differs_from_a_key_that_is_absent():
     assert diff_configs([dict(a=None), dict()]) == [('a', [None, MISSING])]
 
 
-def test_flatten_names_every_leaf():
+def test_every_leaf_has_a_name():
     cfg = Config(
         dict(
             model=dict(mean=(1, 2), empty={}, nothing=[]),
@@ -105,7 +100,7 @@ def test_flatten_names_every_leaf():
             custom_keys={'backbone.norm': dict(lr_mult=0.1)},
         )
     )
-    assert flatten(cfg) == {
+    assert {key: value for key, (value, _) in diff_configs([cfg, {}])} == {
         'model.mean': [1, 2],
         'model.empty': {},
         'model.nothing': [],
@@ -123,11 +118,11 @@ def test_flatten_names_every_leaf():
 def test_a_config_does_not_differ_from_its_dump_in_a_work_dir(tmp_path):
     """The dump has tuples, the same work_dir as its own folder and no bases."""
     (path,) = write(tmp_path, base=BASE)
-    cfg = load_config(path)
+    cfg = read(path)
     cfg.work_dir = str(tmp_path / 'work_dirs' / 'base')
     (tmp_path / 'work_dirs' / 'base').mkdir(parents=True)
     cfg.dump(tmp_path / 'work_dirs' / 'base' / 'base.py')
-    assert diff_configs([load_config(path), load_config(tmp_path / 'work_dirs' / 'base')]) == []
+    assert diff_configs([read(path), read(tmp_path / 'work_dirs' / 'base')]) == []
 
 
 def test_a_work_dir_is_left_out_only_where_it_follows_from_the_file(tmp_path):
@@ -182,18 +177,19 @@ train_pipeline = [
 """,
     )
     assert rows == [
+        ('train_pipeline.RandomFlip.prob', [0.5, 0.1]),
         ('train_pipeline.RandomCrop.type', [MISSING, 'RandomCrop']),
         ('train_pipeline.RandomCrop.crop_size', [MISSING, [300, 200]]),
-        ('train_pipeline.RandomFlip.prob', [0.5, 0.1]),
     ]
 
 
-def test_a_step_put_before_an_equal_type_is_the_added_one():
-    """Of the second pipeline's two Resizes the later equals the first pipeline's: the earlier is new."""
+def test_steps_of_a_type_are_compared_in_their_order():
+    """The first Resize with the first: where one is put before it, the old one is the second."""
     one = dict(p=steps(('Load', 0), ('Resize', 1), ('Flip', 0)))
     other = dict(p=steps(('Load', 0), ('Resize', 9), ('Resize', 1), ('Flip', 0)))
-    assert diff_configs([one, other]) == [('p.Resize.type', [MISSING, 'Resize']), ('p.Resize.value', [MISSING, 9])]
-    assert diff_configs([other, one]) == [('p.Resize.type', ['Resize', MISSING]), ('p.Resize.value', [9, MISSING])]
+    new = [('p.Resize#2.type', [MISSING, 'Resize']), ('p.Resize#2.value', [MISSING, 1])]
+    assert diff_configs([one, other]) == [('p.Resize.value', [1, 9]), *new]
+    assert diff_configs([other, one]) == [('p.Resize.value', [9, 1]), *((key, pair[::-1]) for key, pair in new)]
 
 
 def test_the_second_step_of_a_type_has_a_number():
@@ -202,29 +198,20 @@ def test_the_second_step_of_a_type_has_a_number():
     assert diff_configs([one, other]) == [('p.Flip#2.value', [2, 3])]
 
 
-def test_a_swap_shows_as_a_step_moved():
-    """Order matters in a pipeline: Flip stays, Crop goes from behind it to before it."""
-    one, other = dict(p=steps(('Flip', 1), ('Crop', 2))), dict(p=steps(('Crop', 2), ('Flip', 1)))
-    keys = [key for key, _ in diff_configs([one, other])]
-    assert len(keys) == 4
-    assert len({key.split('.')[1].partition('#')[0] for key in keys}) == 1
+def test_a_swap_shows_as_another_order():
+    """Order matters in a pipeline; a step that one config lacks has no place in it."""
+    one = dict(p=steps(('Flip', 1), ('Crop', 2)))
+    other = dict(p=steps(('Pad', 3), ('Crop', 2), ('Flip', 1)))
+    assert diff_configs([one, other]) == [
+        ('p.Pad.type', [MISSING, 'Pad']),
+        ('p.Pad.value', [MISSING, 3]),
+        ('p', [['Flip', 'Crop'], ['Crop', 'Flip']]),
+    ]
 
 
 def test_steps_of_one_class_in_two_scopes_are_paired():
     rows = diff_configs([dict(p=[dict(type='Flip', prob=1)]), dict(p=[dict(type='mmdet.Flip', prob=1)])])
     assert rows == [('p.Flip.type', ['Flip', 'mmdet.Flip'])]
-
-
-def test_alignment_prefers_many_pairs_to_equal_ones():
-    """X1 Y1 X2 against X2 Y2 X3: three pairs of a type, though X2 = X2 would be an equal one."""
-    pairs = align_steps(steps(('X', 1), ('Y', 1), ('X', 2)), steps(('X', 2), ('Y', 2), ('X', 3)))
-    assert pairs == [(0, 0), (1, 1), (2, 2)]
-
-
-def test_alignment_with_an_empty_pipeline():
-    assert align_steps([], steps(('X', 1))) == [(None, 0)]
-    assert align_steps(steps(('X', 1)), []) == [(0, None)]
-    assert align_steps([], []) == []
 
 
 def test_a_sampler_inside_a_dataset_wrapper_and_nested_pipelines():
@@ -266,9 +253,9 @@ def test_three_configs_make_three_columns(tmp_path):
     )
     assert rows == [
         ('b', [1, 2, 1]),
+        ('p.Pack.value', [0, 5, 0]),
         ('p.Crop.type', [MISSING, MISSING, 'Crop']),
         ('p.Crop.value', [MISSING, MISSING, 3]),
-        ('p.Pack.value', [0, 5, 0]),
     ]
 
 

@@ -17,13 +17,12 @@ optuna = pytest.importorskip('optuna')
 
 from optuna.trial import TrialState  # noqa: E402
 
-from fashion_mmdet.config import load_config  # noqa: E402
+from fashion_mmdet.config import load_config, parse_options  # noqa: E402
 from fashion_mmdet.experiments.sweep import space as space_module  # noqa: E402
 from fashion_mmdet.experiments.sweep import study as study_module  # noqa: E402
 from fashion_mmdet.experiments.sweep import trial as trial_module  # noqa: E402
 from fashion_mmdet.experiments.sweep.loop import Sweep  # noqa: E402
 from fashion_mmdet.experiments.sweep.report import save_best  # noqa: E402
-from fashion_mmdet.utils.options import parse_options  # noqa: E402
 from tests.conftest import ROOT  # noqa: E402
 from tools import sweep as sweep_tool  # noqa: E402
 
@@ -33,7 +32,7 @@ STUB = """
 import json, os, sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from fashion_mmdet.utils.options import parse_options
+from fashion_mmdet.config import parse_options
 folder = Path(sys.argv[sys.argv.index('--work-dir') + 1])
 resume = '--resume' in sys.argv
 options = parse_options(sys.argv[sys.argv.index('--cfg-options') + 1:])
@@ -300,7 +299,7 @@ def test_a_number_below_one_is_one_line(option: str, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as exit_:
         sweep_tool.main(['config.py', '--space', 'space.py', '--trials', '2', option, '0'])
     assert exit_.value.code == 2
-    assert capsys.readouterr().err == f'sweep: {option} 0: 1 or more\n'
+    assert capsys.readouterr().err == f'sweep: argument {option}: 0: must be a whole number, at least 1\n'
 
 
 def test_without_optuna_the_tool_says_how_to_get_it(

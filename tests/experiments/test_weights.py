@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 
 from fashion_mmdet.config import load_config
-from fashion_mmdet.experiments.running import resume_latest
+from fashion_mmdet.experiments.setup import resume_latest
 from fashion_mmdet.experiments.weights import check_fit, drop_pretrained, find_weights, prepare_weights, read_checkpoint
 from tests.conftest import ROOT
 
@@ -97,7 +97,7 @@ def test_a_child_that_wants_no_weights_gets_none(hub: Path):
     assert cfg.load_from is None
 
 
-def test_a_cpu_rung_without_its_start_is_an_error(monkeypatch, tmp_path: Path):
+def test_a_cpu_run_without_its_start_is_an_error(monkeypatch, tmp_path: Path):
     monkeypatch.chdir(tmp_path)
     cfg = load_config(str(ROOT / 'configs/fashion/cpu/maskrcnn_lite0_all.py'))
     with pytest.raises(FileNotFoundError, match=r'maskrcnn_lite0_heads/iter_100\.pth: no such checkpoint'):

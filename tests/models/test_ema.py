@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 import fashion_mmdet.register  # noqa: F401
-from fashion_mmdet.config import load_config
-from fashion_mmdet.utils.options import parse_options
+from fashion_mmdet.config import load_config, parse_options
 from tests.conftest import ROOT
 
 KNOB = ['default_hooks.ema.type=EMAHook', 'default_hooks.ema.momentum=0.5']

@@ -1,4 +1,4 @@
-"""`make ladder`: the rungs in the order in which they need each other, and only those not yet done."""
+"""`make ablation`: the steps in the order in which they need each other, and only those not yet done."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-RUNGS = ('baseline', 'heads', 'all', 'aug', 'ident', 'lossw', 'resampled', 'full', 'smooth')
+STEPS = ('baseline', 'heads', 'all', 'aug', 'ident', 'lossw', 'resampled', 'full', 'smooth')
 
 
 @pytest.fixture
@@ -22,34 +22,35 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def plan(folder: Path) -> list[str]:
-    """List what `make ladder` would run, as 'tool rung'."""
-    lines = subprocess.run(['make', '-n', 'ladder'], cwd=folder, check=True, capture_output=True, text=True).stdout
+def plan(folder: Path, target: str = 'ablation') -> list[str]:
+    """List what `make ablation` would run, as 'tool step'."""
+    lines = subprocess.run(['make', '-n', target], cwd=folder, check=True, capture_output=True, text=True).stdout
     found = re.findall(r'tools/(train|test|sensitivity)\.py \S*maskrcnn_lite0_(\w+)', lines.replace('\\\n', ' '))
-    return [f'{tool} {rung}' for tool, rung in found]
+    return [f'{tool} {step}' for tool, step in found]
 
 
-def finish(folder: Path, rung: str, name: str = 'val.json') -> None:
-    file = folder / f'work_dirs/maskrcnn_lite0_{rung}' / name
+def finish(folder: Path, step: str, name: str = 'val.json') -> None:
+    file = folder / f'work_dirs/maskrcnn_lite0_{step}' / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
 
 
-def test_every_rung_is_trained_then_tested_after_what_it_needs(folder: Path):
+def test_every_step_is_trained_then_tested_after_what_it_needs(folder: Path):
     steps = plan(folder)
+    assert plan(folder, 'ladder') == steps, 'the former name'
     assert sorted(steps) == sorted(
-        [*(f'{tool} {rung}' for tool in ('train', 'test') for rung in RUNGS), 'sensitivity lossw']
+        [*(f'{tool} {step}' for tool in ('train', 'test') for step in STEPS), 'sensitivity lossw']
     )
-    for rung in RUNGS:
-        assert steps.index(f'train {rung}') < steps.index(f'test {rung}')
-        if rung not in ('baseline', 'heads'):
-            assert steps.index('test heads') < steps.index(f'train {rung}')
+    for step in STEPS:
+        assert steps.index(f'train {step}') < steps.index(f'test {step}')
+        if step not in ('baseline', 'heads'):
+            assert steps.index('test heads') < steps.index(f'train {step}')
     assert steps.index('test lossw') < steps.index('sensitivity lossw') < steps.index('train resampled')
 
 
-def test_a_stopped_ladder_goes_on_with_the_rungs_that_have_no_scores(folder: Path):
-    for rung in ('baseline', 'heads', 'all', 'aug', 'ident', 'lossw'):
-        finish(folder, rung)
+def test_a_stopped_ablation_goes_on_with_the_steps_that_have_no_scores(folder: Path):
+    for step in ('baseline', 'heads', 'all', 'aug', 'ident', 'lossw'):
+        finish(folder, step)
     assert plan(folder) == [
         'sensitivity lossw',
         'train resampled',
@@ -61,12 +62,12 @@ def test_a_stopped_ladder_goes_on_with_the_rungs_that_have_no_scores(folder: Pat
     ]
 
 
-def test_a_climbed_ladder_only_compares(folder: Path):
-    for rung in RUNGS:
-        finish(folder, rung)
+def test_a_finished_ablation_only_compares(folder: Path):
+    for step in STEPS:
+        finish(folder, step)
     finish(folder, 'lossw', 'sensitivity.json')  # made from val.json, so never older
     assert plan(folder) == []
 
 
-def test_the_rungs_are_those_that_the_configs_have():
-    assert sorted(path.stem.rpartition('_')[2] for path in (ROOT / 'configs/fashion/cpu').glob('*.py')) == sorted(RUNGS)
+def test_the_steps_are_those_that_the_configs_have():
+    assert sorted(path.stem.rpartition('_')[2] for path in (ROOT / 'configs/fashion/cpu').glob('*.py')) == sorted(STEPS)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fashion_mmdet.config import load_config
+from fashion_mmdet.config import load_config, parse_options
 from fashion_mmdet.utils.cli import describe, one_line_errors
-from fashion_mmdet.utils.options import parse_options
 from tests.conftest import ROOT
 
 TOOLS = sorted(path for path in (ROOT / 'tools').glob('*.py') if path.stem != '__init__')

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fashion_mmdet.config import parse_options
 from fashion_mmdet.datasets.loading import LoadScaled
 from fashion_mmdet.evaluation.merge import Merge
 from fashion_mmdet.evaluation.metrics import FashionIoUSweepMetric
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.utils import checks
-from fashion_mmdet.utils.options import parse_options
 from tests.conftest import run_here
 from tools import score_dump
 

@@ -1,4 +1,4 @@
-"""The deck's optimizer: SGD, momentum 0.9, weight decay 1e-4; an experiment sets rate and epochs."""
+"""The reference report's optimizer: SGD, momentum 0.9, weight decay 1e-4; an experiment sets rate and epochs."""
 
 optim_wrapper = dict(
     type='OptimWrapper',

@@ -19,7 +19,7 @@ from fashion_mmdet.evaluation.dump import read_dump, read_info
 from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
-from fashion_mmdet.utils.options import read_assignment
+from fashion_mmdet.utils.literals import read_assignment
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from fashion_mmdet.experiments.compare.configs import experiment_changes
 from fashion_mmdet.experiments.compare.scores import RunScores, score_run
 from fashion_mmdet.experiments.diff import Leaves
 from fashion_mmdet.experiments.runs import PRINTED, Run
-from fashion_mmdet.experiments.runs_log import SCORE, SCORE_50, Log, read_log
+from fashion_mmdet.experiments.train_log import SCORE, SCORE_50, Log, read_log
 from fashion_mmdet.utils.json_files import NUMBER, read_object
 
 TARGETS = 5

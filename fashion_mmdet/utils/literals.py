@@ -1,42 +1,13 @@
-"""Options as text: `--cfg-options key=value`, and one value of a config, read without running it. No mmengine."""
+"""The values of a config's text, read without running it."""
 
 import ast
-from collections.abc import Sequence
-
-
-def parse_options(pairs: Sequence[str]) -> dict:
-    """Read `key=value` pairs.
-
-    Args:
-        pairs: such as `train_cfg.max_epochs=5`, `load_from=None`, `optim_wrapper.type=SGD`, `a.scale=(384,256)`.
-
-    Raises:
-        ValueError: a pair without `=`, or without a key.
-    """
-    options = {}
-    for pair in pairs:
-        key, equals, text = pair.partition('=')
-        if not equals or not key:
-            raise ValueError(f'option {pair!r}: expected key=value')
-        try:
-            options[key] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            options[key] = {'true': True, 'false': False, 'none': None}.get(text.lower(), text)
-    return options
 
 
 def read_assignment(text: str, name: str) -> object:
-    """Read the value of a top-level `name = ...` of a config's text; nothing of the text is run.
-
-    Args:
-        text: Python of literals and `dict(...)`, as mmengine writes a config.
-        name: of the value.
-
-    Returns:
-        The last such value, None where there is none.
+    """Read the last top-level `name = ...` of a config's text, whatever else is in it; None where there is none.
 
     Raises:
-        ValueError: the text is no Python, or the value is no literal.
+        ValueError: the text is no Python, or the value is more than literals and `dict(...)`.
     """
     values = [
         statement.value

@@ -1,9 +1,11 @@
-"""What a run needs before mmengine's Runner takes over."""
+"""Set a training or test up before mmengine's Runner takes over."""
 
 import logging
 import os
 from pathlib import Path
 
+import joblib
+import torch
 from mmengine.config import Config
 from mmengine.dist import init_dist
 from mmengine.fileio import LocalBackend, register_backend
@@ -27,7 +29,7 @@ class AtomicLocalBackend(LocalBackend):
         write_bytes(filepath, obj)
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
-        """Write text in the given encoding, likewise."""
+        """Write text, likewise."""
         write_bytes(filepath, obj.encode(encoding))
 
 
@@ -41,8 +43,6 @@ def start_processes(cfg: Config, launcher: str) -> None:
 
     mmengine's own start calls `torch.cuda.set_device` whatever the backend.
     """
-    import torch
-
     cfg.launcher = launcher
     use_own_cores()
     if launcher == 'none':
@@ -64,14 +64,11 @@ def start_processes(cfg: Config, launcher: str) -> None:
 
 
 def use_own_cores() -> None:
-    """Let torch use no more threads than the process may use cores, and say so where others use these too.
+    """Limit torch's threads to the cores that the process may use; warn where other processes use these too.
 
-    torch counts the cores of the affinity mask, but not those of a container's quota. Load does not change the number:
-    it changes the last digits of sums, and the same seed is to give the same weights. OMP_NUM_THREADS overrides it.
+    torch respects the affinity mask, but not a container's quota. The number does not depend on the load, since it
+    changes the last digits of sums, and a seed should always give the same weights. OMP_NUM_THREADS overrides it.
     """
-    import joblib
-    import torch
-
     if 'OMP_NUM_THREADS' in os.environ:
         return
     cores = joblib.cpu_count()
@@ -88,8 +85,6 @@ def use_own_cores() -> None:
 
 def use_mixed_precision(cfg: Config) -> None:
     """Switch the optimizer wrapper to mixed precision: float16 with loss scaling on a GPU, bfloat16 on a CPU."""
-    import torch
-
     if cfg.optim_wrapper.type == 'OptimWrapper':
         cfg.optim_wrapper.type = 'AmpOptimWrapper' if torch.cuda.is_available() else 'Bfloat16OptimWrapper'
     if cfg.optim_wrapper.type == 'AmpOptimWrapper':
@@ -97,14 +92,10 @@ def use_mixed_precision(cfg: Config) -> None:
 
 
 def resume_latest(cfg: Config) -> str | None:
-    """Set the config to resume from the furthest whole checkpoint of its work_dir.
+    """Set the config to resume from the furthest whole checkpoint of its work_dir; None, and no change, without one.
 
-    mmengine's note `last_checkpoint` may be missing, cut off, or hold the path of a folder that this one was copied
-    from, and a copy's file times say nothing: what counts is what the files record. Temporary files of a run that was
-    killed are removed.
-
-    Returns:
-        The checkpoint's path, or None where there is none: the run then starts anew.
+    What counts is what the checkpoints record: mmengine's note `last_checkpoint` may be missing, cut off, or copied
+    from another folder, and the file times of a copy say nothing. Temporary files of killed runs are removed.
     """
     folder = Path(cfg.work_dir)
     found = on_main(lambda: _find_furthest(folder))
@@ -121,7 +112,7 @@ def resume_latest(cfg: Config) -> str | None:
 
 
 def _find_furthest(folder: Path) -> tuple[str, int | None] | None:
-    """Clear up a run's folder and note its furthest whole checkpoint; returns that and its seed."""
+    """Clean up a run's folder and note its furthest whole checkpoint; return that and its seed."""
     for leftover in folder.glob('.*.pth.*.tmp'):
         leftover.unlink()
     records = {file: _read_meta(file) for file in [*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')]}
@@ -139,7 +130,7 @@ def _find_furthest(folder: Path) -> tuple[str, int | None] | None:
 
 
 def _read_meta(file: Path) -> dict | None:
-    """Read what a checkpoint says of itself without reading its tensors; None, and a warning, where it does not."""
+    """Read a checkpoint's `meta` without its tensors; None, and a warning, where it has none."""
     try:
         meta = load_file(file, mmap=True)['meta']
         _progress(meta)
@@ -162,17 +153,15 @@ def prepare_test(cfg: Config, checkpoint: str, split: str, dump: str, tta: bool 
     """Point a config's test loop at a checkpoint and a split, and let it dump raw predictions.
 
     Args:
-        cfg: changed in place; its work_dir becomes the folder `test` in itself, so that the training's own config and
-            logs stay as they are.
-        checkpoint: a .pth or .safetensors file.
-        split: 'val' is scored with the config's `val_evaluator`; 'test' has no truth and is only dumped.
-        dump: where the raw predictions go.
+        cfg: changed in place; its work_dir becomes the subfolder `test`, so that config and logs of the training stay.
+        checkpoint: .pth or .safetensors file.
+        split: 'val' is scored with the config's `val_evaluator`; 'test' has no ground truth and is only dumped.
+        dump: Parquet file for the raw predictions.
         tta: predict several views of each photo and merge them, see `tta.use_tta`.
 
     Raises:
         FileNotFoundError: no such checkpoint.
-        ValueError: a file that is no checkpoint, a config whose test set is not the test photos, or one without
-            `tta_model` where `tta` asks for it.
+        ValueError: not a checkpoint, a test set other than the test photos, or no `tta_model` for `tta`.
     """
     read_checkpoint(checkpoint)
     cfg.load_from, cfg.resume = str(checkpoint), False
@@ -197,6 +186,6 @@ def prepare_test(cfg: Config, checkpoint: str, split: str, dump: str, tta: bool 
 
 
 def submission_images(cfg: Config) -> list[str]:
-    """List the images that a submission must name: those of the test set's sample_submission.csv."""
+    """List the images of the test set's sample_submission.csv, all of which a submission must name."""
     dataset = cfg.test_dataloader.dataset
     return read_image_ids(Path(dataset.data_root) / dataset.ann_file)

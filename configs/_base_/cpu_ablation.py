@@ -1,8 +1,8 @@
-"""The small CPU model under an equal budget, for the rungs of the ladder: 100 iterations of 8 photos each.
+"""The small CPU model under an equal budget, for the CPU ablation: 100 iterations of 8 photos each.
 
-The baseline and the heads run start from ImageNet weights, every other rung from the heads run. An equal budget takes
-the schedule's place: AdamW 5e-4, warmed up over a quarter, then a cosine to zero, whatever the deck's rates and epochs.
-Weights, photos, augmentation, loss weights, resampling and resizing are the rung's own.
+The baseline and the heads run start from ImageNet weights, all others from the heads run. An equal budget replaces the
+schedule: AdamW 5e-4, warmed up over a quarter, then a cosine to zero, whatever the reference report's rates and epochs.
+Weights, photos, augmentation, loss weights, resampling and resizing are the experiment's own.
 """
 
 _base_ = './cpu.py'

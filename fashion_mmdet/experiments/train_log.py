@@ -1,4 +1,4 @@
-"""A run's curves: the scalars.json of every time it was started, joined. No torch."""
+"""The log of a training: the scalars.json of each of its starts, joined."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ FIELDS = {'step': COUNT, 'epoch': COUNT, LOSS: MEASURED, SCORE: NUMBER, SCORE_50
 
 @dataclass(frozen=True)
 class Log:
-    """What a run wrote while training.
+    """What a run logged while training.
 
     Attributes:
-        train: lines with a `loss`, by `step` (iterations done).
-        val: lines with a `fashion/score`, by `step` (epochs done; iterations where training counts no epochs).
+        train: lines with a `loss`; their `step` counts iterations.
+        val: lines with a `fashion/score`; their `step` counts epochs, or iterations where training counts no epochs.
     """
 
     train: list[dict[str, Any]] = field(default_factory=list)
@@ -30,23 +30,20 @@ class Log:
 
     @property
     def iterations_an_epoch(self) -> float | None:
-        """Iterations of an epoch, as near as the logged steps tell; None where training counts no epochs.
-
-        A line of epoch e at step s says that an epoch has at least s / e iterations.
-        """
+        """Iterations per epoch: at least s / e by a line of epoch e at step s; None where training counts no epochs."""
         return max((line['step'] / line['epoch'] for line in self.train if line.get('epoch')), default=None)
 
     @property
     def epochs(self) -> int | None:
-        """The last epoch that was begun; None where training counts none."""
+        """The last epoch that was begun; None where training counts no epochs."""
         return max((line['epoch'] for line in self.train if line.get('epoch')), default=None)
 
     def losses(self, iterations_an_epoch: float) -> list[tuple[float, float]]:
-        """Give (epochs done, loss); with 1 iteration an epoch, iterations."""
+        """List (epochs done, loss); iterations instead, where `iterations_an_epoch` is 1."""
         return [(line['step'] / iterations_an_epoch, float(line[LOSS])) for line in self.train]
 
     def scores(self, iterations_an_epoch: float) -> list[tuple[float, float]]:
-        """Give (epochs done, score), likewise."""
+        """List (epochs done, score), likewise."""
         scale = 1 if self.by_epoch else iterations_an_epoch
         return [(line['step'] / scale, float(line[SCORE])) for line in self.val]
 
@@ -58,8 +55,8 @@ def read_log(paths: Sequence[Path]) -> Log:
         paths: scalars.json files in order of time.
 
     Raises:
-        ValueError: a line that is no JSON object, unless it is a file's last, which a kill may cut off; or a field of
-            another kind.
+        ValueError: a field of another kind, or a line that is not a JSON object, unless it is a file's last, which a
+            kill may cut off.
     """
     log = Log()
     for path in paths:
@@ -69,7 +66,7 @@ def read_log(paths: Sequence[Path]) -> Log:
 
 
 def _place_scores(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give val scores at step 0, as mmengine logs them where training counts no epochs, the step of the loss above."""
+    """Give val scores at step 0 (mmengine's, where training counts no epochs) the step of the last loss before them."""
     placed, step = [], 0
     for line in lines:
         step = line['step'] if LOSS in line else step
@@ -78,10 +75,10 @@ def _place_scores(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def join(earlier: Log, later: Log) -> Log:
-    """Put a resumed log behind the one it went on from; where their steps overlap the later counts.
+    """Append the log of a resumed training to the earlier one; where their steps overlap, the later counts.
 
-    A run that was killed in epoch 5 and resumed from the checkpoint of epoch 4 trains epoch 5 again. Started anew in
-    the same folder, it begins at step 1: nothing of the earlier stays.
+    A run that was killed in epoch 5 and resumed from the checkpoint of epoch 4 trains epoch 5 again. One that was
+    started anew in the same folder begins at step 1: nothing of the earlier log stays.
     """
     first_train = min((line['step'] for line in later.train), default=float('inf'))
     first_val = min((line['step'] for line in later.val), default=float('inf'))
