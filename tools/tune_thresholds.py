@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         from rich.progress import Progress
 
         from fashion_mmdet.analysis.tuning import curves, report, run
-        from fashion_mmdet.analysis.tuning.engine import Engine
+        from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
         from fashion_mmdet.evaluation.dump import read_info
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.utils.files import sibling, write_text
@@ -81,10 +81,10 @@ def main(argv: list[str] | None = None) -> int:
         plan = run.Plan(args.folds, args.repeats, args.seed)
         with (
             Progress(console=Console(stderr=True)) as progress,
-            Engine(raws, truths, size, args.average, args.match, args.workers, progress) as engine,
+            ScoreCache(raws, truths, size, args.average, args.match, args.workers, progress) as cache,
         ):
             task = progress.add_task('searches', total=plan.searches())
-            tuning, tuner = run.tune(engine, base, plan, args.min_support, on_fit=lambda: progress.advance(task))
+            tuning, tuner = run.tune(cache, base, plan, args.min_support, on_fit=lambda: progress.advance(task))
             drawn = curves.held_out_curves(tuner, tuning.splits, tuning.choice.kept, tuning.options)
         print(report.format_table(tuning))
         metric = f'sweep score, average={args.average}, match={args.match}'

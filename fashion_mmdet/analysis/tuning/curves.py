@@ -55,14 +55,14 @@ def held_out_curves(tuner: Tuner, splits: Sequence[Split], stages: Sequence[str]
         for options in (tuner.fit(split.fitted, stages) for split in splits)
     ]
     grid = SCORES[max(map(floor_of, fitted)) <= SCORES]
-    engine = tuner.engine
+    cache = tuner.cache
     curves = [
         Curve(
             'score_thr',
             tuple(grid.tolist()),
             np.array(
                 [
-                    engine.detections(split.held_out, options, grid[0]).scores_along(grid, options.drop_categories)
+                    cache.detections(split.held_out, options, grid[0]).scores_along(grid, options.drop_categories)
                     for split, options in zip(splits, fitted, strict=True)
                 ]
             ),
@@ -73,7 +73,7 @@ def held_out_curves(tuner: Tuner, splits: Sequence[Split], stages: Sequence[str]
         values = tuple(value for value in tuner.axes[name] if value is not None)
         scores = [
             [
-                engine.quick_score(split.held_out, replace(options, **{name: value}), floor_of(options))
+                cache.quick_score(split.held_out, replace(options, **{name: value}), floor_of(options))
                 for value in values
             ]
             for split, options in zip(splits, fitted, strict=True)

@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fashion_mmdet.analysis.tuning.engine import Engine
 from fashion_mmdet.analysis.tuning.report import Tuning
+from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
 from fashion_mmdet.analysis.tuning.search import STAGES, Tuner
 from fashion_mmdet.analysis.tuning.validation import (
     MMDET_DEFAULT,
@@ -75,7 +75,7 @@ def options_of_dump(dump: str | os.PathLike) -> Postprocess:
 
 
 def tune(
-    engine: Engine,
+    cache: ScoreCache,
     base: Postprocess,
     plan: Plan,
     min_support: int,
@@ -85,7 +85,7 @@ def tune(
     """Find options on all images, and what they are worth on images not fitted on.
 
     Args:
-        engine: holds the images.
+        cache: holds the images.
         base: the config's own options, to start from.
         plan: of the folds.
         min_support, axes: see `Tuner`.
@@ -94,13 +94,13 @@ def tune(
     Raises:
         ValueError: too few images for the folds.
     """
-    count = len(engine.image_ids)
+    count = len(cache.image_ids)
     if count < plan.folds**2:
         raise ValueError(
             f'{count} image(s) are too few for folds={plan.folds}: at least {plan.folds**2}, '
             'as stages are chosen on folds of folds'
         )
-    tuner = Tuner(engine, base, min_support, axes, on_fit)
+    tuner = Tuner(cache, base, min_support, axes, on_fit)
     images = tuple(range(count))
     splits = make_splits(tuner, images, plan.folds, plan.repeats, plan.seed)
     default = evaluate(tuner, splits, [MMDET_DEFAULT] * len(splits))
@@ -108,5 +108,5 @@ def tune(
     procedure = validate_procedure(tuner, splits, plan.folds, plan.repeats, plan.seed)
     options = tuner.fit(images, choice.kept)
     return Tuning(
-        options, engine.score(images, options), default, choice, procedure, count, plan.folds, plan.repeats, splits
+        options, cache.score(images, options), default, choice, procedure, count, plan.folds, plan.repeats, splits
     ), tuner

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fashion_mmdet.analysis.tuning.engine import Engine
-from fashion_mmdet.analysis.tuning.objective import Detections, thresholds_of
+from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
+from fashion_mmdet.analysis.tuning.sweep_score import Detections, thresholds_of
 from fashion_mmdet.classes import NUM_CATEGORIES, NUM_MAIN_CATEGORIES
 from fashion_mmdet.evaluation.postprocess import Postprocess
 
@@ -40,7 +40,7 @@ class Tuner:
             needs the attributes (match='class_id') and the model predicts some.
 
     Args:
-        engine: holds the images.
+        cache: holds the images.
         base: options to start from; what no stage touches stays.
         min_support: a category with fewer true objects keeps the common threshold (and with fewer true and predicted
             ones is not dropped); one with n objects goes n / (n + min_support) of the way to its best threshold.
@@ -50,13 +50,13 @@ class Tuner:
 
     def __init__(
         self,
-        engine: Engine,
+        cache: ScoreCache,
         base: Postprocess,
         min_support: int = 10,
         axes: Mapping[str, tuple] | None = None,
         on_fit: Callable[[], None] = lambda: None,
     ) -> None:
-        self.engine, self.base, self.min_support, self._on_fit = engine, base, min_support, on_fit
+        self.cache, self.base, self.min_support, self._on_fit = cache, base, min_support, on_fit
         self.axes = AXES if axes is None else axes
         self._fitted: dict[tuple[Images, tuple[str, ...]], Postprocess] = {}
         self._best: dict[tuple[Images, str, float], tuple[float, float]] = {}
@@ -64,7 +64,7 @@ class Tuner:
     @property
     def stages(self) -> tuple[str, ...]:
         """The stages that apply to these images, in order."""
-        return tuple(stage for stage in STAGES if stage != 'attributes' or self.engine.has_attributes)
+        return tuple(stage for stage in STAGES if stage != 'attributes' or self.cache.has_attributes)
 
     def fit(self, images: Images, stages: Sequence[str]) -> Postprocess:
         """Find the options that score best on `images`.
@@ -88,7 +88,7 @@ class Tuner:
     def fit_geometry(self, images: Images, start: Postprocess) -> Postprocess:
         """Descend along one option at a time until none helps."""
         grid = SCORES[floor_of(start) <= SCORES]
-        best, best_score = start, self.engine.quick_score(images, start, floor_of(start))
+        best, best_score = start, self.cache.quick_score(images, start, floor_of(start))
         for _ in range(ROUNDS):
             before = best
             for name, values in self.axes.items():
@@ -104,7 +104,7 @@ class Tuner:
     def fit_classes(self, images: Images, start: Postprocess) -> Postprocess:
         """Give frequent categories a score threshold of their own, the most frequent first, twice round."""
         floor = floor_of(start)
-        detections = self.engine.detections(images, start, floor)
+        detections = self.cache.detections(images, start, floor)
         support = self._support(images)
         common = start.score_thresholds()
         chosen = thresholds_of(common, start.drop_categories)
@@ -125,7 +125,7 @@ class Tuner:
 
     def fit_categories(self, images: Images, start: Postprocess) -> Postprocess:
         """Drop (or take back) the category that gains most, as long as one does."""
-        detections = self.engine.detections(images, start, floor_of(start))
+        detections = self.cache.detections(images, start, floor_of(start))
         thresholds = start.score_thresholds()
         seen = self._support(images) + np.bincount(
             detections.categories[detections.scores >= thresholds[detections.categories]], minlength=NUM_CATEGORIES
@@ -149,7 +149,7 @@ class Tuner:
 
     def fit_attributes(self, images: Images, start: Postprocess) -> Postprocess:
         """Choose the attributes' threshold, then the categories better off without, the most frequent first."""
-        best, best_score = start, self.engine.score(images, start)
+        best, best_score = start, self.cache.score(images, start)
         for threshold in ATTRIBUTE_THRESHOLDS:
             best, best_score = self._better(images, replace(start, attribute_thr=threshold), best, best_score)
         support = self._support(images)
@@ -167,14 +167,14 @@ class Tuner:
     def _better(
         self, images: Images, candidate: Postprocess, best: Postprocess, best_score: float
     ) -> tuple[Postprocess, float]:
-        score = self.engine.score(images, candidate)
+        score = self.cache.score(images, candidate)
         return (candidate, score) if score > best_score + TINY else (best, best_score)
 
     def _best_threshold(self, images: Images, options: Postprocess, grid: np.ndarray) -> tuple[float, float]:
         """Find the best common score threshold of a grid and its score."""
         key = images, repr(replace(options, score_thr=0.0)), float(grid[0])
         if key not in self._best:
-            scores = self.engine.detections(images, options, grid[0]).scores_along(grid, options.drop_categories)
+            scores = self.cache.detections(images, options, grid[0]).scores_along(grid, options.drop_categories)
             place = int(np.flatnonzero(scores >= scores.max() - TINY)[0])
             self._best[key] = float(grid[place]), float(scores[place])
         return self._best[key]
@@ -198,10 +198,10 @@ class Tuner:
 
     def _confirmed(self, images: Images, start: Postprocess, candidate: Postprocess) -> Postprocess:
         """Take the candidate if it is better by the exact score too, which tables may miss (see `tables`)."""
-        return candidate if self.engine.score(images, candidate) > self.engine.score(images, start) else start
+        return candidate if self.cache.score(images, candidate) > self.cache.score(images, start) else start
 
     def _support(self, images: Images) -> np.ndarray:
-        return np.bincount(self.engine.objects(images), minlength=NUM_CATEGORIES)
+        return np.bincount(self.cache.objects(images), minlength=NUM_CATEGORIES)
 
 
 # A further stage is a method that takes images and options and gives options.

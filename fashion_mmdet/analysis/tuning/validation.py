@@ -64,7 +64,7 @@ def make_splits(tuner: Tuner, images: Images, folds: int, repeats: int, seed: in
         ValueError: fewer images than folds.
     """
     splits = []
-    ids = [tuner.engine.image_ids[image] for image in images]
+    ids = [tuner.cache.image_ids[image] for image in images]
     for repeat in range(repeats):
         fold = assign_folds(ids, folds, seed + repeat)
         splits += [
@@ -82,9 +82,7 @@ def evaluate(
         stages,
         tuple(options),
         *(
-            np.array(
-                [tuner.engine.score(getattr(split, side), one) for split, one in zip(splits, options, strict=True)]
-            )
+            np.array([tuner.cache.score(getattr(split, side), one) for split, one in zip(splits, options, strict=True)])
             for side in ('held_out', 'fitted')
         ),
     )

@@ -1,4 +1,4 @@
-"""The picture of a filter: score against true hit rate, before and after. No torch."""
+"""The picture of a rescorer: score against true hit rate, before and after. No torch."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from fashion_mmdet.analysis.confidence.calibration import Calibration
-from fashion_mmdet.analysis.confidence.run import Trained
-from fashion_mmdet.analysis.confidence.validation import Settings
 from fashion_mmdet.analysis.eda_plots import ACCENT, DPI, FAINT, INK, PALE, STYLE, WITH_COMMAS, save_figure
+from fashion_mmdet.analysis.rescorer.calibration import Calibration
+from fashion_mmdet.analysis.rescorer.run import Trained
+from fashion_mmdet.analysis.rescorer.validation import Settings
 
 BEFORE = '#c8553d'
 MARGIN = 0.06  # of a bin, between two bars
@@ -22,7 +22,7 @@ def plot_calibration(before: Calibration, after: Calibration, path: Path, captio
 
     Args:
         before: of the model's scores.
-        after: of the filter's P(hit), on images that it did not see.
+        after: of the rescorer's P(hit), on images that it did not see.
         path: of the picture.
         caption: what was measured.
     """
@@ -31,7 +31,7 @@ def plot_calibration(before: Calibration, after: Calibration, path: Path, captio
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06)
         panels = figure.subplots(2, 2, sharex=True, sharey='row', height_ratios=(3.2, 1))
         for column, (title, color, shown) in enumerate(
-            (("Before: the model's score", BEFORE, before), ("After: the filter's P(hit)", ACCENT, after))
+            (("Before: the model's score", BEFORE, before), ("After: the rescorer's P(hit)", ACCENT, after))
         ):
             _draw_rates(panels[0, column], shown, color, title)
             _draw_counts(panels[1, column], shown, color)
@@ -81,9 +81,9 @@ def _draw_counts(axes: Axes, shown: Calibration, color: str) -> None:
 
 
 def caption_of(trained: Trained, settings: Settings) -> str:
-    """Say what the picture of a trained filter shows."""
+    """Say what the picture of a trained rescorer shows."""
     detections = int(trained.pooled[0].counts.sum())
     return (
-        f'{detections:,} detections of {len(trained.unseen)} images, each judged by a filter that did not see its '
+        f'{detections:,} detections of {len(trained.unseen)} images, each judged by a rescorer that did not see its '
         f'image ({settings.folds} folds); a hit: IoU above 0.5; band: one standard error'
     )

@@ -1,4 +1,4 @@
-"""Where a filter comes from, and its confidences as a dump. No torch."""
+"""Where a rescorer comes from, and its confidences as a dump. No torch."""
 
 import os
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fashion_mmdet.analysis.confidence.run import Trained
-from fashion_mmdet.analysis.confidence.validation import ROWS, Material, Settings
+from fashion_mmdet.analysis.rescorer.run import Trained
+from fashion_mmdet.analysis.rescorer.validation import ROWS, Material, Settings
 from fashion_mmdet.evaluation.dump import DumpWriter, read_info
 from fashion_mmdet.evaluation.predictions import RawPrediction
 from fashion_mmdet.utils.files import sha256
@@ -23,7 +23,7 @@ def describe(
     truth: str | os.PathLike,
     command: str,
 ) -> dict[str, Any]:
-    """Say where a filter comes from: command, dump and truth with their hashes, model, categories, held-out scores."""
+    """Describe the origin of a rescorer: command, dump and truth with hashes, settings, categories, held-out scores."""
     scores = np.array([fold.scores for fold in trained.folds]).mean(axis=0)
     categories = np.concatenate([raw.categories for raw in material.raws])
     return dict(

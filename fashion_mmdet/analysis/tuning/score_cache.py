@@ -7,7 +7,7 @@ from types import TracebackType
 
 from rich.progress import Progress
 
-from fashion_mmdet.analysis.tuning.objective import Detections, thresholds_of
+from fashion_mmdet.analysis.tuning.sweep_score import Detections, thresholds_of
 from fashion_mmdet.analysis.tuning.tables import ImageTable, build_table
 from fashion_mmdet.evaluation.matching import ImageCounts, count_image
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
@@ -18,7 +18,7 @@ from fashion_mmdet.utils.parallel import WorkerPool
 EXACT = -1.0  # in the place of a floor: count under the options as they are
 
 
-class Engine:
+class ScoreCache:
     """Postprocesses and matches images on demand, in several processes, and remembers what it made.
 
     The truth of an image is looked at only when that image is asked for, so that what is fitted on some images cannot
@@ -52,7 +52,7 @@ class Engine:
         self._progress = progress
         self._pool = WorkerPool(workers, partial(_hold, raws, truths, size, match))
 
-    def __enter__(self) -> 'Engine':
+    def __enter__(self) -> 'ScoreCache':
         return self
 
     def __exit__(

@@ -1,6 +1,6 @@
 """What a raw prediction tells of each of its detections beyond the score, as numbers. No torch, no files.
 
-Everything is taken from the prediction alone, a few milliseconds an image, so that a filter can run wherever
+Everything is taken from the prediction alone, a few milliseconds an image, so that a rescorer can run wherever
 postprocessing does.
 """
 
@@ -10,7 +10,7 @@ from fashion_mmdet.classes import NUM_CATEGORIES
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import RawPrediction
 
-FEATURE_VERSION = 1  # raise it with any change of what a column holds: saved filters refuse another version
+FEATURE_VERSION = 1  # raise it with any change of what a column holds: saved rescorers refuse another version
 GRID = 96  # cells along a photo's longer side, on which masks are compared
 MASK_THR = 0.5
 UNCERTAIN = 0.2, 0.8  # a pixel between is neither in nor out

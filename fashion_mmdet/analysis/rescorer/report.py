@@ -1,14 +1,14 @@
-"""What a filter came to, as a table. No torch, no files."""
+"""What a rescorer came to, as a table. No torch, no files."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from fashion_mmdet.analysis.confidence.calibration import Calibration
-from fashion_mmdet.analysis.confidence.run import Trained
-from fashion_mmdet.analysis.confidence.validation import ROWS, Settings
+from fashion_mmdet.analysis.rescorer.calibration import Calibration
+from fashion_mmdet.analysis.rescorer.run import Trained
+from fashion_mmdet.analysis.rescorer.validation import ROWS, Settings
 
-REFERENCE = 2  # of ROWS: what the filter has to beat
+REFERENCE = 2  # of ROWS: what the rescorer has to beat
 
 
 def format_report(trained: Trained, settings: Settings) -> str:
@@ -27,12 +27,12 @@ def format_report(trained: Trained, settings: Settings) -> str:
         '',
         f'{"probability of a hit":<30} {"AUC":>15} {"Brier score":>16} {"calibration error":>18}',
         _calibration_row("before: the model's score", trained.before),
-        _calibration_row("after: the filter's P(hit)", trained.after),
+        _calibration_row("after: the rescorer's P(hit)", trained.after),
         '',
         f'mean and standard deviation over {settings.repeats} x {settings.folds} held-out folds of {images} '
-        'images. Filters and thresholds of a fold are fitted on the',
-        'others alone; its threshold is chosen on confidences from filters that did not see the image.',
-        f'Threshold for the filter fitted on all images: {trained.threshold:g}',
+        'images. Rescorers and thresholds of a fold are fitted on the',
+        'others alone; its threshold is chosen on confidences from rescorers that did not see the image.',
+        f'Threshold for the rescorer fitted on all images: {trained.threshold:g}',
     ]
     return '\n'.join(lines)
 

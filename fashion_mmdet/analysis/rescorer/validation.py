@@ -1,22 +1,22 @@
-"""What a filter is worth on images that it did not see: folds, repeated. No torch, no files."""
+"""What a rescorer is worth on images that it did not see: folds, repeated. No torch, no files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fashion_mmdet.analysis.confidence.targets import sweep_hits
-from fashion_mmdet.analysis.tuning.engine import Engine
+from fashion_mmdet.analysis.rescorer.targets import sweep_hits
+from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
 from fashion_mmdet.analysis.tuning.validation import MMDET_DEFAULT
-from fashion_mmdet.evaluation.confidence import model
-from fashion_mmdet.evaluation.confidence.features import extract_features
 from fashion_mmdet.evaluation.folds import assign_folds
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
+from fashion_mmdet.evaluation.rescorer import model
+from fashion_mmdet.evaluation.rescorer.features import extract_features
 
 THRESHOLDS = np.arange(1, 100) / 100
 INNER_FOLDS = 3
-ROWS = ("mmdet's default thresholds", 'options as they are', 'best single score threshold', 'filter, its threshold')
+ROWS = ("mmdet's default thresholds", 'options as they are', 'best single score threshold', 'rescorer, its threshold')
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a filter is fitted and tried.
+    """How a rescorer is fitted and tried.
 
     Attributes:
         kind: of the models, see `model.KINDS`.
@@ -61,18 +61,20 @@ class Material:
     Args:
         raws: the images of a dump.
         truths: by image id, masks of the size that is scored.
-        base: postprocessing without a filter.
+        base: postprocessing without a rescorer.
         metric: of the scores.
 
     Raises:
-        ValueError: `base` has a filter already.
+        ValueError: `base` has a rescorer already.
     """
 
     def __init__(
         self, raws: Sequence[RawPrediction], truths: Mapping[str, Truth], base: Postprocess, metric: Metric
     ) -> None:
-        if base.filter is not None:
-            raise ValueError(f"filter={base.filter}: a filter learns from the model's own scores; set filter=None")
+        if base.rescorer is not None:
+            raise ValueError(
+                f"rescorer={base.rescorer}: a rescorer learns from the model's own scores; set rescorer=None"
+            )
         self.raws, self.truths, self.base, self.metric = list(raws), truths, base, metric
         self.features = [extract_features(raw) for raw in self.raws]
         self._hits: dict[int, np.ndarray] = {}
@@ -91,9 +93,9 @@ class Material:
             np.concatenate([self.hits(image) for image in images]),
         )
 
-    def engine(self, raws: Sequence[RawPrediction] | None = None) -> Engine:
+    def cache(self, raws: Sequence[RawPrediction] | None = None) -> ScoreCache:
         """Score the images, or the same ones with other scores."""
-        return Engine(
+        return ScoreCache(
             self.raws if raws is None else raws, self.truths, self.metric.size, self.metric.average, self.metric.match
         )
 
@@ -107,7 +109,7 @@ class Fold:
         confidences: of their detections, an array an image.
         hits: P(hit) of their detections, an array an image.
         raw_threshold: the best score threshold of the other folds.
-        threshold: the best threshold of the confidences of the other folds, each from a filter that did not see it.
+        threshold: the best threshold of the confidences of the other folds, each from a rescorer that did not see it.
         scores: (4,) float, by `ROWS`.
     """
 
@@ -120,18 +122,18 @@ class Fold:
 
 
 def validate(material: Material, settings: Settings, on_fit: Callable[[], None] = lambda: None) -> list[Fold]:
-    """Hold out each fold of each repeat in turn, fit filter and thresholds on the others, score.
+    """Hold out each fold of each repeat in turn, fit rescorer and thresholds on the others, score.
 
     Args:
         material: the images.
-        settings: of filter and folds.
+        settings: of rescorer and folds.
         on_fit: called after each model fitted.
 
     Raises:
         ValueError: too few images for the folds, or nothing to learn.
     """
     ids = [raw.image_id for raw in material.raws]
-    plain = material.engine()
+    plain = material.cache()
     folds = []
     for repeat in range(settings.repeats):
         number = assign_folds(ids, settings.folds, settings.seed + repeat)
@@ -146,7 +148,7 @@ def validate(material: Material, settings: Settings, on_fit: Callable[[], None] 
 
 def _validate_fold(
     material: Material,
-    plain: Engine,
+    plain: ScoreCache,
     fitted: np.ndarray,
     held_out: np.ndarray,
     settings: Settings,
@@ -158,24 +160,24 @@ def _validate_fold(
     hits = _judge(material, held_out, 'hit', hit)
     confidences = _judge(material, held_out, settings.confidence, judge)
     unseen = cross_fit(material, fitted, settings, INNER_FOLDS, on_fit)
-    engine = material.engine(with_scores(material.raws, [*held_out, *fitted], [*confidences, *unseen]))
-    raw_threshold, threshold = best_threshold(plain, fitted, base), best_threshold(engine, fitted, base)
+    cache = material.cache(with_scores(material.raws, [*held_out, *fitted], [*confidences, *unseen]))
+    raw_threshold, threshold = best_threshold(plain, fitted, base), best_threshold(cache, fitted, base)
     scores = [
         plain.score(held_out, options) for options in (MMDET_DEFAULT, base, replace(base, score_thr=raw_threshold))
     ]
-    scores.append(engine.score(held_out, replace(base, score_thr=threshold)))
+    scores.append(cache.score(held_out, replace(base, score_thr=threshold)))
     return Fold(held_out, confidences, hits, raw_threshold, threshold, np.array(scores))
 
 
 def cross_fit(
     material: Material, images: np.ndarray, settings: Settings, folds: int, on_fit: Callable[[], None] = lambda: None
 ) -> list[np.ndarray]:
-    """Give the confidences of some images' detections, each image's from a filter that learned from the others.
+    """Give the confidences of some images' detections, each image's from a rescorer that learned from the others.
 
     Args:
         material: the images.
         images: (K,) int positions; no other image is looked at.
-        settings: of the filter.
+        settings: of the rescorer.
         folds: into which `images` are dealt.
         on_fit: called after each model fitted.
 
@@ -191,9 +193,9 @@ def cross_fit(
     return [confidences[image] for image in images.tolist()]
 
 
-def best_threshold(engine: Engine, images: Sequence[int], base: Postprocess) -> float:
+def best_threshold(cache: ScoreCache, images: Sequence[int], base: Postprocess) -> float:
     """Find the single score threshold that scores best on some images; of equals, the lowest."""
-    scores = engine.detections(images, base, THRESHOLDS[0]).scores_along(THRESHOLDS, base.drop_categories)
+    scores = cache.detections(images, base, THRESHOLDS[0]).scores_along(THRESHOLDS, base.drop_categories)
     return float(THRESHOLDS[np.argmax(scores)])
 
 

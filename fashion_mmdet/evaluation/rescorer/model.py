@@ -1,4 +1,4 @@
-"""The models of a filter: fitted on features and hits, asked for confidences. No torch, no files."""
+"""The models of a rescorer: fitted on features and hits, asked for confidences. No torch, no files."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from fashion_mmdet.evaluation.confidence.features import CATEGORY, FEATURE_NAMES, extract_features
 from fashion_mmdet.evaluation.predictions import RawPrediction
+from fashion_mmdet.evaluation.rescorer.features import CATEGORY, FEATURE_NAMES, extract_features
 
 KINDS = ('boosting', 'linear')
 CONFIDENCES = ('gain', 'hit')
@@ -29,7 +29,7 @@ BOOSTING = dict(
 
 
 @dataclass(frozen=True)
-class ConfidenceFilter:
+class Rescorer:
     """What judges detections.
 
     Attributes:
