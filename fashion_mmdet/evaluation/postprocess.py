@@ -154,6 +154,7 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
             attribute_thresholds(options.attribute_thr),
             categories_with_attributes(options.attribute_policy),
         ),
+        sources=chosen[final],
     )
 
 

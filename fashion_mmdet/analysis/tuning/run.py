@@ -1,14 +1,16 @@
-"""Tuning from files: a dump and a truth CSV in, options and a table out. No torch."""
+"""Tuning from files: a dump and a truth CSV in, options and what they are worth out."""
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fashion_mmdet.analysis.tuning.report import Tuning
 from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
 from fashion_mmdet.analysis.tuning.search import STAGES, Tuner
 from fashion_mmdet.analysis.tuning.validation import (
     MMDET_DEFAULT,
+    Choice,
+    Outcome,
+    Split,
     choose_stages,
     evaluate,
     make_splits,
@@ -34,6 +36,31 @@ class Plan:
         """Count the searches of `tune`, at least."""
         splits = self.folds * self.repeats
         return len(STAGES) * splits * (1 + splits)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The result.
+
+    Attributes:
+        options: found on all images by the stages kept.
+        fitted_score: their score on the images they were found on.
+        default: outcome of mmdet's default thresholds.
+        choice: outcome of each stage.
+        procedure: outcome of the whole of tuning inside each fold's fitted images.
+        images: number of images.
+        plan: of the folds.
+        splits: of the images.
+    """
+
+    options: Postprocess
+    fitted_score: float
+    default: Outcome
+    choice: Choice
+    procedure: Outcome
+    images: int
+    plan: Plan
+    splits: list[Split]
 
 
 def read_inputs(
@@ -63,7 +90,7 @@ def read_inputs(
 
 
 def options_of_dump(dump: str | os.PathLike) -> Postprocess:
-    """Take the `postprocess` of the config that made a dump; the defaults where it names none.
+    """Return the `postprocess` of the config that made a dump; the defaults where it names none.
 
     Raises:
         ValueError: not a dump, or options that do not exist.
@@ -85,20 +112,19 @@ def tune(
     """Find options on all images, and what they are worth on images not fitted on.
 
     Args:
-        cache: holds the images.
+        cache: scores of the images.
         base: the config's own options, to start from.
         plan: of the folds.
-        min_support, axes: see `Tuner`.
-        on_fit: called after each search.
+        min_support, axes, on_fit: see `Tuner`.
 
     Raises:
         ValueError: too few images for the folds.
     """
-    count = len(cache.image_ids)
-    if count < plan.folds**2:
+    count, least = len(cache.image_ids), plan.folds**2
+    if count < least:
         raise ValueError(
-            f'{count} image(s) are too few for folds={plan.folds}: at least {plan.folds**2}, '
-            'as stages are chosen on folds of folds'
+            f'{count} image(s) are too few for folds={plan.folds}: at least {least}, as stages are chosen on folds of '
+            'folds'
         )
     tuner = Tuner(cache, base, min_support, axes, on_fit)
     images = tuple(range(count))
@@ -107,6 +133,4 @@ def tune(
     choice = choose_stages(tuner, splits)
     procedure = validate_procedure(tuner, splits, plan.folds, plan.repeats, plan.seed)
     options = tuner.fit(images, choice.kept)
-    return Tuning(
-        options, cache.score(images, options), default, choice, procedure, count, plan.folds, plan.repeats, splits
-    ), tuner
+    return Tuning(options, cache.score(images, options), default, choice, procedure, count, plan, splits), tuner

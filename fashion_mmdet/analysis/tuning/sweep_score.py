@@ -1,9 +1,8 @@
-"""The sweep score of many images as a function of score thresholds, from tables. No torch, no files."""
+"""The sweep score of many images as a function of score thresholds, from tables."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class Detections:
         hit_levels: (H,) int, the IoU threshold of each hit.
         objects: (C,) int, true objects of each cell.
         cell_images: (C,) int, ascending; the image of each cell.
-        images: how many.
+        images: number of images.
     """
 
     categories: np.ndarray
@@ -43,121 +42,25 @@ class Detections:
     @classmethod
     def gather(cls, tables: Sequence[ImageTable], min_area: int, average: str) -> 'Detections':
         """Take the detections of at least `min_area` pixels out of the images' tables."""
-        parts: list[list[np.ndarray]] = [[] for _ in range(7)]
-        rows = cells = 0
+        by_class, parts, rows, cells = average == 'image_class', [], 0, 0
         for image, table in enumerate(tables):
             large = table.areas >= min_area
-            place = np.cumsum(large) - 1 + rows  # of each detection in the list
+            places = rows + np.cumsum(large) - 1  # of the image's detections in the list
             hitting, hits = table.hits(min_area)
             which, level = np.nonzero(hits)
-            by_class = average == 'image_class'
             objects = table.objects if by_class else table.objects.sum(keepdims=True)
-            local = table.classes[large] if by_class else np.zeros(int(large.sum()), np.int64)
-            found = (
-                table.categories[large],
-                table.scores[large],
-                local + cells,
-                place[hitting[which]],
-                level,
-                objects,
-                np.full(len(objects), image),
-            )
-            for part, values in zip(parts, found, strict=True):
-                part.append(values)
-            rows, cells = rows + int(large.sum()), cells + len(objects)
-        return cls(*map(np.concatenate, parts), images=len(tables))
-
-    @cached_property
-    def first_cells(self) -> np.ndarray:
-        """(I',) int, where each image that has cells begins among them."""
-        return np.flatnonzero(np.diff(self.cell_images, prepend=-1))
-
-    def select(self, images: np.ndarray) -> 'Detections':
-        """Keep the images that a (images,) bool array names, renumbered."""
-        number = np.cumsum(images) - 1
-        cells = images[self.cell_images]
-        cell_number = np.cumsum(cells) - 1
-        rows = cells[self.cells]
-        row_number = np.cumsum(rows) - 1
-        hits = rows[self.hit_rows]
-        return Detections(
-            self.categories[rows],
-            self.scores[rows],
-            cell_number[self.cells[rows]],
-            row_number[self.hit_rows[hits]],
-            self.hit_levels[hits],
-            self.objects[cells],
-            number[self.cell_images[cells]],
-            int(images.sum()),
-        )
-
-    def counts(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Count predictions and hits under one score threshold a category.
-
-        Args:
-            thresholds: (46,) float.
-
-        Returns:
-            (C,) int predictions and (C, T) int hits.
-        """
-        kept = self.scores >= thresholds[self.categories]
-        predicted = np.bincount(self.cells[kept], minlength=len(self.objects))
-        hits = kept[self.hit_rows]
-        place = self.cells[self.hit_rows[hits]] * LEVELS + self.hit_levels[hits]
-        return predicted, np.bincount(place, minlength=len(self.objects) * LEVELS).reshape(-1, LEVELS)
-
-    def counts_along(self, grid: np.ndarray, taking_part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Count predictions and hits at every value of one common score threshold.
-
-        Args:
-            grid: (S,) float, ascending thresholds.
-            taking_part: (D,) bool, detections to count.
-
-        Returns:
-            (C, S) int predictions and (C, T, S) int hits.
-        """
-        steps, cells = len(grid), len(self.objects)
-        reach = np.searchsorted(grid, self.scores, side='right')  # kept at the first `reach` thresholds
-        hits = taking_part[self.hit_rows]
-        rows = self.hit_rows[hits]
-        predicted = np.bincount((self.cells * (steps + 1) + reach)[taking_part], minlength=cells * (steps + 1))
-        hit = np.bincount(
-            (self.cells[rows] * LEVELS + self.hit_levels[hits]) * (steps + 1) + reach[rows],
-            minlength=cells * LEVELS * (steps + 1),
-        )
-
-        def at_least(histogram: np.ndarray) -> np.ndarray:
-            return histogram[..., :0:-1].cumsum(axis=-1)[..., ::-1]
-
-        return at_least(predicted.reshape(cells, steps + 1)), at_least(hit.reshape(cells, LEVELS, steps + 1))
-
-    def totals(self, predicted: np.ndarray, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Sum the ratios TP / (TP + FP + FN); an image with nothing in it and nothing predicted counts 1.
-
-        Args:
-            predicted: (C, S) int.
-            hits: (C, T, S) int.
-
-        Returns:
-            (T, S) float sums and (S,) int, how many ratios were summed.
-        """
-        total = predicted + self.objects[:, None]
-        ratios = hits / np.maximum(total[:, None] - hits, 1)
-        present = total > 0
-        occupied = (
-            np.logical_or.reduceat(present, self.first_cells, axis=0).sum(axis=0)
-            if len(present)
-            else np.zeros(predicted.shape[1], int)
-        )
-        empty = self.images - occupied
-        return ratios.sum(axis=0) + empty, present.sum(axis=0) + empty
+            own_cells = table.classes[large] if by_class else np.zeros(int(large.sum()), np.int64)
+            columns = table.categories[large], table.scores[large], cells + own_cells, places[hitting[which]], level
+            parts.append((*columns, objects, np.full(len(objects), image)))
+            rows, cells = rows + len(own_cells), cells + len(objects)
+        return cls(*map(np.concatenate, zip(*parts, strict=True)), images=len(tables))
 
     def score(self, thresholds: np.ndarray) -> float:
-        """Score as `scoring.summarize` does, to the last digit, under one score threshold a category."""
-        predicted, hits = self.counts(thresholds)
-        total = predicted + self.objects
+        """Score as `scoring.summarize` does, to the last digit, under (46,) score thresholds, one per category."""
+        predicted, hits = self._count((self.scores >= thresholds[self.categories]).astype(int), 1)
+        total = predicted[:, 0] + self.objects
         present = total > 0
-        ratios = hits[present] / (total[present, None] - hits[present])
+        ratios = hits[present, :, 0] / (total[present, None] - hits[present, :, 0])
         empty = [1.0] * (self.images - len(np.unique(self.cell_images[present])))
         means = [math.fsum([*column, *empty]) / (len(ratios) + len(empty)) for column in ratios.T.tolist()]
         return math.fsum(means) / LEVELS
@@ -166,35 +69,64 @@ class Detections:
         """Score at every value of one common score threshold; (S,) float.
 
         Args:
-            grid: (S,) float, ascending.
+            grid: (S,) float, ascending thresholds.
             dropped: categories that are not predicted.
         """
-        sums, pairs = self.totals(*self.counts_along(grid, ~np.isin(self.categories, list(dropped))))
-        return (sums / pairs).mean(axis=0)
+        reach = np.searchsorted(grid, self.scores, side='right')
+        return self._average(np.where(np.isin(self.categories, list(dropped)), 0, reach), len(grid))
 
     def scores_of_class(self, category: int, grid: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
         """Score at every score threshold of one category while the others keep theirs; (S,) float.
 
         Args:
-            category: whose threshold varies.
-            grid: (S,) float, ascending.
-            thresholds: (46,) float, the others'.
+            category: category whose threshold varies.
+            grid: (S,) float, ascending thresholds.
+            thresholds: (46,) float, the others' thresholds.
         """
-        touched = np.zeros(self.images, bool)
-        touched[self.cell_images[self.cells[self.categories == category]]] = True
-        others = thresholds.copy()
-        others[category] = NEVER
-        near, far = self.select(touched), self.select(~touched)
-        predicted, hits = near.counts_along(grid, near.categories == category)
-        still_predicted, still_hits = near.counts(others)
-        sums, pairs = near.totals(predicted + still_predicted[:, None], hits + still_hits[..., None])
-        fixed_predicted, fixed_hits = far.counts(others)
-        fixed_sums, fixed_pairs = far.totals(fixed_predicted[:, None], fixed_hits[..., None])
-        return ((sums + fixed_sums) / (pairs + fixed_pairs)).mean(axis=0)
+        others = np.where(self.scores >= thresholds[self.categories], len(grid), 0)
+        own = np.searchsorted(grid, self.scores, side='right')
+        return self._average(np.where(self.categories == category, own, others), len(grid))
+
+    def _average(self, reach: np.ndarray, steps: int) -> np.ndarray:
+        """Average TP / (TP + FP + FN) at every step; an image with nothing in it and nothing predicted counts 1.
+
+        Args:
+            reach: (D,) int, number of steps, from the first on, at which a detection is kept.
+            steps: S, number of steps.
+
+        Returns:
+            (S,) float.
+        """
+        predicted, hits = self._count(reach, steps)
+        total = predicted + self.objects[:, None]  # (C, S) TP + FP + TP + FN
+        sums = (hits / np.maximum(total[:, None] - hits, 1)).sum(axis=0)  # (T, S)
+        present = total > 0
+        first_cells = np.flatnonzero(np.diff(self.cell_images, prepend=-1))  # of each image that has cells
+        occupied = np.logical_or.reduceat(present, first_cells).sum(axis=0) if len(present) else 0
+        empty = self.images - occupied
+        return ((sums + empty) / (present.sum(axis=0) + empty)).mean(axis=0)
+
+    def _count(self, reach: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Count predictions and hits at every step; arguments as of `_average`.
+
+        Returns:
+            (C, S) int predictions and (C, T, S) int hits.
+        """
+
+        def count(places: np.ndarray, reach: np.ndarray, size: int) -> np.ndarray:
+            # Of a place with reaches 0, 1, 3 and 3, three steps keep 3, 2 and 2: its histogram 1 1 0 2, summed from
+            # the right, is 4 3 2 2, and the first of these counts all.
+            histogram = np.bincount(places * (steps + 1) + reach, minlength=size * (steps + 1))
+            return histogram.reshape(size, steps + 1)[:, :0:-1].cumsum(axis=1)[:, ::-1]
+
+        cells = len(self.objects)
+        hit_places = self.cells[self.hit_rows] * LEVELS + self.hit_levels
+        hits = count(hit_places, reach[self.hit_rows], cells * LEVELS)
+        return count(self.cells, reach, cells), hits.reshape(cells, LEVELS, steps)
 
 
 def thresholds_of(score_thresholds: np.ndarray, dropped: Sequence[int]) -> np.ndarray:
-    """Put a threshold that nothing reaches in the place of dropped categories'; (46,) float."""
+    """Replace the score thresholds of dropped categories by one that nothing reaches; (46,) float."""
     thresholds = score_thresholds.copy()
     thresholds[list(dropped)] = NEVER
     return thresholds

@@ -1,7 +1,8 @@
-"""What tuning is worth on images that it did not see: folds, repeated. No torch."""
+"""What tuning is worth on images that it did not see: folds, repeated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +13,7 @@ from fashion_mmdet.evaluation.postprocess import Postprocess
 MMDET_DEFAULT = Postprocess(score_thr=0.05, nms_iou=0.5, mask_thr=0.5, overlap='class')
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """Images to fit on and images to score on, positions in the dump; none is in both."""
 
     fitted: Images
@@ -25,16 +25,16 @@ class Outcome:
     """What some options, or options found by some stages, score on every split.
 
     Attributes:
-        stages: what was fitted; empty for fixed options.
-        options: of each split.
-        held_out: (F,) float, scores on the images not fitted on.
+        stages: stages fitted; empty for fixed options.
+        options: options of each split.
         fitted: (F,) float, scores on the images fitted on.
+        held_out: (F,) float, scores on the images not fitted on.
     """
 
     stages: tuple[str, ...]
     options: tuple[Postprocess, ...]
-    held_out: np.ndarray
     fitted: np.ndarray
+    held_out: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,14 @@ class Choice:
     """Each stage's outcome on top of those kept before it, and which were kept.
 
     Attributes:
-        start: of the options to start from.
-        tried: by stage.
+        start: outcome of the options to start from.
+        tried: outcomes by stage.
         kept: the stages that helped on held-out images, in order.
     """
 
     start: Outcome
     tried: dict[str, Outcome]
     kept: tuple[str, ...]
-
-    @property
-    def best(self) -> Outcome:
-        """The outcome of the stages kept."""
-        return self.tried[self.kept[-1]] if self.kept else self.start
 
 
 def make_splits(tuner: Tuner, images: Images, folds: int, repeats: int, seed: int) -> list[Split]:
@@ -63,14 +58,13 @@ def make_splits(tuner: Tuner, images: Images, folds: int, repeats: int, seed: in
     Raises:
         ValueError: fewer images than folds.
     """
+    ids, positions = [tuner.cache.image_ids[image] for image in images], np.array(images)
     splits = []
-    ids = [tuner.cache.image_ids[image] for image in images]
     for repeat in range(repeats):
         fold = assign_folds(ids, folds, seed + repeat)
-        splits += [
-            Split(tuple(np.array(images)[fold != number].tolist()), tuple(np.array(images)[fold == number].tolist()))
-            for number in range(folds)
-        ]
+        for number in range(folds):
+            sides = positions[fold != number], positions[fold == number]
+            splits.append(Split(*(tuple(side.tolist()) for side in sides)))
     return splits
 
 
@@ -78,14 +72,8 @@ def evaluate(
     tuner: Tuner, splits: Sequence[Split], options: Sequence[Postprocess], stages: tuple[str, ...] = ()
 ) -> Outcome:
     """Score each split's options on its two sides, exactly."""
-    return Outcome(
-        stages,
-        tuple(options),
-        *(
-            np.array([tuner.cache.score(getattr(split, side), one) for split, one in zip(splits, options, strict=True)])
-            for side in ('held_out', 'fitted')
-        ),
-    )
+    sides = (map(tuner.cache.score, images, options) for images in zip(*splits, strict=True))
+    return Outcome(stages, tuple(options), *(np.array(list(scores)) for scores in sides))
 
 
 def choose_stages(tuner: Tuner, splits: Sequence[Split]) -> Choice:
