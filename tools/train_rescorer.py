@@ -65,8 +65,9 @@ def main(argv: list[str] | None = None) -> int:
     """Train, print the report, write rescorer and picture."""
     args = parse_args(argv)
     with one_line_errors('train_rescorer'):
-        from fashion_mmdet.analysis.rescorer import plot, record, report, run
-        from fashion_mmdet.analysis.rescorer.validation import Material, Metric, Settings
+        from fashion_mmdet.analysis.rescorer import plot, report, run
+        from fashion_mmdet.analysis.rescorer.data import Metric, TrainingData
+        from fashion_mmdet.analysis.rescorer.validation import Settings
         from fashion_mmdet.analysis.tuning.run import options_of_dump, read_inputs
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.evaluation.rescorer import store
@@ -86,17 +87,17 @@ def main(argv: list[str] | None = None) -> int:
         raws, truths, audit = read_inputs(args.dump, truth, metric.size)
         if audit:
             print(f'train_rescorer: the audit of {truth} found\n{audit}', file=sys.stderr)
-        material = Material(raws, truths, base, metric)
+        data = TrainingData(raws, truths, base, metric)
         with progress_bar() as progress:
             task = progress.add_task('models', total=settings.fits() + run.MODELS)
-            trained = run.train(material, settings, on_fit=lambda: progress.advance(task))
+            trained = run.train(data, settings, on_fit=lambda: progress.advance(task))
         print(report.format_report(trained, settings))
-        meta = record.describe(trained, material, settings, args.dump, truth, args.command)
+        meta = run.describe(trained, data, settings, args.dump, truth, args.command)
         store.save_rescorer(replace(trained.fitted, meta=meta), args.out)
         plot.plot_calibration(*trained.pooled, picture, plot.caption_of(trained, settings))
         saved = [args.out, str(picture)]
         if args.out_of_fold:
-            record.write_dump(trained.unseen, args.out_of_fold, args.dump)
+            run.write_dump(trained.out_of_fold, args.out_of_fold, args.dump)
             saved.append(args.out_of_fold)
         print(f'saved: {", ".join(saved)}')
     return 0

@@ -12,8 +12,8 @@ import pytest
 from skops import io as skops_io
 
 from fashion_mmdet.analysis.rescorer.calibration import calibrate
-from fashion_mmdet.analysis.rescorer.targets import sweep_hits
-from fashion_mmdet.analysis.rescorer.validation import Material, Metric, Settings, validate
+from fashion_mmdet.analysis.rescorer.data import Metric, TrainingData, sweep_hits
+from fashion_mmdet.analysis.rescorer.validation import Settings, validate
 from fashion_mmdet.evaluation.dump import DumpWriter, read_dump
 from fashion_mmdet.evaluation.offline import score_dump
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
@@ -232,9 +232,9 @@ def random_images(count: int, seed: int) -> tuple[list[RawPrediction], dict[str,
 @pytest.mark.parametrize('kind', model.KINDS)
 def test_what_tells_hits_apart_is_learned(kind):
     """The score says nothing, the place everything."""
-    material = Material(*random_images(12, 0), BASE, METRIC)
-    rows, hits = material.rows(range(8))
-    new, new_hits = material.rows(range(8, 12))
+    data = TrainingData(*random_images(12, 0), BASE, METRIC)
+    rows, hits = data.rows(range(8))
+    new, new_hits = data.rows(range(8, 12))
     assert 0.4 < hits[:, 0].mean() < 0.6
     sure = predict_hit(fit_hit(rows, hits, kind), new)
     gain = predict_gain(fit_gain(rows, hits, kind), new)
@@ -271,13 +271,13 @@ def test_other_truths_of_held_out_images_leave_their_predictions_as_they_were():
     """The rescorer of a fold, its confidences and thresholds come from the other images: swapping the truth of the
     held-out ones for its opposite, what is low in the photo, changes their score alone."""
     raws, truths = random_images(12, 1)
-    honest = validate(Material(raws, truths, BASE, METRIC), QUICK)[0]
+    honest = validate(TrainingData(raws, truths, BASE, METRIC), QUICK)[0]
     held_out = {raws[image].image_id for image in honest.held_out}
     low = [(1, (12 * column + 1, top, 12 * column + 11, top + 16)) for column in range(4) for top in (56, 76)]
     opposite = {name: truth_of(name, *low) if name in held_out else truth for name, truth in truths.items()}
-    other = validate(Material(raws, opposite, BASE, METRIC), QUICK)[0]
+    other = validate(TrainingData(raws, opposite, BASE, METRIC), QUICK)[0]
     assert other.held_out.tolist() == honest.held_out.tolist()
-    for name in ('confidences', 'hits'):
+    for name in ('confidences', 'hit_probs'):
         for before, after in zip(getattr(honest, name), getattr(other, name), strict=True):
             np.testing.assert_array_equal(before, after)
     assert (other.threshold, other.raw_threshold) == (honest.threshold, honest.raw_threshold)
@@ -292,8 +292,8 @@ def test_fitting_looks_at_no_truth_of_held_out_images(monkeypatch: pytest.Monkey
     for name in ('fit_hit', 'fit_gain'):
         plain = getattr(model, name)
         monkeypatch.setattr(model, name, lambda *args, plain=plain: (looks.append(set(guarded.seen)), plain(*args))[1])
-    material = Material(raws, guarded, BASE, METRIC)
-    first = validate(material, QUICK)[0]
+    data = TrainingData(raws, guarded, BASE, METRIC)
+    first = validate(data, QUICK)[0]
     held_out = {raws[image].image_id for image in first.held_out}
     fits = QUICK.fits() // QUICK.folds
     assert len(looks) == QUICK.fits()
@@ -303,7 +303,7 @@ def test_fitting_looks_at_no_truth_of_held_out_images(monkeypatch: pytest.Monkey
 def test_the_rescorer_scores_more_than_the_best_threshold_where_the_score_says_nothing():
     """All 8 objects of a photo are found, as are 8 that are not there, at scores that tell nothing: taking all gives at
     most 8 / 16 at any IoU, the rescorer that knows the place nearly what the boxes' exactness allows."""
-    folds = validate(Material(*random_images(24, 2), BASE, METRIC), QUICK)
+    folds = validate(TrainingData(*random_images(24, 2), BASE, METRIC), QUICK)
     for fold in folds:
         assert fold.scores[2] <= 0.5
         assert fold.scores[3] > 1.5 * fold.scores[2]
@@ -311,7 +311,7 @@ def test_the_rescorer_scores_more_than_the_best_threshold_where_the_score_says_n
 
 def test_a_rescorer_on_top_of_a_rescorer_is_refused():
     with pytest.raises(ValueError, match="learns from the model's own scores"):
-        Material([], {}, replace(BASE, rescorer='x.skops'), METRIC)
+        TrainingData([], {}, replace(BASE, rescorer='x.skops'), METRIC)
 
 
 # Calibration.
@@ -340,7 +340,7 @@ def test_calibration_without_misses_has_no_auc():
 
 @pytest.fixture(scope='module')
 def fitted() -> Rescorer:
-    rows, hits = Material(*random_images(8, 3), BASE, METRIC).rows(range(8))
+    rows, hits = TrainingData(*random_images(8, 3), BASE, METRIC).rows(range(8))
     return Rescorer(fit_hit(rows, hits), fit_gain(rows, hits), meta={'images': 8})
 
 
@@ -357,7 +357,7 @@ def test_a_saved_rescorer_gives_the_same_confidences(fitted: Rescorer, confidenc
 
 
 def test_a_linear_rescorer_comes_back_too(tmp_path: Path):
-    rows, hits = Material(*random_images(4, 3), BASE, METRIC).rows(range(4))
+    rows, hits = TrainingData(*random_images(4, 3), BASE, METRIC).rows(range(4))
     made = Rescorer(fit_hit(rows, hits, 'linear'), fit_gain(rows, hits, 'linear'), 'hit')
     save_rescorer(made, tmp_path / 'rescorer.skops')
     raw = random_images(1, 4)[0][0]

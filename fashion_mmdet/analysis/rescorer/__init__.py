@@ -1,1 +1,1 @@
-"""A small model that judges detections: how sure is this one to hit, given all others of the photo?"""
+"""Rescorer training: a small model that scores a detection anew, given all others of the photo."""

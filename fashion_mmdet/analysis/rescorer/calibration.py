@@ -1,4 +1,4 @@
-"""How far scores can be taken for probabilities of a hit. No torch, no files."""
+"""How far scores can be taken for probabilities of a hit."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ def calibrate(probabilities: np.ndarray, hits: np.ndarray, bins: int = BINS) -> 
     Args:
         probabilities: (N,) float in [0, 1].
         hits: (N,) bool.
-        bins: of equal width; 1 belongs to the last.
+        bins: number of bins of equal width; 1 belongs to the last.
 
     Raises:
         ValueError: nothing to compare.
@@ -46,16 +46,10 @@ def calibrate(probabilities: np.ndarray, hits: np.ndarray, bins: int = BINS) -> 
     place = np.minimum((probabilities * bins).astype(int), bins - 1)
     counts = np.bincount(place, minlength=bins)
     with np.errstate(invalid='ignore'):
-        predicted = np.bincount(place, probabilities, bins) / counts
-        observed = np.bincount(place, hits, bins) / counts
+        predicted, observed = (np.bincount(place, values, bins) / counts for values in (probabilities, hits))
     filled = counts > 0
     error = float(np.abs(predicted - observed)[filled] @ counts[filled] / len(hits))
     mixed = hits.any() and not hits.all()
-    return Calibration(
-        float(roc_auc_score(hits, probabilities)) if mixed else None,
-        float(brier_score_loss(hits, probabilities)) if mixed else float(np.mean((probabilities - hits) ** 2)),
-        error,
-        counts,
-        predicted,
-        observed,
-    )
+    auc = float(roc_auc_score(hits, probabilities)) if mixed else None
+    brier = float(brier_score_loss(hits, probabilities)) if mixed else float(np.mean((probabilities - hits) ** 2))
+    return Calibration(auc, brier, error, counts, predicted, observed)

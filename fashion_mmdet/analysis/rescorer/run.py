@@ -1,14 +1,20 @@
-"""From images to a rescorer, with what it is worth on images that it did not see. No torch, no files."""
+"""From images to a rescorer, with what it is worth on images that it did not see and where it comes from."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from typing import Any
 
 import numpy as np
 
 from fashion_mmdet.analysis.rescorer.calibration import Calibration, calibrate
-from fashion_mmdet.analysis.rescorer.validation import Fold, Material, Settings, best_threshold, validate, with_scores
+from fashion_mmdet.analysis.rescorer.data import TrainingData
+from fashion_mmdet.analysis.rescorer.validation import ROWS, Fold, Settings, best_threshold, validate
+from fashion_mmdet.evaluation.dump import DumpWriter, read_info
 from fashion_mmdet.evaluation.predictions import RawPrediction
 from fashion_mmdet.evaluation.rescorer.model import Rescorer, fit_gain, fit_hit
+from fashion_mmdet.utils.files import sha256
 
 MODELS = 2  # of the rescorer itself
 
@@ -19,62 +25,90 @@ class Trained:
 
     Attributes:
         fitted: the rescorer.
-        threshold: for its confidences, chosen on `unseen`.
+        threshold: score threshold for its confidences, chosen on `out_of_fold`.
         folds: of all repeats.
-        unseen: the images, each with the confidences of the first repeat's rescorer that did not see it.
-        before: each fold's calibration of the model's scores, held-out images.
-        after: each fold's calibration of P(hit), held-out images.
-        pooled: both over the folds of the first repeat: every image once.
+        out_of_fold: the images, each with the confidences of the first repeat's rescorer that did not see it.
+        calibrations: of each fold, see `compare_calibration`.
+        pooled: the same over the folds of the first repeat: every image once.
     """
 
     fitted: Rescorer
     threshold: float
     folds: list[Fold]
-    unseen: list[RawPrediction]
-    before: list[Calibration]
-    after: list[Calibration]
+    out_of_fold: list[RawPrediction]
+    calibrations: list[tuple[Calibration, Calibration]]
     pooled: tuple[Calibration, Calibration]
 
 
-def train(material: Material, settings: Settings, on_fit: Callable[[], None] = lambda: None) -> Trained:
+def train(data: TrainingData, settings: Settings, on_fit: Callable[[], None] = lambda: None) -> Trained:
     """Try a rescorer on folds, then fit it on all images.
 
     Args:
-        material: the images.
+        data: images and their detections.
         settings: of rescorer and folds.
         on_fit: called after each of the `settings.fits() + MODELS` models.
 
     Raises:
         ValueError: too few images for the folds, or nothing to learn.
     """
-    folds = validate(material, settings, on_fit)
+    folds = validate(data, settings, on_fit)
     first = folds[: settings.folds]
-    unseen = with_scores(
-        material.raws,
-        np.concatenate([fold.held_out for fold in first]).tolist(),
-        [values for fold in first for values in fold.confidences],
-    )
-    threshold = best_threshold(material.cache(unseen), range(len(unseen)), material.base)
+    images = [image for fold in first for image in fold.held_out.tolist()]
+    out_of_fold = data.with_scores(images, [values for fold in first for values in fold.confidences])
+    everyone = range(len(out_of_fold))
+    threshold = best_threshold(data.score_cache(out_of_fold), everyone, data.base)
     models = []
     for fit in (fit_hit, fit_gain):
-        models.append(fit(*material.rows(range(len(unseen))), settings.kind, settings.seed))
+        models.append(fit(*data.rows(everyone), settings.kind, settings.seed))
         on_fit()
-    pooled = tuple(_calibrate(material, first, after) for after in (False, True))
-    return Trained(
-        Rescorer(*models, settings.confidence),
-        threshold,
-        folds,
-        unseen,
-        [_calibrate(material, [fold], False) for fold in folds],
-        [_calibrate(material, [fold], True) for fold in folds],
-        pooled,
+    fitted = Rescorer(*models, settings.confidence)
+    calibrations = [compare_calibration(data, [fold]) for fold in folds]
+    return Trained(fitted, threshold, folds, out_of_fold, calibrations, compare_calibration(data, first))
+
+
+def compare_calibration(data: TrainingData, folds: Sequence[Fold]) -> tuple[Calibration, Calibration]:
+    """Calibrate the model's scores, and the rescorer's P(hit), on the folds' held-out images."""
+    images = [image for fold in folds for image in fold.held_out.tolist()]
+    hits = np.concatenate([data.hits(image)[:, 0] for image in images])
+    before = np.concatenate([data.raws[image].scores for image in images])
+    after = np.concatenate([values for fold in folds for values in fold.hit_probs])
+    return calibrate(before, hits), calibrate(after, hits)
+
+
+def describe(
+    trained: Trained,
+    data: TrainingData,
+    settings: Settings,
+    dump: str | os.PathLike,
+    truth: str | os.PathLike,
+    command: str,
+) -> dict[str, Any]:
+    """Describe the origin of a rescorer: command, dump and truth with hashes, settings, categories, held-out scores."""
+    scores = np.array([fold.scores for fold in trained.folds]).mean(axis=0)
+    categories = np.concatenate([raw.categories for raw in data.raws])
+    return dict(
+        command=command,
+        created=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        dump=str(dump),
+        dump_sha256=sha256(dump),
+        checkpoint=read_info(dump).checkpoint,
+        truth=str(truth),
+        truth_sha256=sha256(truth),
+        images=len(data.raws),
+        detections=len(categories),
+        category_ids=np.unique(categories).tolist(),
+        settings=asdict(settings),
+        metric=asdict(data.metric),
+        postprocess=asdict(data.base),
+        threshold=trained.threshold,
+        held_out_scores=dict(zip(ROWS, scores.tolist(), strict=True)),
     )
 
 
-def _calibrate(material: Material, folds: list[Fold], after: bool) -> Calibration:
-    """Compare the rescorer's P(hit), or the model's scores, with the truth of the folds' held-out images."""
-    images = np.concatenate([fold.held_out for fold in folds]).tolist()
-    hits = np.concatenate([material.hits(image)[:, 0] for image in images])
-    if after:
-        return calibrate(np.concatenate([values for fold in folds for values in fold.hits]), hits)
-    return calibrate(np.concatenate([material.raws[image].scores for image in images]), hits)
+def write_dump(raws: Sequence[RawPrediction], path: str | os.PathLike, source: str | os.PathLike) -> None:
+    """Write raw predictions as a dump with the config and checkpoint of another."""
+    info = read_info(source)
+    writer = DumpWriter(path, info.config, info.checkpoint)
+    for raw in raws:
+        writer.write(raw)
+    writer.close()

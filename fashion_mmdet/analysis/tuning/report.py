@@ -7,6 +7,7 @@ from fashion_mmdet.analysis.tuning.run import Tuning
 from fashion_mmdet.analysis.tuning.validation import Outcome
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.evaluation.postprocess import Postprocess
+from fashion_mmdet.utils.tables import format_text
 
 LABELS = {
     'score': 'best single score threshold',
@@ -20,22 +21,18 @@ LABELS = {
 def format_table(tuning: Tuning) -> str:
     """Lay the stages out: held-out scores with their spread, the gain over the stages kept before, fitted scores."""
     choice, plan = tuning.choice, tuning.plan
-    lines = [
-        f'{"":<34} {"held-out":>9} {"sd":>7} {"lowest":>7} {"highest":>8}   {"gain (splits better)":<21} '
-        f'{"fitted on":>9}',
-        _row("mmdet's default thresholds", tuning.default),
-        _row("the config's own", choice.start, tuning.default),
-    ]
+    rows = [_row("mmdet's default thresholds", tuning.default), _row("the config's own", choice.start, tuning.default)]
     best = choice.start
     for stage, outcome in choice.tried.items():
         kept = stage in choice.kept
-        lines.append(_row(LABELS.get(stage, f'+ {stage}'), outcome, best) + ('' if kept else '  not kept'))
+        rows.append(_row(LABELS.get(stage, f'+ {stage}'), outcome, best, '' if kept else 'not kept'))
         best = outcome if kept else best
+    rows.append(_row('tuned, stages chosen in each fold', tuning.procedure, tuning.default))
+    header = ('', 'held-out', 'sd', 'lowest', 'highest', 'gain (splits better)', 'fitted on', '')
     gain = tuning.procedure.held_out.mean() / max(tuning.default.held_out.mean(), 1e-12) - 1
     return '\n'.join(
         [
-            *lines,
-            _row('tuned, stages chosen in each fold', tuning.procedure, tuning.default),
+            format_text(header, rows, digits=4),
             '',
             f'held-out: mean over {plan.repeats} x {plan.folds} folds of {tuning.images} images, scored by options '
             'found on the other folds;',
@@ -47,16 +44,13 @@ def format_table(tuning: Tuning) -> str:
     )
 
 
-def _row(label: str, outcome: Outcome, before: Outcome | None = None) -> str:
+def _row(label: str, outcome: Outcome, before: Outcome | None = None, remark: str = '') -> tuple[object, ...]:
     scores, gain = outcome.held_out, ''
     if before is not None:
         gains = scores - before.held_out
         gain = f'{gains.mean():+.4f} ({int((gains > 0).sum())} of {len(gains)})'
-    fitted = f'{outcome.fitted.mean():.4f}' if outcome.stages else '-'
-    return (
-        f'{label:<34} {scores.mean():>9.4f} {scores.std(ddof=1):>7.4f} {scores.min():>7.4f} {scores.max():>8.4f}   '
-        f'{gain:<21} {fitted:>9}'
-    )
+    fitted = outcome.fitted.mean() if outcome.stages else None
+    return label, scores.mean(), scores.std(ddof=1), scores.min(), scores.max(), gain, fitted, remark
 
 
 def format_overlay(tuning: Tuning, dump: str, checkpoint: str, metric: str, command: str) -> str:

@@ -1,4 +1,4 @@
-"""Rescorers as files: saved with skops, which runs no code of a stranger's file; loaded once a process. No torch."""
+"""Rescorers as files: saved with skops, which runs no code of a stranger's file; loaded once per process."""
 
 import functools
 import json
@@ -19,19 +19,14 @@ from fashion_mmdet.utils.json_files import parse_object
 
 # What the models hold beside what skops trusts anyway. A `partial` is as harmless as the function it holds, which
 # skops asks about too.
-TRUSTED = frozenset(
-    (
-        'functools.partial',
-        'sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor',
-        'sklearn.utils.validation.check_array',
-    )
-)
+TREE = 'sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor'
+TRUSTED = ('functools.partial', TREE, 'sklearn.utils.validation.check_array')
 FORMAT = 'fashion_mmdet confidence filter'
 PACKAGES = ('scikit-learn', 'skops', 'numpy')
 
 
 def save_rescorer(fitted: Rescorer, path: str | os.PathLike) -> None:
-    """Write a rescorer with what it takes to use it: features, their version, versions of packages, `meta`."""
+    """Write a rescorer with the names and version of its features, versions of packages, and its `meta`."""
     about = dict(
         format=FORMAT,
         confidence=fitted.confidence,
@@ -44,7 +39,7 @@ def save_rescorer(fitted: Rescorer, path: str | os.PathLike) -> None:
 
 
 def load_rescorer(path: str | os.PathLike) -> Rescorer:
-    """Read a rescorer; the same file is read once a process.
+    """Read a rescorer; the same file is read once per process.
 
     Raises:
         FileNotFoundError: no such file.
@@ -60,8 +55,8 @@ def load_rescorer(path: str | os.PathLike) -> Rescorer:
 def _load(path: str, *_: int) -> Rescorer:
     content = Path(path).read_bytes()
     try:
-        strange = sorted(set(skops_io.get_untrusted_types(data=content)) - TRUSTED)
-        parts = {} if strange else skops_io.loads(content, trusted=sorted(TRUSTED))
+        strange = sorted(set(skops_io.get_untrusted_types(data=content)) - set(TRUSTED))
+        parts = {} if strange else skops_io.loads(content, trusted=TRUSTED)
     except Exception as error:  # a damaged file raises anything
         raise ValueError(f'{path}: not a rescorer: {type(error).__name__}: {" ".join(str(error).split())}') from None
     if strange:
@@ -82,18 +77,13 @@ def _check_trees(model: Any) -> None:
     """Raise IndexError where a tree's nodes lead out of it or in a circle: compiled loops follow them unchecked."""
     for tree in (tree for trees in getattr(model, '_predictors', ()) for tree in trees):
         inner = np.flatnonzero(tree.nodes['is_leaf'] == 0)
-        nodes = tree.nodes[inner]
+        nodes, count = tree.nodes[inner], len(tree.nodes)
         children = np.stack([nodes['left'], nodes['right']]).astype(np.int64)
         sets = nodes['bitset_idx'][nodes['is_categorical'] == 1].astype(np.int64)
         features = nodes['feature_idx'].astype(np.int64)
-        if not (
-            len(tree.nodes)
-            and (children > inner).all()
-            and (children < len(tree.nodes)).all()
-            and (features >= 0).all()
-            and (features < len(FEATURE_NAMES)).all()
-            and (sets < len(tree.raw_left_cat_bitsets)).all()
-        ):
+        is_tree = count and (children > inner).all() and (children < count).all()
+        known = (features >= 0).all() and (features < len(FEATURE_NAMES)).all()
+        if not (is_tree and known and (sets < len(tree.raw_left_cat_bitsets)).all()):
             raise IndexError('a tree leads out of itself')
 
 
@@ -112,5 +102,5 @@ def _check(path: str, about: dict[str, Any]) -> None:
 
 
 def rescore(raw: RawPrediction, path: str | os.PathLike) -> RawPrediction:
-    """Replace an image's scores by the confidences of a saved rescorer; the first step of `postprocess`."""
+    """Replace an image's scores by those of a saved rescorer; the first step of `postprocess`."""
     return load_rescorer(path).rescore(raw)
