@@ -335,7 +335,7 @@ OPERATIONS = {
         ),
         file_bytes('tuned'),
         6,
-        (*TORCH, 'tools.tune_thresholds', 'fashion_mmdet.analysis.tuning.run'),
+        (*TORCH, 'tools.tune_thresholds', 'fashion_mmdet.analysis.tuning.inputs'),
     ),
     'dump': Operation(trained, dump, dump_rows, 6, TORCH, ('out/test/2*',)),
     'train': Operation(tiny_training, train, checkpoint_values, 5, TORCH, ('run/2*',)),

@@ -10,11 +10,11 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from fashion_mmdet.analysis.tuning.curves import held_out_curves
-from fashion_mmdet.analysis.tuning.run import Plan, options_of_dump, read_inputs, tune
+from fashion_mmdet.analysis.tuning.inputs import options_of_dump, read_inputs
 from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
 from fashion_mmdet.analysis.tuning.search import SCORES, STAGES, Tuner
 from fashion_mmdet.analysis.tuning.sweep_score import thresholds_of
-from fashion_mmdet.analysis.tuning.validation import choose_stages, make_splits
+from fashion_mmdet.analysis.tuning.validation import Plan, choose_stages, make_splits, tune
 from fashion_mmdet.config import load_config, read_postprocess
 from fashion_mmdet.evaluation.dump import DumpWriter
 from fashion_mmdet.evaluation.matching import count_image

@@ -10,23 +10,14 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Calibration:
-    """Probabilities against what happened.
+    """Probabilities against what happened."""
 
-    Attributes:
-        auc: probability that a hit is ranked above a miss; None without both.
-        brier: mean squared distance of probability and outcome.
-        calibration_error: mean distance of probability and hit rate over equal bins of probability, weighted by count.
-        counts: (B,) int, detections in each bin.
-        predicted: (B,) float, their mean probability; NaN for an empty bin.
-        observed: (B,) float, the share of them that hit; NaN for an empty bin.
-    """
-
-    auc: float | None
-    brier: float
-    calibration_error: float
-    counts: np.ndarray
-    predicted: np.ndarray
-    observed: np.ndarray
+    auc: float | None  # probability that a hit is ranked above a miss; None without both
+    brier: float  # mean squared distance of probability and outcome
+    calibration_error: float  # mean distance of probability and hit rate over the bins, weighted by count
+    counts: np.ndarray  # (B,) int, detections in each bin
+    predicted: np.ndarray  # (B,) float, their mean probability; NaN for an empty bin
+    observed: np.ndarray  # (B,) float, the share of them that hit; NaN for an empty bin
 
 
 def calibrate(probabilities: np.ndarray, hits: np.ndarray, bins: int = BINS) -> Calibration:

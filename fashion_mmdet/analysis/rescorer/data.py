@@ -1,6 +1,6 @@
 """What a rescorer learns from: the features of raw detections, and at which IoUs each of them hits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from fashion_mmdet.analysis.tuning.tables import build_table
 from fashion_mmdet.evaluation.matching import IOU_THRESHOLDS
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
+from fashion_mmdet.evaluation.rescorer import model
 from fashion_mmdet.evaluation.rescorer.features import extract_features
 
 
@@ -30,19 +31,25 @@ class TrainingData:
         truths: true masks by image id, of the size that is scored.
         base: postprocessing without a rescorer.
         metric: how predictions are scored.
+        on_fit: called after each model fitted.
 
     Raises:
         ValueError: `base` has a rescorer already.
     """
 
     def __init__(
-        self, raws: Sequence[RawPrediction], truths: Mapping[str, Truth], base: Postprocess, metric: Metric
+        self,
+        raws: Sequence[RawPrediction],
+        truths: Mapping[str, Truth],
+        base: Postprocess,
+        metric: Metric,
+        on_fit: Callable[[], None] = lambda: None,
     ) -> None:
         if base.rescorer is not None:
             raise ValueError(
                 f"rescorer={base.rescorer}: a rescorer learns from the model's own scores; set rescorer=None"
             )
-        self.raws, self.truths, self.base, self.metric = list(raws), truths, base, metric
+        self.raws, self.truths, self.base, self.metric, self._on_fit = list(raws), truths, base, metric, on_fit
         self.features = [extract_features(raw) for raw in self.raws]
         self._hits: dict[int, np.ndarray] = {}
 
@@ -57,6 +64,18 @@ class TrainingData:
         """Concatenate some images' detections; (N, F) features and (N, T) hits."""
         features, hits = zip(*((self.features[image], self.hits(image)) for image in images), strict=True)
         return np.concatenate(features), np.concatenate(hits)
+
+    def fit(self, images: Sequence[int], confidence: str, kind: str, seed: int) -> object:
+        """Fit a model of P(hit) or of the sweep gain on some images; see `model.fit_hit`."""
+        fitted = (model.fit_hit if confidence == 'hit' else model.fit_gain)(*self.rows(images), kind, seed)
+        self._on_fit()
+        return fitted
+
+    def predict(self, fitted: object, images: Sequence[int], confidence: str) -> list[np.ndarray]:
+        """Ask a model about some images' detections; an array per image."""
+        features = [self.features[image] for image in images]
+        found = (model.predict_hit if confidence == 'hit' else model.predict_gain)(fitted, np.concatenate(features))
+        return np.split(found, np.cumsum(list(map(len, features)))[:-1])
 
     def with_scores(self, images: Sequence[int], scores: Sequence[np.ndarray]) -> list[RawPrediction]:
         """Return all images, some of them with other scores."""

@@ -1,7 +1,7 @@
 """From images to a rescorer, with what it is worth on images that it did not see and where it comes from."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -13,7 +13,7 @@ from fashion_mmdet.analysis.rescorer.data import TrainingData
 from fashion_mmdet.analysis.rescorer.validation import ROWS, Fold, Settings, best_threshold, validate
 from fashion_mmdet.evaluation.dump import DumpWriter, read_info
 from fashion_mmdet.evaluation.predictions import RawPrediction
-from fashion_mmdet.evaluation.rescorer.model import Rescorer, fit_gain, fit_hit
+from fashion_mmdet.evaluation.rescorer.model import Rescorer
 from fashion_mmdet.utils.files import sha256
 
 MODELS = 2  # of the rescorer itself
@@ -21,46 +21,29 @@ MODELS = 2  # of the rescorer itself
 
 @dataclass(frozen=True)
 class Trained:
-    """A rescorer fitted on all images, and the folds that tell its worth.
+    """A rescorer fitted on all images, and the folds that tell its worth."""
 
-    Attributes:
-        fitted: the rescorer.
-        threshold: score threshold for its confidences, chosen on `out_of_fold`.
-        folds: of all repeats.
-        out_of_fold: the images, each with the confidences of the first repeat's rescorer that did not see it.
-        calibrations: of each fold, see `compare_calibration`.
-        pooled: the same over the folds of the first repeat: every image once.
-    """
-
-    fitted: Rescorer
-    threshold: float
-    folds: list[Fold]
-    out_of_fold: list[RawPrediction]
-    calibrations: list[tuple[Calibration, Calibration]]
-    pooled: tuple[Calibration, Calibration]
+    fitted: Rescorer  # the rescorer
+    threshold: float  # score threshold for its confidences, chosen on `out_of_fold`
+    folds: list[Fold]  # of all repeats
+    out_of_fold: list[RawPrediction]  # each image with its confidences as held out in the first repeat
+    calibrations: list[tuple[Calibration, Calibration]]  # of each fold, see `compare_calibration`
+    pooled: tuple[Calibration, Calibration]  # the same over the folds of the first repeat: every image once
 
 
-def train(data: TrainingData, settings: Settings, on_fit: Callable[[], None] = lambda: None) -> Trained:
-    """Try a rescorer on folds, then fit it on all images.
-
-    Args:
-        data: images and their detections.
-        settings: of rescorer and folds.
-        on_fit: called after each of the `settings.fits() + MODELS` models.
+def train(data: TrainingData, settings: Settings) -> Trained:
+    """Try a rescorer on folds, then fit it on all images; `settings.fits() + MODELS` models in all.
 
     Raises:
         ValueError: too few images for the folds, or nothing to learn.
     """
-    folds = validate(data, settings, on_fit)
+    folds = validate(data, settings)
     first = folds[: settings.folds]
     images = [image for fold in first for image in fold.held_out.tolist()]
     out_of_fold = data.with_scores(images, [values for fold in first for values in fold.confidences])
     everyone = range(len(out_of_fold))
     threshold = best_threshold(data.score_cache(out_of_fold), everyone, data.base)
-    models = []
-    for fit in (fit_hit, fit_gain):
-        models.append(fit(*data.rows(everyone), settings.kind, settings.seed))
-        on_fit()
+    models = [data.fit(everyone, confidence, settings.kind, settings.seed) for confidence in ('hit', 'gain')]
     fitted = Rescorer(*models, settings.confidence)
     calibrations = [compare_calibration(data, [fold]) for fold in folds]
     return Trained(fitted, threshold, folds, out_of_fold, calibrations, compare_calibration(data, first))

@@ -1,6 +1,6 @@
 """What a rescorer is worth on images that it did not see: folds, repeated."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,6 @@ from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
 from fashion_mmdet.analysis.tuning.validation import MMDET_DEFAULT
 from fashion_mmdet.evaluation.folds import assign_folds
 from fashion_mmdet.evaluation.postprocess import Postprocess
-from fashion_mmdet.evaluation.rescorer import model
 
 THRESHOLDS = np.arange(1, 100) / 100
 INNER_FOLDS = 3
@@ -19,21 +18,13 @@ ROWS = ("mmdet's default thresholds", 'options as they are', 'best single score 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a rescorer is fitted and tried.
+    """How a rescorer is fitted and tried."""
 
-    Attributes:
-        kind: kind of the models, see `model.KINDS`.
-        confidence: the model whose answer replaces the score, see `model.CONFIDENCES`.
-        folds: held out in turn.
-        repeats: of the folds, each dealt anew.
-        seed: of folds and models.
-    """
-
-    kind: str = 'boosting'
-    confidence: str = 'gain'
-    folds: int = 5
-    repeats: int = 3
-    seed: int = 0
+    kind: str = 'boosting'  # kind of the models, see `model.KINDS`
+    confidence: str = 'gain'  # the model whose answer replaces the score, see `model.CONFIDENCES`
+    folds: int = 5  # held out in turn
+    repeats: int = 3  # of the folds, each dealt anew
+    seed: int = 0  # of folds and models
 
     def fits(self) -> int:
         """Count the models that `validate` fits."""
@@ -42,32 +33,18 @@ class Settings:
 
 @dataclass(frozen=True)
 class Fold:
-    """One held-out fold.
+    """One held-out fold."""
 
-    Attributes:
-        held_out: positions of its images.
-        confidences: of their detections, an array per image.
-        hit_probs: P(hit) of their detections, an array per image.
-        raw_threshold: best score threshold of the other folds.
-        threshold: best threshold of the other folds' out-of-fold confidences.
-        scores: (4,) float, by `ROWS`.
-    """
-
-    held_out: np.ndarray
-    confidences: list[np.ndarray]
-    hit_probs: list[np.ndarray]
-    raw_threshold: float
-    threshold: float
-    scores: np.ndarray
+    held_out: np.ndarray  # positions of its images
+    confidences: list[np.ndarray]  # of their detections, an array per image
+    hit_probs: list[np.ndarray]  # P(hit) of their detections, an array per image
+    raw_threshold: float  # best score threshold of the other folds
+    threshold: float  # best threshold of the other folds' out-of-fold confidences
+    scores: np.ndarray  # (4,) float, by `ROWS`
 
 
-def validate(data: TrainingData, settings: Settings, on_fit: Callable[[], None] = lambda: None) -> list[Fold]:
+def validate(data: TrainingData, settings: Settings) -> list[Fold]:
     """Hold out each fold of each repeat in turn, fit rescorer and thresholds on the others, score.
-
-    Args:
-        data: images and their detections.
-        settings: of rescorer and folds.
-        on_fit: called after each model fitted.
 
     Raises:
         ValueError: too few images for the folds, or nothing to learn.
@@ -78,22 +55,17 @@ def validate(data: TrainingData, settings: Settings, on_fit: Callable[[], None] 
         number = assign_folds(ids, settings.folds, settings.seed + repeat)
         for fold in range(settings.folds):
             fitted, held_out = np.flatnonzero(number != fold), np.flatnonzero(number == fold)
-            folds.append(_validate_fold(data, plain, fitted, held_out, settings, on_fit))
+            folds.append(_validate_fold(data, settings, plain, fitted, held_out))
     return folds
 
 
 def _validate_fold(
-    data: TrainingData,
-    plain: ScoreCache,
-    fitted: np.ndarray,
-    held_out: np.ndarray,
-    settings: Settings,
-    on_fit: Callable[[], None],
+    data: TrainingData, settings: Settings, plain: ScoreCache, fitted: np.ndarray, held_out: np.ndarray
 ) -> Fold:
-    hit_probs = confidences = _fit_predict(data, fitted, held_out, 'hit', settings, on_fit)
+    hit_probs = confidences = _fit_predict(data, settings, 'hit', fitted, held_out)
     if settings.confidence != 'hit':
-        confidences = _fit_predict(data, fitted, held_out, settings.confidence, settings, on_fit)
-    out_of_fold = cross_fit(data, fitted, settings, INNER_FOLDS, on_fit)
+        confidences = _fit_predict(data, settings, settings.confidence, fitted, held_out)
+    out_of_fold = _cross_fit(data, settings, fitted)
     rescored = data.score_cache(data.with_scores([*held_out, *fitted], [*confidences, *out_of_fold]))
     base = data.base
     raw_threshold, threshold = best_threshold(plain, fitted, base), best_threshold(rescored, fitted, base)
@@ -102,44 +74,21 @@ def _validate_fold(
     return Fold(held_out, confidences, hit_probs, raw_threshold, threshold, np.array(scores))
 
 
-def cross_fit(
-    data: TrainingData, images: np.ndarray, settings: Settings, folds: int, on_fit: Callable[[], None] = lambda: None
-) -> list[np.ndarray]:
-    """Return the out-of-fold confidences of some images: each image's from a rescorer fitted on the others.
-
-    Args:
-        data: images and their detections.
-        images: (K,) int positions; no other image is looked at.
-        settings: of the rescorer.
-        folds: number of folds of `images`.
-        on_fit: called after each model fitted.
-
-    Returns:
-        K arrays of (N,) float32.
-    """
-    number = assign_folds([data.raws[image].image_id for image in images], folds, settings.seed)
+def _cross_fit(data: TrainingData, settings: Settings, images: np.ndarray) -> list[np.ndarray]:
+    """Return the out-of-fold confidences of (K,) images, each image's from a rescorer fitted on the others of them."""
+    number = assign_folds([data.raws[image].image_id for image in images], INNER_FOLDS, settings.seed)
     confidences: dict[int, np.ndarray] = {}
-    for fold in range(folds):
+    for fold in range(INNER_FOLDS):
         fitted, out = images[number != fold], images[number == fold]
-        found = _fit_predict(data, fitted, out, settings.confidence, settings, on_fit)
-        confidences.update(zip(out.tolist(), found, strict=True))
-    return [confidences[image] for image in images.tolist()]
+        confidences.update(zip(out, _fit_predict(data, settings, settings.confidence, fitted, out), strict=True))
+    return [confidences[image] for image in images]
 
 
 def _fit_predict(
-    data: TrainingData,
-    fitted: np.ndarray,
-    asked: np.ndarray,
-    confidence: str,
-    settings: Settings,
-    on_fit: Callable[[], None],
+    data: TrainingData, settings: Settings, confidence: str, fitted: np.ndarray, asked: np.ndarray
 ) -> list[np.ndarray]:
-    """Fit a model on some images and ask it about others; an array per image."""
-    fit, predict = (model.fit_hit, model.predict_hit) if confidence == 'hit' else (model.fit_gain, model.predict_gain)
-    fitted_model = fit(*data.rows(fitted), settings.kind, settings.seed)
-    on_fit()
-    features = [data.features[image] for image in asked]
-    return np.split(predict(fitted_model, np.concatenate(features)), np.cumsum(list(map(len, features)))[:-1])
+    model = data.fit(fitted, confidence, settings.kind, settings.seed)
+    return data.predict(model, asked, confidence)
 
 
 def best_threshold(cache: ScoreCache, images: Sequence[int], base: Postprocess) -> float:

@@ -25,19 +25,12 @@ CHOSEN = '#c8553d'
 
 @dataclass(frozen=True)
 class Curve:
-    """The held-out score along one option.
+    """The held-out score along one option."""
 
-    Attributes:
-        name: name of the option.
-        values: V values, ascending.
-        scores: (F, V) float, of each split.
-        chosen: value found on all images.
-    """
-
-    name: str
-    values: tuple[float, ...]
-    scores: np.ndarray
-    chosen: float | None
+    name: str  # name of the option
+    values: tuple[float, ...]  # V values, ascending
+    scores: np.ndarray  # (F, V) float, of each split
+    chosen: float | None  # value found on all images
 
 
 def held_out_curves(tuner: Tuner, splits: Sequence[Split], stages: Sequence[str], chosen: Postprocess) -> list[Curve]:

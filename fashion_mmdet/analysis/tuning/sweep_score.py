@@ -18,26 +18,16 @@ class Detections:
     """The detections of several images in one list; a cell is what a ratio of hits is taken over.
 
     With average='image' a cell is an image, with 'image_class' an image and a class that is true or predicted there.
-
-    Attributes:
-        categories: (D,) int.
-        scores: (D,) float32.
-        cells: (D,) int.
-        hit_rows: (H,) int, the detection of each hit.
-        hit_levels: (H,) int, the IoU threshold of each hit.
-        objects: (C,) int, true objects of each cell.
-        cell_images: (C,) int, ascending; the image of each cell.
-        images: number of images.
     """
 
-    categories: np.ndarray
-    scores: np.ndarray
-    cells: np.ndarray
-    hit_rows: np.ndarray
-    hit_levels: np.ndarray
-    objects: np.ndarray
-    cell_images: np.ndarray
-    images: int
+    categories: np.ndarray  # (D,) int
+    scores: np.ndarray  # (D,) float32
+    cells: np.ndarray  # (D,) int
+    hit_rows: np.ndarray  # (H,) int, the detection of each hit
+    hit_levels: np.ndarray  # (H,) int, the IoU threshold of each hit
+    objects: np.ndarray  # (C,) int, true objects of each cell
+    cell_images: np.ndarray  # (C,) int, ascending; the image of each cell
+    images: int  # how many
 
     @classmethod
     def gather(cls, tables: Sequence[ImageTable], min_area: int, average: str) -> 'Detections':

@@ -20,28 +20,16 @@ from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Trut
 
 @dataclass(slots=True)
 class ImageTable:
-    """The detections of one image.
+    """The detections of one image, by descending score."""
 
-    Attributes:
-        categories: (N,) int64, by descending score.
-        scores: (N,) float32.
-        areas: (N,) int64, pixels of the final masks.
-        sources: (N,) int64, positions in the raw prediction.
-        classes: (N,) int64, index of each detection's class among those true or predicted here; with
-            match='class_id' the attributes belong to the class.
-        objects: (K,) int64, true objects of each of these classes.
-        near: (R,) int64, the detections whose IoU with an object of their class is high enough to hit.
-        ious: (R, G) float, their IoUs with the true objects, 0 where the classes differ.
-    """
-
-    categories: np.ndarray
-    scores: np.ndarray
-    areas: np.ndarray
-    sources: np.ndarray
-    classes: np.ndarray
-    objects: np.ndarray
-    near: np.ndarray
-    ious: np.ndarray
+    categories: np.ndarray  # (N,) int64
+    scores: np.ndarray  # (N,) float32
+    areas: np.ndarray  # (N,) int64, pixels of the final masks
+    sources: np.ndarray  # (N,) int64, positions in the raw prediction
+    classes: np.ndarray  # (N,) int64, indices of their classes (with match='class_id' of ClassIds) in `objects`
+    objects: np.ndarray  # (K,) int64, number of true objects of each class that is true or predicted here
+    near: np.ndarray  # (R,) int64, the detections whose IoU with an object of their class is high enough to hit
+    ious: np.ndarray  # (R, G) float, their IoUs with the true objects, 0 where the classes differ
     _hits: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def hits(self, min_area: int) -> tuple[np.ndarray, np.ndarray]:

@@ -30,19 +30,12 @@ BOOSTING = dict(
 
 @dataclass(frozen=True)
 class Rescorer:
-    """Two models that score detections anew.
+    """Two models that score detections anew."""
 
-    Attributes:
-        hit: predicts the probability of a hit at IoU > 0.5.
-        gain: predicts the expected sweep gain, the share of the sweep's ten IoU thresholds at which a detection hits.
-        confidence: which of both replaces the score in postprocessing.
-        meta: where it comes from; see `store`.
-    """
-
-    hit: ClassifierMixin
-    gain: RegressorMixin
-    confidence: str = 'gain'
-    meta: dict[str, Any] = field(default_factory=dict)
+    hit: ClassifierMixin  # predicts the probability of a hit at IoU > 0.5
+    gain: RegressorMixin  # predicts the share of the sweep's ten IoU thresholds at which a detection hits
+    confidence: str = 'gain'  # which of both replaces the score in postprocessing
+    meta: dict[str, Any] = field(default_factory=dict)  # where it comes from; see `store`
 
     def rescore(self, raw: RawPrediction) -> RawPrediction:
         """Replace the scores by confidences; the order of the detections stays."""
