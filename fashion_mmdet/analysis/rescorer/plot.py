@@ -18,14 +18,7 @@ MARGIN = 0.06  # of a bin, between two bars
 
 
 def plot_calibration(before: Calibration, after: Calibration, path: Path, caption: str) -> None:
-    """Draw hit rate against probability, and below how many detections stand behind each point, as PNG.
-
-    Args:
-        before: calibration of the model's scores.
-        after: calibration of the rescorer's P(hit), on images that it did not see.
-        path: picture to write.
-        caption: what was measured.
-    """
+    """Draw hit rate against the model's score and against P(hit), with the number of detections behind each point."""
     with rc_context(STYLE):
         figure = Figure(figsize=(9.6, 5.4), layout='constrained')
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06)

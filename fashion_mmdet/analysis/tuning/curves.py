@@ -27,27 +27,22 @@ CHOSEN = '#c8553d'
 class Curve:
     """The held-out score along one option."""
 
-    name: str  # name of the option
-    values: tuple[float, ...]  # V values, ascending
+    name: str  # of the option
+    values: tuple[float, ...]  # V of them, ascending
     scores: np.ndarray  # (F, V) float, of each split
-    chosen: float | None  # value found on all images
+    chosen: float | None  # on all images
 
 
 def held_out_curves(tuner: Tuner, splits: Sequence[Split], stages: Sequence[str], chosen: Postprocess) -> list[Curve]:
     """Vary one option at a time around what each split's fitted images chose, and score on its held-out images.
 
-    Args:
-        tuner: tuner with the axes to vary.
-        splits: of the images.
-        stages: stages fitted; thresholds by class and categories are left out, as curves need one score threshold.
-        chosen: options found on all images, to be marked.
+    Of the stages, thresholds by class and categories are left out, as curves need one score threshold; `chosen`, found
+    on all images, is marked.
     """
-    stages, cache = [stage for stage in stages if stage in ('score', 'geometry')], tuner.cache
-    fitted = [tuner.fit(split.fitted, stages) for split in splits]
-    cases = [
-        (split.held_out, replace(options, score_thr=common_threshold(options)))
-        for split, options in zip(splits, fitted, strict=True)
-    ]
+    stages, cache, cases = [stage for stage in stages if stage in ('score', 'geometry')], tuner.cache, []
+    for split in splits:
+        options = tuner.fit(split.fitted, stages)
+        cases.append((split.held_out, replace(options, score_thr=common_threshold(options))))
     grid = SCORES[max(floor_of(options) for _, options in cases) <= SCORES]
     scores = [
         cache.detections(images, options, grid[0]).scores_along(grid, options.drop_categories)
@@ -65,13 +60,7 @@ def held_out_curves(tuner: Tuner, splits: Sequence[Split], stages: Sequence[str]
 
 
 def plot_curves(curves: Sequence[Curve], path: Path, caption: str) -> None:
-    """Draw one panel per curve, two in a row, on one scale of scores, as PNG.
-
-    Args:
-        curves: at least one.
-        path: picture to write.
-        caption: what the scores are of.
-    """
+    """Draw one panel per curve, two in a row, on one scale of scores, as PNG."""
     rows = -(-len(curves) // 2)
     with rc_context(STYLE):
         figure = Figure(figsize=(9.6, 2.75 * rows + 0.75), layout='constrained')

@@ -68,12 +68,9 @@ class ScoreCache:
         return self.match == 'class_id' and any(raw.attribute_probs is not None for raw in self._images[0])
 
     def detections(self, images: Sequence[int], options: Postprocess, floor: float) -> Detections:
-        """Return the detections of some images, for every score threshold from `floor` on.
+        """Return the detections of images (positions in the dump) for all score thresholds from `floor` on.
 
-        Args:
-            images: positions in the dump.
-            options: all but score_thr and drop_categories are followed.
-            floor: lowest score threshold that will be asked for.
+        The options' own score_thr and drop_categories are not followed.
         """
         known = self._tables.setdefault(repr(replace(options, score_thr=0.0, min_area=1, drop_categories=())), {})
         missing = [image for image in images if image not in known or known[image][0] > floor]
@@ -91,10 +88,7 @@ class ScoreCache:
     def quick_score(self, images: Sequence[int], options: Postprocess, floor: float | None = None) -> float:
         """Score from tables; see `tables` for where that equals `score`.
 
-        Args:
-            images: positions in the dump.
-            options: options to score.
-            floor: floor of the tables, no higher than any score threshold; None for the lowest of these.
+        `floor` is the tables', no higher than any score threshold; None stands for the lowest of these.
         """
         thresholds = thresholds_of(options.score_thresholds(), options.drop_categories)
         floor = float(thresholds.min()) if floor is None else floor

@@ -44,7 +44,7 @@ class Tuner:
         base: options to start from; what no stage changes stays.
         min_support: a category with fewer true objects keeps the common threshold (and with fewer true and predicted
             ones is not dropped); one with n objects goes n / (n + min_support) of the way to its best threshold.
-        axes: options of the geometry stage and their values; None for `AXES`.
+        axes: values to try by option, in the geometry stage; None for `AXES`.
         on_fit: called after each search.
     """
 
@@ -86,13 +86,13 @@ class Tuner:
         return replace(start, score_thr=self._best_threshold(images, start, SCORES)[0])
 
     def fit_geometry(self, images: Images, start: Postprocess) -> Postprocess:
-        """Descend along one option at a time until none helps."""
+        """Change one option at a time, as long as one helps (coordinate descent, at most `ROUNDS` rounds)."""
         grid = SCORES[floor_of(start) <= SCORES]
         best, best_score = start, self.cache.quick_score(images, start, floor_of(start))
         for _ in range(ROUNDS):
             before = best
             for name, values in self.axes.items():
-                for value in values:
+                for value in values:  # each with the score threshold that suits it best
                     candidate = replace(best, **{name: value})
                     threshold, score = self._best_threshold(images, candidate, grid)
                     if score > best_score + TINY:
@@ -130,7 +130,7 @@ class Tuner:
         frequent = np.flatnonzero(seen >= self.min_support).tolist()
         dropped = set(start.drop_categories)
         best = detections.score(thresholds_of(thresholds, sorted(dropped)))
-        while frequent:
+        while frequent:  # try every category on the other side, move the best one
             scores = [detections.score(thresholds_of(thresholds, sorted(dropped ^ {one}))) for one in frequent]
             if max(scores) <= best + TINY:
                 break

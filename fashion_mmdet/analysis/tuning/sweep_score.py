@@ -32,6 +32,8 @@ class Detections:
     @classmethod
     def gather(cls, tables: Sequence[ImageTable], min_area: int, average: str) -> 'Detections':
         """Take the detections of at least `min_area` pixels out of the images' tables."""
+        # Two tables of 3 and 2 large detections, by image: rows 0 1 2 and 3 4 of the list, cells 0 0 0 and 1 1. Hits
+        # are kept as pairs of row and IoU level, a few per detection, rather than as a matrix.
         by_class, parts, rows, cells = average == 'image_class', [], 0, 0
         for image, table in enumerate(tables):
             large = table.areas >= min_area
@@ -56,23 +58,12 @@ class Detections:
         return math.fsum(means) / LEVELS
 
     def scores_along(self, grid: np.ndarray, dropped: Sequence[int] = ()) -> np.ndarray:
-        """Score at every value of one common score threshold; (S,) float.
-
-        Args:
-            grid: (S,) float, ascending thresholds.
-            dropped: categories that are not predicted.
-        """
+        """Score at every one of (S,) ascending common thresholds, without the dropped categories; (S,) float."""
         reach = np.searchsorted(grid, self.scores, side='right')
         return self._average(np.where(np.isin(self.categories, list(dropped)), 0, reach), len(grid))
 
     def scores_of_class(self, category: int, grid: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-        """Score at every score threshold of one category while the others keep theirs; (S,) float.
-
-        Args:
-            category: category whose threshold varies.
-            grid: (S,) float, ascending thresholds.
-            thresholds: (46,) float, the others' thresholds.
-        """
+        """Score at every one of (S,) ascending thresholds of a category while the others keep theirs; (S,) float."""
         others = np.where(self.scores >= thresholds[self.categories], len(grid), 0)
         own = np.searchsorted(grid, self.scores, side='right')
         return self._average(np.where(self.categories == category, own, others), len(grid))
@@ -81,7 +72,7 @@ class Detections:
         """Average TP / (TP + FP + FN) at every step; an image with nothing in it and nothing predicted counts 1.
 
         Args:
-            reach: (D,) int, number of steps, from the first on, at which a detection is kept.
+            reach: (D,) int, the number of steps, counted from the first, at which each detection is kept.
             steps: S, number of steps.
 
         Returns:
@@ -97,15 +88,11 @@ class Detections:
         return ((sums + empty) / (present.sum(axis=0) + empty)).mean(axis=0)
 
     def _count(self, reach: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Count predictions and hits at every step; arguments as of `_average`.
-
-        Returns:
-            (C, S) int predictions and (C, T, S) int hits.
-        """
+        """Count predictions, (C, S) int, and hits, (C, T, S) int, at every step; arguments as of `_average`."""
 
         def count(places: np.ndarray, reach: np.ndarray, size: int) -> np.ndarray:
-            # Of a place with reaches 0, 1, 3 and 3, three steps keep 3, 2 and 2: its histogram 1 1 0 2, summed from
-            # the right, is 4 3 2 2, and the first of these counts all.
+            # Detections that reach 0, 1, 3 and 3 of three steps: 3, 2 and 2 of them are kept. Their histogram is
+            # 1 1 0 2 (reach 0 to 3); summed from the right, without reach 0, that is 3 2 2.
             histogram = np.bincount(places * (steps + 1) + reach, minlength=size * (steps + 1))
             return histogram.reshape(size, steps + 1)[:, :0:-1].cumsum(axis=1)[:, ::-1]
 

@@ -53,10 +53,10 @@ def build_table(
     Args:
         raw: raw prediction of the image.
         truth: true masks of `size`.
-        options: postprocessing; score_thr, min_area and drop_categories are left for later.
+        options: postprocessing options; score_thr, min_area and drop_categories are left for later.
         floor: lowest score threshold that will be asked for.
         size: height and width of the masks compared; None for the photo's own.
-        match: 'category', or 'class_id': the attributes must agree too.
+        match: 'category', or 'class_id' where the attributes must agree too.
     """
     found = postprocess(raw, replace(options, score_thr=floor, min_area=1, drop_categories=()), size)
     names = np.array([*_class_names(truth, match), *_class_names(found, match)], str)
