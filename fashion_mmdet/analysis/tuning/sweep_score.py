@@ -49,10 +49,13 @@ class Detections:
 
     def score(self, thresholds: np.ndarray) -> float:
         """Score as `scoring.summarize` does, to the last digit, under (46,) score thresholds, one per category."""
-        predicted, hits = self._count((self.scores >= thresholds[self.categories]).astype(int), 1)
-        total = predicted[:, 0] + self.objects
+        kept, cells = self.scores >= thresholds[self.categories], len(self.objects)
+        hit = kept[self.hit_rows]
+        places = self.cells[self.hit_rows[hit]] * LEVELS + self.hit_levels[hit]
+        hits = np.bincount(places, minlength=cells * LEVELS).reshape(cells, LEVELS)
+        total = np.bincount(self.cells[kept], minlength=cells) + self.objects
         present = total > 0
-        ratios = hits[present, :, 0] / (total[present, None] - hits[present, :, 0])
+        ratios = hits[present] / (total[present, None] - hits[present])
         empty = [1.0] * (self.images - len(np.unique(self.cell_images[present])))
         means = [math.fsum([*column, *empty]) / (len(ratios) + len(empty)) for column in ratios.T.tolist()]
         return math.fsum(means) / LEVELS
@@ -78,17 +81,35 @@ class Detections:
         Returns:
             (S,) float.
         """
-        predicted, hits = self._count(reach, steps)
-        total = predicted + self.objects[:, None]  # (C, S) TP + FP + TP + FN
-        sums = (hits / np.maximum(total[:, None] - hits, 1)).sum(axis=0)  # (T, S)
-        present = total > 0
-        first_cells = np.flatnonzero(np.diff(self.cell_images, prepend=-1))  # of each image that has cells
-        occupied = np.logical_or.reduceat(present, first_cells).sum(axis=0) if len(present) else 0
-        empty = self.images - occupied
-        return ((sums + empty) / (present.sum(axis=0) + empty)).mean(axis=0)
+        # Where no detection comes or goes, one step stands for all: a rare category varies in few images.
+        varying = np.zeros(self.images, bool)
+        varying[self.cell_images[self.cells[(reach > 0) & (reach < steps)]]] = True
+        sums, ratios = self._sum_ratios(varying, reach, steps)
+        fixed_sums, fixed_ratios = self._sum_ratios(~varying, np.minimum(reach, 1), 1)
+        return ((sums + fixed_sums) / (ratios + fixed_ratios)).mean(axis=0)
 
-    def _count(self, reach: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Count predictions, (C, S) int, and hits, (C, T, S) int, at every step; arguments as of `_average`."""
+    def _sum_ratios(self, images: np.ndarray, reach: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Sum the ratios of the images in an (images,) bool array, (T, S) float, and count them, (S,) int."""
+        cells = images[self.cell_images]
+        predicted, hits = self._count(reach, steps, cells)
+        total = predicted + self.objects[cells, None]  # (C', S) TP + FP + TP + FN
+        sums = (hits / np.maximum(total[:, None] - hits, 1)).sum(axis=0)
+        present = total > 0
+        first_cells = np.flatnonzero(np.diff(self.cell_images[cells], prepend=-1))  # of each image that has cells
+        occupied = np.logical_or.reduceat(present, first_cells).sum(axis=0) if len(present) else 0
+        empty = images.sum() - occupied
+        return sums + empty, present.sum(axis=0) + empty
+
+    def _count(self, reach: np.ndarray, steps: int, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Count predictions and hits at every step in C' of the cells.
+
+        Args:
+            reach, steps: as of `_average`.
+            cells: (C,) bool.
+
+        Returns:
+            (C', S) int predictions and (C', T, S) int hits.
+        """
 
         def count(places: np.ndarray, reach: np.ndarray, size: int) -> np.ndarray:
             # Detections that reach 0, 1, 3 and 3 of three steps: 3, 2 and 2 of them are kept. Their histogram is
@@ -96,10 +117,12 @@ class Detections:
             histogram = np.bincount(places * (steps + 1) + reach, minlength=size * (steps + 1))
             return histogram.reshape(size, steps + 1)[:, :0:-1].cumsum(axis=1)[:, ::-1]
 
-        cells = len(self.objects)
-        hit_places = self.cells[self.hit_rows] * LEVELS + self.hit_levels
-        hits = count(hit_places, reach[self.hit_rows], cells * LEVELS)
-        return count(self.cells, reach, cells), hits.reshape(cells, LEVELS, steps)
+        size, places = int(cells.sum()), (np.cumsum(cells) - 1)[self.cells]  # of each detection among these cells
+        kept = cells[self.cells] & (reach > 0)
+        hits = kept[self.hit_rows]
+        hit_rows = self.hit_rows[hits]
+        hit_counts = count(places[hit_rows] * LEVELS + self.hit_levels[hits], reach[hit_rows], size * LEVELS)
+        return count(places[kept], reach[kept], size), hit_counts.reshape(size, LEVELS, steps)
 
 
 def thresholds_of(score_thresholds: np.ndarray, dropped: Sequence[int]) -> np.ndarray:
