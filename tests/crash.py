@@ -335,7 +335,12 @@ OPERATIONS = {
         ),
         file_bytes('tuned'),
         6,
-        (*TORCH, 'tools.tune_thresholds', 'fashion_mmdet.analysis.tuning.inputs'),
+        (
+            *TORCH,
+            'tools.tune_thresholds',
+            'fashion_mmdet.analysis.tuning.inputs',
+            'fashion_mmdet.analysis.tuning.curves',
+        ),
     ),
     'dump': Operation(trained, dump, dump_rows, 6, TORCH, ('out/test/2*',)),
     'train': Operation(tiny_training, train, checkpoint_values, 5, TORCH, ('run/2*',)),

@@ -119,10 +119,8 @@ def converted_ccp(root: Path) -> None:
 
 
 def scored_dump(_: Path) -> None:
-    raws = [type('Raw', (), dict(image_id=str(number)))() for number in range(4)]
-    with score_cache.ScoreCache([], {}, workers=2) as scores:
-        scores.image_ids, scores._raws = [raw.image_id for raw in raws], raws
-        scores.score(range(4), Postprocess())
+    with score_cache.ScoreCache([], {}, workers=2) as cache:
+        cache.score(range(4), Postprocess())
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ LABELS = {
 
 def format_table(tuning: Tuning) -> str:
     """Lay the stages out: held-out scores with their spread, the gain over the stages kept before, fitted scores."""
-    choice, plan, images = tuning.choice, tuning.plan, _count_images(tuning)
+    choice, plan = tuning.choice, tuning.plan
     rows = [_row("mmdet's default thresholds", tuning.default), _row("the config's own", choice.start, tuning.default)]
     best = choice.start
     for stage, outcome in choice.tried.items():
@@ -33,7 +33,7 @@ def format_table(tuning: Tuning) -> str:
         [
             format_text(header, rows, digits=4),
             '',
-            f'held-out: mean over {plan.repeats} x {plan.folds} folds of {images} images, scored by options '
+            f'held-out: mean over {plan.repeats} x {plan.folds} folds of {tuning.images} images, scored by options '
             'found on the other folds;',
             'fitted on: mean score on the images that the options were found on, no forecast; gain: over the row '
             'before it that was kept',
@@ -63,16 +63,15 @@ def format_overlay(tuning: Tuning, dump: str, checkpoint: str, metric: str, comm
         command: command that repeats the tuning.
     """
     held_out, kept, plan = tuning.procedure.held_out, tuning.choice.kept, tuning.plan
-    images = _count_images(tuning)
     left = [stage for stage in tuning.choice.tried if stage not in kept]
     header = [
-        f'Postprocessing tuned on {dump}, {images} images' + (f', {checkpoint}.' if checkpoint else '.'),
+        f'Postprocessing tuned on {dump}, {tuning.images} images' + (f', {checkpoint}.' if checkpoint else '.'),
         '',
         f'Expected on unseen images: {held_out.mean():.4f} (sd {held_out.std(ddof=1):.4f} over {plan.repeats} x '
         f'{plan.folds} folds, none fitted on), {metric};',
         f"mmdet's default thresholds there {tuning.default.held_out.mean():.4f}, the config's own "
         f'{tuning.choice.start.held_out.mean():.4f}.',
-        f'On the {images} images that these values were fitted on: {tuning.fitted_score:.4f}, no forecast.',
+        f'On the {tuning.images} images that these values were fitted on: {tuning.fitted_score:.4f}, no forecast.',
         f'Stages that helped on held-out images: {", ".join(kept) or "none; these are the options started from"}.',
         *([f'Not kept, no gain on held-out images: {", ".join(left)}.'] if left else []),
         '',
@@ -82,10 +81,6 @@ def format_overlay(tuning: Tuning, dump: str, checkpoint: str, metric: str, comm
     ]
     comments = [f'# {" ".join(line.split())}'.rstrip() for line in header]
     return '\n'.join([*comments, *_assignment(tuning.options), ''])
-
-
-def _count_images(tuning: Tuning) -> int:
-    return sum(map(len, tuning.splits[0]))
 
 
 def _assignment(options: Postprocess) -> list[str]:

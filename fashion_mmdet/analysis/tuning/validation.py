@@ -66,6 +66,11 @@ class Tuning:
     plan: Plan  # how images were held out
     splits: list[Split]
 
+    @property
+    def images(self) -> int:
+        """The number of images."""
+        return sum(map(len, self.splits[0]))
+
 
 def tune(
     cache: ScoreCache,
