@@ -335,7 +335,12 @@ OPERATIONS = {
         ),
         file_bytes('tuned'),
         6,
-        (*TORCH, 'tools.tune_thresholds', 'fashion_mmdet.analysis.tuning.run'),
+        (
+            *TORCH,
+            'tools.tune_thresholds',
+            'fashion_mmdet.analysis.tuning.inputs',
+            'fashion_mmdet.analysis.tuning.curves',
+        ),
     ),
     'dump': Operation(trained, dump, dump_rows, 6, TORCH, ('out/test/2*',)),
     # A photo's size is remembered once the photo is more than seconds old: by the rerun, at the latest.

@@ -409,6 +409,7 @@ option_keys = st.sampled_from(
         'attribute_thr',
         'attribute_policy',
         'filter',
+        'rescorer',
         'cross_class_iou',
         'weights',
         'iou_thr',

@@ -110,7 +110,7 @@ TOOLS = {
     'sensitivity': ('--options', ['d']),
     'score_attributes': ('--options', ['d', 't']),
     'tune_thresholds': ('--options', ['d', '--out', 'o']),
-    'train_filter': ('--options', ['d', '--out', 'o']),
+    'train_rescorer': ('--options', ['d', '--out', 'o']),
     'visualize': ('--options', ['d', '--out', 'o', '--truth', 't']),
 }
 
@@ -124,7 +124,7 @@ def test_options_given_twice_all_count(tool: str):
     assert getattr(parse_args(needed), name) == []
 
 
-@pytest.mark.parametrize('tool', ['tune_thresholds', 'train_filter'])
+@pytest.mark.parametrize('tool', ['tune_thresholds', 'train_rescorer'])
 @pytest.mark.parametrize(
     ('option', 'complaint'),
     [('blur=1', 'postprocess.blur: no such option'), ('mask_thr=None', 'mask_thr=None: must be a finite number')],

@@ -13,9 +13,7 @@ fitted on all images. Score against each threshold is drawn beside it (tuned.png
 import argparse
 import shlex
 import sys
-from pathlib import Path
 
-from fashion_mmdet.config import parse_options, read_postprocess
 from fashion_mmdet.utils.checks import COUNT
 from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 from fashion_mmdet.utils.parallel import count_cores
@@ -49,41 +47,35 @@ def main(argv: list[str] | None = None) -> int:
         from rich.console import Console
         from rich.progress import Progress
 
-        from fashion_mmdet.analysis.tuning import curves, report, run
-        from fashion_mmdet.analysis.tuning.engine import Engine
+        from fashion_mmdet.analysis.tuning import curves, inputs, report
+        from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
+        from fashion_mmdet.analysis.tuning.validation import Plan, tune
         from fashion_mmdet.evaluation.dump import read_info
-        from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.utils.files import sibling, write_text
 
-        truth, size = args.truth, args.size
-        out, picture = Path(args.out), sibling(args.out, '.png', inputs=[args.dump, truth, args.postprocess])
-        base = (
-            Postprocess.from_config(read_postprocess(args.postprocess))
-            if args.postprocess
-            else run.options_of_dump(args.dump)
-        )
-        base = Postprocess.from_config({**vars(base), **parse_options(args.options)})
-        raws, truths, audit = run.read_inputs(args.dump, truth, size)
+        picture = sibling(args.out, '.png', inputs=[args.dump, args.truth, args.postprocess])
+        base = inputs.read_options(args.dump, args.postprocess, args.options)
+        raws, truths, audit = inputs.read_inputs(args.dump, args.truth, args.size)
         if audit:
-            print(f'tune_thresholds: the audit of {truth} found\n{audit}', file=sys.stderr)
-        plan = run.Plan(args.folds, args.repeats, args.seed)
+            print(f'tune_thresholds: the audit of {args.truth} found\n{audit}', file=sys.stderr)
+        plan = Plan(args.folds, args.repeats, args.seed)
         with (
             Progress(console=Console(stderr=True)) as progress,
-            Engine(raws, truths, size, args.average, args.match, args.workers, progress) as engine,
+            ScoreCache(raws, truths, args.size, args.average, args.match, args.workers, progress) as cache,
         ):
             task = progress.add_task('searches', total=plan.searches())
-            tuning, tuner = run.tune(engine, base, plan, args.min_support, on_fit=lambda: progress.advance(task))
+            tuning, tuner = tune(cache, base, plan, args.min_support, on_fit=lambda: progress.advance(task))
             drawn = curves.held_out_curves(tuner, tuning.splits, tuning.choice.kept, tuning.options)
         print(report.format_table(tuning))
         metric = f'sweep score, average={args.average}, match={args.match}'
-        write_text(out, report.format_overlay(tuning, args.dump, read_info(args.dump).checkpoint, metric, args.command))
-        curves.plot_curves(
-            drawn,
-            picture,
-            f'{metric}; line: mean over {plan.repeats} x {plan.folds} held-out folds, '
-            'band: one standard deviation; red: chosen on all images',
+        overlay = report.format_overlay(tuning, args.dump, read_info(args.dump).checkpoint, metric, args.command)
+        write_text(args.out, overlay)
+        caption = (
+            f'{metric}; line: mean over {plan.repeats} x {plan.folds} held-out folds, band: one standard deviation; '
+            'red: chosen on all images'
         )
-        print(f'saved: {out}, {picture}')
+        curves.plot_curves(drawn, picture, caption)
+        print(f'saved: {args.out}, {picture}')
     return 0
 
 

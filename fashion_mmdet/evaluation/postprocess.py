@@ -4,6 +4,7 @@ Metric, submission, pictures and rescoring of dumps all call `postprocess`, so o
 everywhere.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import ModuleType, NoneType
@@ -45,8 +46,7 @@ class Postprocess:
             with 'default' for the rest.
         attribute_policy: 'with' writes a ClassId with the predicted attributes, 'without' the bare category; one word,
             or a mapping from category id with 'default' for the rest.
-        filter: file of a confidence filter, whose confidences take the place of the scores before anything else; None
-            leaves the model's scores.
+        rescorer: file of a rescorer, which replaces the scores before anything else; None keeps the model's scores.
 
     Raises:
         ValueError: an option out of its range.
@@ -62,7 +62,7 @@ class Postprocess:
     max_per_image: int | None = None
     attribute_thr: float | Mapping[int | str, float] = 0.5
     attribute_policy: str | Mapping[int | str, str] = 'with'
-    filter: str | None = None
+    rescorer: str | None = None
 
     def __post_init__(self) -> None:
         check_choice('overlap', self.overlap, OVERLAPS)
@@ -75,21 +75,25 @@ class Postprocess:
         self.score_thresholds()
         attribute_thresholds(self.attribute_thr)
         categories_with_attributes(self.attribute_policy)
-        if not isinstance(self.filter, (str, NoneType)):
-            raise ValueError(f'filter={self.filter!r}: must be the path of a filter, or None')
+        if not isinstance(self.rescorer, (str, NoneType)):
+            raise ValueError(f'rescorer={self.rescorer!r}: must be the path of a rescorer, or None')
 
     @classmethod
     def from_config(cls, options: Mapping | None) -> 'Postprocess':
         """Take the options of a config's `postprocess`; ValueError names one that does not exist."""
         if not isinstance(options, (Mapping, NoneType)):
             raise ValueError(f'postprocess={options!r}: must be a dict of options')
+        options = options or {}
+        if 'filter' in options:  # the old name, for one more version; where both stand, the last one counts
+            warnings.warn('postprocess.filter is now postprocess.rescorer', FutureWarning, stacklevel=2)
+            options = {'rescorer' if name == 'filter' else name: value for name, value in options.items()}
         known = [field.name for field in fields(cls)]
-        for name in options or {}:
+        for name in options:
             if name not in known:
                 raise ValueError(f'postprocess.{name}: no such option; there are {", ".join(known)}')
-        made = cls(**(options or {}))
-        if made.filter is not None:
-            _confidence_store().load_filter(made.filter)  # complains now, not after a night of inference
+        made = cls(**options)
+        if made.rescorer is not None:
+            _rescorer_store().load_rescorer(made.rescorer)  # complains now, not after a night of inference
         return made
 
     def score_thresholds(self) -> np.ndarray:
@@ -108,8 +112,8 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     Returns:
         Objects by descending score; ties keep the model's order.
     """
-    if options.filter is not None:
-        raw = _confidence_store().rescore(raw, options.filter)
+    if options.rescorer is not None:
+        raw = _rescorer_store().rescore(raw, options.rescorer)
     height, width = size or (raw.height, raw.width)
     wanted = raw.scores >= options.score_thresholds()[raw.categories]
     wanted &= ~np.isin(raw.categories, list(options.drop_categories))
@@ -150,12 +154,13 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
             attribute_thresholds(options.attribute_thr),
             categories_with_attributes(options.attribute_policy),
         ),
+        sources=chosen[final],
     )
 
 
-def _confidence_store() -> ModuleType:
-    """Import what reads filters where one is asked for: scikit-learn takes a second."""
-    from fashion_mmdet.evaluation.confidence import store
+def _rescorer_store() -> ModuleType:
+    """Import the reader of rescorers only where one is asked for: scikit-learn takes a second."""
+    from fashion_mmdet.evaluation.rescorer import store
 
     return store
 

@@ -58,6 +58,7 @@ class Prediction:
         attributes: N tuples of attribute ids, ascending; empty where none are predicted.
         attribute_probs: (N, 92) float16 in [0, 1], what the attributes were chosen from; None without an attribute
             head.
+        sources: (N,) int64, positions of the objects in the raw prediction; None where they come from elsewhere.
     """
 
     image_id: str
@@ -67,6 +68,7 @@ class Prediction:
     masks: list[dict]
     attributes: list[tuple[int, ...]] = field(default_factory=list)
     attribute_probs: np.ndarray | None = None
+    sources: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self.attributes = self.attributes or [()] * len(self.masks)

@@ -10,11 +10,11 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from fashion_mmdet.analysis.tuning.curves import held_out_curves
-from fashion_mmdet.analysis.tuning.engine import Engine
-from fashion_mmdet.analysis.tuning.objective import thresholds_of
-from fashion_mmdet.analysis.tuning.run import Plan, options_of_dump, read_inputs, tune
+from fashion_mmdet.analysis.tuning.inputs import options_of_dump, read_inputs
+from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
 from fashion_mmdet.analysis.tuning.search import SCORES, STAGES, Tuner
-from fashion_mmdet.analysis.tuning.validation import choose_stages, make_splits
+from fashion_mmdet.analysis.tuning.sweep_score import thresholds_of
+from fashion_mmdet.analysis.tuning.validation import Plan, choose_stages, make_splits, tune
 from fashion_mmdet.config import load_config, read_postprocess
 from fashion_mmdet.evaluation.dump import DumpWriter
 from fashion_mmdet.evaluation.matching import count_image
@@ -132,18 +132,18 @@ def everyone(raws: list[RawPrediction]) -> tuple[int, ...]:
 def test_the_quick_score_is_the_score_to_the_last_digit(options, average, match):
     """Also from tables with a lower floor, made for other score thresholds."""
     raws, truths = random_images(16, 1)
-    engine = Engine(raws, truths, SIZE, average, match)
+    cache = ScoreCache(raws, truths, SIZE, average, match)
     wanted = plain_score(raws, truths, options, average, match)
-    assert engine.quick_score(everyone(raws), options) == wanted
-    assert engine.quick_score(everyone(raws), options, floor=0.05) == wanted
-    assert engine.score(everyone(raws), options) == wanted
+    assert cache.quick_score(everyone(raws), options) == wanted
+    assert cache.quick_score(everyone(raws), options, floor=0.05) == wanted
+    assert cache.score(everyone(raws), options) == wanted
     assert 0 < wanted < 1
 
 
 @pytest.mark.parametrize('average', ['image', 'image_class'])
 def test_scores_along_a_threshold_are_those_of_each_value(average):
     raws, truths = random_images(12, 2)
-    detections = Engine(raws, truths, SIZE, average).detections(everyone(raws), EVERYTHING, SCORES[0])
+    detections = ScoreCache(raws, truths, SIZE, average).detections(everyone(raws), EVERYTHING, SCORES[0])
     wanted = [
         plain_score(raws, truths, replace(EVERYTHING, score_thr=float(value), drop_categories=(5,)), average)
         for value in SCORES
@@ -155,7 +155,7 @@ def test_scores_along_a_threshold_are_those_of_each_value(average):
 @pytest.mark.parametrize('category', [0, 9, 20], ids=['a class', 'one that is not there', 'one never predicted'])
 def test_scores_along_one_classs_threshold_are_those_of_each_value(average, category):
     raws, truths = random_images(12, 3)
-    detections = Engine(raws, truths, SIZE, average).detections(everyone(raws), EVERYTHING, SCORES[0])
+    detections = ScoreCache(raws, truths, SIZE, average).detections(everyone(raws), EVERYTHING, SCORES[0])
     grid = SCORES[::6]
     others = thresholds_of(Postprocess(score_thr={'default': 0.4, 3: 0.6}).score_thresholds(), (5,))
     wanted = [
@@ -173,7 +173,7 @@ def test_scores_along_one_classs_threshold_are_those_of_each_value(average, cate
 def test_one_image_with_one_object_by_hand():
     """The object found at 0.9, a spurious one at 0.6: 1 of 2 up to there, 1 of 1 above, nothing of 1 beyond 0.9."""
     raws = [raw_of('a', (3, 0.9, (2, 2, 22, 22)), (3, 0.6, (24, 24, 34, 34)))]
-    detections = Engine(raws, {'a': truth_of('a', (3, (2, 2, 22, 22)))}, SIZE).detections((0,), EVERYTHING, 0.05)
+    detections = ScoreCache(raws, {'a': truth_of('a', (3, (2, 2, 22, 22)))}, SIZE).detections((0,), EVERYTHING, 0.05)
     scores = detections.scores_along(np.array([0.05, 0.55, 0.7, 0.95]))
     np.testing.assert_allclose(scores, [1 / 2, 1 / 2, 1, 0], atol=1e-12)
 
@@ -192,11 +192,11 @@ def test_one_image_with_one_object_by_hand():
 )
 @pytest.mark.parametrize('average', ['image', 'image_class'])
 def test_images_with_little_in_them_by_hand(true, found, score, average):
-    engine = Engine([raw_of('a', *found)], {'a': truth_of('a', *true)}, SIZE, average)
-    assert engine.quick_score((0,), Postprocess(score_thr=0.5)) == score
+    cache = ScoreCache([raw_of('a', *found)], {'a': truth_of('a', *true)}, SIZE, average)
+    assert cache.quick_score((0,), Postprocess(score_thr=0.5)) == score
     for stages in (('score',), tuple(STAGES)):
-        options = Tuner(engine, Postprocess(), min_support=1).fit((0,), stages)
-        assert engine.score((0,), options) >= score
+        options = Tuner(cache, Postprocess(), min_support=1).fit((0,), stages)
+        assert cache.score((0,), options) >= score
 
 
 # The search.
@@ -207,17 +207,17 @@ def test_the_best_common_threshold_is_that_of_a_plain_loop(average):
     raws, truths = random_images(8, 4)
     base = Postprocess(nms_iou=0.3)
     scores = [plain_score(raws, truths, replace(base, score_thr=float(value)), average) for value in SCORES]
-    found = Tuner(Engine(raws, truths, SIZE, average), base).fit(everyone(raws), ('score',))
+    found = Tuner(ScoreCache(raws, truths, SIZE, average), base).fit(everyone(raws), ('score',))
     assert found == replace(base, score_thr=float(SCORES[int(np.argmax(scores))]))
     assert max(scores) > min(scores)
 
 
 def test_every_stage_gains_on_the_images_it_is_fitted_on():
     raws, truths = random_images(20, 5)
-    engine = Engine(raws, truths, SIZE)
-    tuner = Tuner(engine, Postprocess(), 2, AXES)
+    cache = ScoreCache(raws, truths, SIZE)
+    tuner = Tuner(cache, Postprocess(), 2, AXES)
     scores = [
-        engine.score(everyone(raws), tuner.fit(everyone(raws), tuple(STAGES)[:count]))
+        cache.score(everyone(raws), tuner.fit(everyone(raws), tuple(STAGES)[:count]))
         for count in range(len(STAGES) + 1)
     ]
     assert scores == sorted(scores)
@@ -232,9 +232,9 @@ def test_the_geometry_that_is_right_is_found():
     ]
     truths = {str(image): truth_of(str(image), (3, (2, 2, 22, 22))) for image in range(4)}
     base = Postprocess(score_thr=0.5, nms_iou=None, overlap='none')
-    tuner = Tuner(Engine(raws, truths, SIZE), base, axes={'nms_iou': (0.5, 0.9), 'min_area': (1, 50)})
+    tuner = Tuner(ScoreCache(raws, truths, SIZE), base, axes={'nms_iou': (0.5, 0.9), 'min_area': (1, 50)})
     found = tuner.fit(everyone(raws), ('geometry',))
-    assert tuner.engine.score(everyone(raws), found) == 1.0
+    assert tuner.cache.score(everyone(raws), found) == 1.0
     assert (found.score_thr > 0.8) or (found.nms_iou, found.min_area) == (0.5, 50)
 
 
@@ -252,7 +252,7 @@ def test_a_classs_threshold_is_drawn_towards_the_common_one():
     way, 0.275. Class 3 from 0.725 on (above 0.71): 0.5 + 0.225 * 3 / 4 = 0.669 is below 0.71 and gains nothing."""
     raws, truths = two_classes(30)
     base = Postprocess(score_thr=0.5, nms_iou=None, overlap='none')
-    found = Tuner(Engine(raws, truths, SIZE), base, min_support=10).fit(everyone(raws), ('classes',))
+    found = Tuner(ScoreCache(raws, truths, SIZE), base, min_support=10).fit(everyone(raws), ('classes',))
     assert found.score_thr == {'default': 0.5, 5: 0.275}
 
 
@@ -260,16 +260,16 @@ def test_thresholds_by_class_to_start_from_stay_where_no_better_are_found():
     """Class 5 starts at 0.25, below the floor that a common 0.9 would set, and rare; class 3 is best from 0.725 on."""
     raws, truths = two_classes(9)
     base = Postprocess(score_thr={'default': 0.9, 5: 0.25, 3: 0.6}, nms_iou=None, overlap='none')
-    tuner = Tuner(Engine(raws, truths, SIZE), base, min_support=10)
+    tuner = Tuner(ScoreCache(raws, truths, SIZE), base, min_support=10)
     assert tuner.fit(everyone(raws), ('classes',)) == base
-    found = Tuner(tuner.engine, base, min_support=1).fit(everyone(raws), ('classes',))
+    found = Tuner(tuner.cache, base, min_support=1).fit(everyone(raws), ('classes',))
     assert found.score_thr == {'default': 0.9, 5: 0.25, 3: pytest.approx(0.6 + 0.125 * 9 / 10, abs=1e-3)}
 
 
 def test_a_rare_class_keeps_the_common_threshold():
     raws, truths = two_classes(9)
     base = Postprocess(score_thr=0.5, nms_iou=None, overlap='none')
-    found = Tuner(Engine(raws, truths, SIZE), base, min_support=10).fit(everyone(raws), ('classes',))
+    found = Tuner(ScoreCache(raws, truths, SIZE), base, min_support=10).fit(everyone(raws), ('classes',))
     assert found == base
 
 
@@ -285,13 +285,15 @@ def test_a_class_that_is_never_right_is_dropped_and_a_rare_one_stays():
         for image in range(12)
     ]
     truths = {raw.image_id: truth_of(raw.image_id, (3, (2, 2, 12, 12))) for raw in raws}
-    found = Tuner(Engine(raws, truths, SIZE), Postprocess(), min_support=5).fit(everyone(raws), ('categories',))
+    found = Tuner(ScoreCache(raws, truths, SIZE), Postprocess(), min_support=5).fit(everyone(raws), ('categories',))
     assert found.drop_categories == (9,)
 
 
 def test_a_dropped_class_that_is_right_comes_back():
     raws, truths = two_classes(12)
-    found = Tuner(Engine(raws, truths, SIZE), Postprocess(drop_categories=(3, 7))).fit(everyone(raws), ('categories',))
+    found = Tuner(ScoreCache(raws, truths, SIZE), Postprocess(drop_categories=(3, 7))).fit(
+        everyone(raws), ('categories',)
+    )
     assert found.drop_categories == (7,)
 
 
@@ -318,7 +320,7 @@ class Guarded(Mapping):
 
 def options_by_split(raws: list[RawPrediction], truths: Mapping[str, Truth], only: int | None = None) -> list[list]:
     """For each split (or one) the options of every stage and of the whole procedure, inner folds included."""
-    tuner = Tuner(Engine(raws, truths, SIZE), Postprocess(), 2, AXES)
+    tuner = Tuner(ScoreCache(raws, truths, SIZE), Postprocess(), 2, AXES)
     found = []
     for number, split in enumerate(make_splits(tuner, everyone(raws), 2, 2, 0)):
         if only in (None, number):
@@ -335,7 +337,7 @@ def options_by_split(raws: list[RawPrediction], truths: Mapping[str, Truth], onl
 @pytest.mark.parametrize('number', range(4))
 def test_no_search_looks_at_the_truth_of_held_out_images(number):
     raws, truths = random_images(16, 6)
-    split = make_splits(Tuner(Engine(raws, truths, SIZE), Postprocess()), everyone(raws), 2, 2, 0)[number]
+    split = make_splits(Tuner(ScoreCache(raws, truths, SIZE), Postprocess()), everyone(raws), 2, 2, 0)[number]
     allowed = {raws[image].image_id for image in split.fitted}
     assert not set(split.fitted) & set(split.held_out)
     assert set(split.fitted) | set(split.held_out) == set(everyone(raws))
@@ -344,7 +346,7 @@ def test_no_search_looks_at_the_truth_of_held_out_images(number):
 
 def test_other_truths_of_held_out_images_leave_the_options_as_they_were():
     raws, truths = random_images(16, 7)
-    tuner = Tuner(Engine(raws, truths, SIZE), Postprocess())
+    tuner = Tuner(ScoreCache(raws, truths, SIZE), Postprocess())
     before = options_by_split(raws, truths)
     for number, split in enumerate(make_splits(tuner, everyone(raws), 2, 2, 0)):
         changed = dict(truths)
@@ -356,7 +358,7 @@ def test_other_truths_of_held_out_images_leave_the_options_as_they_were():
 
 def test_what_is_reported_as_held_out_is_the_score_of_images_not_fitted_on():
     raws, truths = random_images(16, 8)
-    tuning, tuner = tune(Engine(raws, truths, SIZE), Postprocess(), Plan(repeats=2), 2, AXES)
+    tuning, tuner = tune(ScoreCache(raws, truths, SIZE), Postprocess(), Plan(repeats=2), 2, AXES)
     for outcome in (tuning.default, tuning.choice.start, *tuning.choice.tried.values(), tuning.procedure):
         for split, options, held_out, fitted in zip(
             tuning.splits, outcome.options, outcome.held_out, outcome.fitted, strict=True
@@ -372,7 +374,7 @@ def test_a_stage_without_gain_on_held_out_images_is_not_kept():
     """The config's options are right for every image, so that no stage can gain."""
     raws = [raw_of(str(image), (3, 0.9, (2, 2, 22, 22))) for image in range(8)]
     truths = {raw.image_id: truth_of(raw.image_id, (3, (2, 2, 22, 22))) for raw in raws}
-    tuning, _ = tune(Engine(raws, truths, SIZE), Postprocess(score_thr=0.5), Plan(), 1, AXES)
+    tuning, _ = tune(ScoreCache(raws, truths, SIZE), Postprocess(score_thr=0.5), Plan(), 1, AXES)
     assert tuning.choice.kept == ()
     assert tuning.options == Postprocess(score_thr=0.5)
 
@@ -381,7 +383,7 @@ def test_a_stage_that_gains_on_fitted_images_alone_is_not_kept():
     """In each image another class is spurious: dropping those seen helps the fitted images and no other."""
     raws = [raw_of(str(image), (3, 0.9, (2, 2, 22, 22)), (10 + image, 0.9, (24, 24, 34, 34))) for image in range(8)]
     truths = {raw.image_id: truth_of(raw.image_id, (3, (2, 2, 22, 22))) for raw in raws}
-    tuner = Tuner(Engine(raws, truths, SIZE), Postprocess(score_thr=0.5), 1, AXES)
+    tuner = Tuner(ScoreCache(raws, truths, SIZE), Postprocess(score_thr=0.5), 1, AXES)
     choice = choose_stages(tuner, make_splits(tuner, everyone(raws), 2, 3, 0))
     assert (choice.tried['categories'].fitted > choice.start.fitted).all()
     assert 'categories' not in choice.kept
@@ -389,7 +391,9 @@ def test_a_stage_that_gains_on_fitted_images_alone_is_not_kept():
 
 def test_curves_hold_the_held_out_scores_of_each_value():
     raws, truths = random_images(12, 9)
-    tuner = Tuner(Engine(raws, truths, SIZE), Postprocess(), axes={'nms_iou': (0.2, 0.6), 'overlap': ('class', 'all')})
+    tuner = Tuner(
+        ScoreCache(raws, truths, SIZE), Postprocess(), axes={'nms_iou': (0.2, 0.6), 'overlap': ('class', 'all')}
+    )
     splits = make_splits(tuner, everyone(raws), 2, 1, 0)
     curves = held_out_curves(tuner, splits, ('score',), Postprocess(nms_iou=0.2))
     assert [curve.name for curve in curves] == ['score_thr', 'nms_iou']
@@ -405,10 +409,10 @@ def test_several_processes_give_the_same():
     raws, truths = random_images(16, 10)
     found = []
     for workers in (1, 2):
-        with Engine(raws, truths, SIZE, workers=workers) as engine:
-            tuner = Tuner(engine, Postprocess(), min_support=2, axes={'nms_iou': (0.3, 0.5)})
+        with ScoreCache(raws, truths, SIZE, workers=workers) as cache:
+            tuner = Tuner(cache, Postprocess(), min_support=2, axes={'nms_iou': (0.3, 0.5)})
             options = tuner.fit(everyone(raws), tuple(STAGES))
-            found.append((options, engine.score(everyone(raws), options)))
+            found.append((options, cache.score(everyone(raws), options)))
     assert found[0] == found[1]
 
 
@@ -470,7 +474,7 @@ def test_an_image_without_truth_is_named(files, tmp_path: Path):
 def test_too_few_images_are_refused():
     raws, truths = random_images(3, 12)
     with pytest.raises(ValueError, match=r'3 image\(s\) are too few for folds=2'):
-        tune(Engine(raws, truths, SIZE), Postprocess(), Plan(), 10, AXES)
+        tune(ScoreCache(raws, truths, SIZE), Postprocess(), Plan(), 10, AXES)
 
 
 def test_tuned_options_take_the_place_of_the_configs_and_reach_the_metric(tmp_path: Path):
@@ -536,13 +540,13 @@ def with_attributes(seed: int = 0) -> tuple[list[RawPrediction], dict[str, Truth
 def test_attributes_get_a_threshold_and_the_category_that_guesses_them_wrong_goes_without():
     """At 0.5 and above neither ClassId is right: 0. At 0.4 the shirt is 0_3; the coat is right without attributes."""
     raws, truths = with_attributes()
-    with Engine(raws, truths, SIZE, match='class_id') as engine:
-        tuner = Tuner(engine, Postprocess(score_thr=0.5, nms_iou=None), min_support=5)
+    with ScoreCache(raws, truths, SIZE, match='class_id') as cache:
+        tuner = Tuner(cache, Postprocess(score_thr=0.5, nms_iou=None), min_support=5)
         images = tuple(range(12))
         assert tuner.stages[-1] == 'attributes'
         found = tuner.fit_attributes(images, tuner.base)
-        assert engine.score(images, tuner.base) == 0
-        assert engine.score(images, found) == 1
+        assert cache.score(images, tuner.base) == 0
+        assert cache.score(images, found) == 1
     assert found.attribute_thr <= 0.4
     assert found.attribute_policy == {'default': 'with', 9: 'without'}
 
@@ -552,5 +556,5 @@ def test_without_attributes_to_match_there_is_no_stage_for_them():
     for raw in raws:
         raw.attribute_probs = None
     for match in ('category', 'class_id'):
-        with Engine(raws, truths, SIZE, match=match) as engine:
-            assert 'attributes' not in Tuner(engine, Postprocess()).stages
+        with ScoreCache(raws, truths, SIZE, match=match) as cache:
+            assert 'attributes' not in Tuner(cache, Postprocess()).stages

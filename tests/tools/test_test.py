@@ -20,7 +20,7 @@ from fashion_mmdet.evaluation.predictions import empty_prediction
 from fashion_mmdet.evaluation.reporting import draw_overlays, submit
 from fashion_mmdet.evaluation.submission import find_problems
 from tests.conftest import ROOT, run_here
-from tools import score_dump, sensitivity, train_filter, tune_thresholds
+from tools import score_dump, sensitivity, train_rescorer, tune_thresholds
 from tools import test as tool
 
 LOOSE = 'postprocess.score_thr=0.02'  # a model of six iterations is sure of nothing
@@ -249,9 +249,9 @@ def test_photos_of_one_stem_get_a_picture_each_and_are_counted(sample_root: Path
         (tool.main, ['{config}', '{folder}/c.pth', '--dump', '{folder}/c.pth']),
         (tool.main, ['{config}', '{folder}/c.pth', '--dump', '{folder}/x.csv', '--submission', '{folder}/x.csv']),
         (tune_thresholds.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/x.png']),
-        (train_filter.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/x.png']),
+        (train_rescorer.main, ['{folder}/d.parquet', '--truth', '{folder}/t.csv', '--out', '{folder}/x.png']),
         (
-            train_filter.main,
+            train_rescorer.main,
             [
                 '{folder}/d.parquet',
                 '--truth',

@@ -56,7 +56,7 @@ OPTIONS = [
     ('min_area=nan', "min_area='nan'"),
     ('attribute_thr=None', 'attribute_thr=None'),
     ('attribute_policy=5', '5 is none'),
-    ('filter=5', 'filter=5: must be the path'),
+    ('rescorer=5', 'rescorer=5: must be the path'),
 ]
 
 

@@ -24,7 +24,7 @@ from worker_calls import (
     wait_for_a_later_one,
 )
 
-from fashion_mmdet.analysis.tuning import engine
+from fashion_mmdet.analysis.tuning import score_cache
 from fashion_mmdet.converters import ccp
 from fashion_mmdet.converters.downscale import Options, copy, prepare
 from fashion_mmdet.datasets import index_build
@@ -119,10 +119,8 @@ def converted_ccp(root: Path) -> None:
 
 
 def scored_dump(_: Path) -> None:
-    raws = [type('Raw', (), dict(image_id=str(number)))() for number in range(4)]
-    with engine.Engine([], {}, workers=2) as scores:
-        scores.image_ids, scores._raws = [raw.image_id for raw in raws], raws
-        scores.score(range(4), Postprocess())
+    with score_cache.ScoreCache([], {}, workers=2) as cache:
+        cache.score(range(4), Postprocess())
 
 
 @pytest.mark.parametrize(
@@ -132,7 +130,7 @@ def scored_dump(_: Path) -> None:
         (shrunk_copy, (copy, 'shrink_photo')),
         (built_index, (index_build, 'check_rows')),
         (converted_ccp, (ccp, '_convert_photo')),
-        (scored_dump, (engine, '_work_on')),
+        (scored_dump, (score_cache, '_work_on')),
     ],
 )
 def test_whoever_maps_over_cores_says_that_a_worker_was_killed(

@@ -125,8 +125,8 @@ def cache_key(dump: Path, truth: Path, options: Postprocess) -> dict[str, Any]:
         truth=fast_hash(truth) if truth.is_file() else None,
         postprocess=asdict(options),
     )
-    if options.filter is not None:
-        key['filter'] = fast_hash(options.filter)
+    if options.rescorer is not None:
+        key['rescorer'] = fast_hash(Path(options.rescorer))
     return json.loads(json.dumps(key))  # as it will be read: tuples as lists, keys as text
 
 

@@ -1,4 +1,4 @@
-"""The models of a filter: fitted on features and hits, asked for confidences. No torch, no files."""
+"""The models of a rescorer: fitted on features and hits, asked for confidences."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from fashion_mmdet.evaluation.confidence.features import CATEGORY, FEATURE_NAMES, extract_features
 from fashion_mmdet.evaluation.predictions import RawPrediction
+from fashion_mmdet.evaluation.rescorer.features import CATEGORY, FEATURE_NAMES, extract_features
 
 KINDS = ('boosting', 'linear')
 CONFIDENCES = ('gain', 'hit')
@@ -29,26 +29,19 @@ BOOSTING = dict(
 
 
 @dataclass(frozen=True)
-class ConfidenceFilter:
-    """What judges detections.
+class Rescorer:
+    """Two models that score detections anew."""
 
-    Attributes:
-        hit: gives the probability of a hit at IoU > 0.5.
-        gain: gives the expected sweep gain, the share of the sweep's ten IoU thresholds at which the detection hits.
-        confidence: which of both takes the score's place in postprocessing.
-        meta: where it comes from; see `store`.
-    """
-
-    hit: ClassifierMixin
-    gain: RegressorMixin
-    confidence: str = 'gain'
-    meta: dict[str, Any] = field(default_factory=dict)
+    hit: ClassifierMixin  # predicts the probability of a hit at IoU > 0.5
+    gain: RegressorMixin  # predicts the share of the sweep's ten IoU thresholds at which a detection hits
+    confidence: str = 'gain'  # which of both replaces the score in postprocessing
+    meta: dict[str, Any] = field(default_factory=dict)  # where it comes from; see `store`
 
     def rescore(self, raw: RawPrediction) -> RawPrediction:
-        """Put the confidences in the place of the scores; the order of the detections stays."""
+        """Replace the scores by confidences; the order of the detections stays."""
         features = extract_features(raw)
-        judged = predict_gain(self.gain, features) if self.confidence == 'gain' else predict_hit(self.hit, features)
-        return replace(raw, scores=judged)
+        scores = predict_gain(self.gain, features) if self.confidence == 'gain' else predict_hit(self.hit, features)
+        return replace(raw, scores=scores)
 
 
 def fit_hit(features: np.ndarray, hits: np.ndarray, kind: str = 'boosting', seed: int = 0) -> ClassifierMixin:
@@ -56,53 +49,45 @@ def fit_hit(features: np.ndarray, hits: np.ndarray, kind: str = 'boosting', seed
 
     Args:
         features: (N, F) float32, columns as `FEATURE_NAMES`.
-        hits: (N, T) bool, see `targets.sweep_hits`.
+        hits: (N, T) bool, see `analysis.rescorer.data.sweep_hits`.
         kind: 'boosting', or 'linear' for a logistic regression.
-        seed: of the columns that a split may use.
+        seed: seed of the columns that a split may use.
 
     Raises:
         ValueError: every detection hits, or none.
     """
     _check(hits)
-    if kind == 'boosting':
-        model = HistGradientBoostingClassifier(
-            categorical_features=[FEATURE_NAMES.index(CATEGORY)], random_state=seed, **BOOSTING
-        )
-    else:
-        model = _linear(LogisticRegression(max_iter=1000))
-    return model.fit(features, hits[:, 0])
+    linear = LogisticRegression(max_iter=1000)
+    return _build(kind, HistGradientBoostingClassifier, linear, seed).fit(features, hits[:, 0])
 
 
 def fit_gain(features: np.ndarray, hits: np.ndarray, kind: str = 'boosting', seed: int = 0) -> RegressorMixin:
     """Fit a regressor of the sweep gain; arguments and errors as for `fit_hit`, 'linear' is a ridge regression."""
     _check(hits)
-    if kind == 'boosting':
-        model = HistGradientBoostingRegressor(
-            categorical_features=[FEATURE_NAMES.index(CATEGORY)], random_state=seed, **BOOSTING
-        )
-    else:
-        model = _linear(Ridge())
-    return model.fit(features, hits.mean(axis=1))
+    return _build(kind, HistGradientBoostingRegressor, Ridge(), seed).fit(features, hits.mean(axis=1))
 
 
 def predict_hit(model: ClassifierMixin, features: np.ndarray) -> np.ndarray:
-    """Give P(hit) of each row of (N, F) features; (N,) float32."""
+    """Predict P(hit) of each row of (N, F) features; (N,) float32."""
     if not len(features):
         return np.zeros(0, np.float32)
     return model.predict_proba(features)[:, 1].astype(np.float32)
 
 
 def predict_gain(model: RegressorMixin, features: np.ndarray) -> np.ndarray:
-    """Give the expected sweep gain of each row of (N, F) features; (N,) float32 in [0, 1]."""
+    """Predict the sweep gain of each row of (N, F) features; (N,) float32 in [0, 1]."""
     if not len(features):
         return np.zeros(0, np.float32)
     return np.clip(model.predict(features), 0, 1).astype(np.float32)
 
 
-def _linear(model: ClassifierMixin | RegressorMixin) -> Any:
-    """Put a column for each category and a common scale before a linear model."""
-    categories = OneHotEncoder(handle_unknown='ignore'), [FEATURE_NAMES.index(CATEGORY)]
-    return make_pipeline(make_column_transformer(categories, remainder=StandardScaler()), model)
+def _build(kind: str, boosting: type, linear: ClassifierMixin | RegressorMixin, seed: int) -> Any:
+    """Make an unfitted model; a linear one gets a column per category and a common scale."""
+    category = [FEATURE_NAMES.index(CATEGORY)]
+    if kind == 'boosting':
+        return boosting(categorical_features=category, random_state=seed, **BOOSTING)
+    one_hot = OneHotEncoder(handle_unknown='ignore'), category
+    return make_pipeline(make_column_transformer(one_hot, remainder=StandardScaler()), linear)
 
 
 def _check(hits: np.ndarray) -> None:

@@ -1,6 +1,6 @@
-"""What a raw prediction tells of each of its detections beyond the score, as numbers. No torch, no files.
+"""What a raw prediction tells of each of its detections beyond the score, as numbers.
 
-Everything is taken from the prediction alone, a few milliseconds an image, so that a filter can run wherever
+Everything is taken from the prediction alone, in a few milliseconds per image, so that a rescorer can run wherever
 postprocessing does.
 """
 
@@ -10,7 +10,7 @@ from fashion_mmdet.classes import NUM_CATEGORIES
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import RawPrediction
 
-FEATURE_VERSION = 1  # raise it with any change of what a column holds: saved filters refuse another version
+FEATURE_VERSION = 1  # raise it with any change of what a column holds: saved rescorers refuse another version
 GRID = 96  # cells along a photo's longer side, on which masks are compared
 MASK_THR = 0.5
 UNCERTAIN = 0.2, 0.8  # a pixel between is neither in nor out
@@ -19,45 +19,19 @@ SIDE_FLOOR = 1e-3  # of the photo's side: keeps logarithms finite for boxes with
 SEEN = 0.5  # from this score on a detection counts as seen
 
 CATEGORY = 'category'
-SCORE_NAMES = ('score', 'score_to_best', 'score_to_class_best', 'rank', 'rank_in_class')
-GEOMETRY_NAMES = (
-    'log_area',
-    'log_aspect',
-    'width',
-    'height',
-    'centre_x',
-    'centre_y',
-    'border_gap',
-    'figure_dx',
-    'figure_dy',
-)
-MASK_NAMES = ('mask_mean', 'mask_uncertain', 'mask_fill', 'mask_stability')
-OVERLAP_NAMES = (
-    'box_iou_class',
-    'box_iou_any',
-    'mask_iou_class',
-    'mask_iou_any',
-    'inside_class',
-    'inside_any',
-    'covering_score',
-    'followers',
-)
-COUNT_NAMES = ('detections', 'detections_of_class', 'seen', 'seen_of_class')
-PRESENCE_NAMES = tuple(f'presence_{category}' for category in range(NUM_CATEGORIES))
-FEATURE_NAMES = (CATEGORY, *SCORE_NAMES, *GEOMETRY_NAMES, *MASK_NAMES, *OVERLAP_NAMES, *COUNT_NAMES, *PRESENCE_NAMES)
+SCORE = ('score', 'score_to_best', 'score_to_class_best', 'rank', 'rank_in_class')
+PLACE = ('log_area', 'log_aspect', 'width', 'height', 'centre_x', 'centre_y', 'border_gap', 'figure_dx', 'figure_dy')
+MASK = ('mask_mean', 'mask_uncertain', 'mask_fill', 'mask_stability')
+OVERLAPS = tuple(f'{name}_{others}' for name in ('box_iou', 'mask_iou', 'inside') for others in ('class', 'any'))
+COUNTS = ('detections', 'detections_of_class', 'seen', 'seen_of_class')
+PRESENCE = tuple(f'presence_{category}' for category in range(NUM_CATEGORIES))
+FEATURE_NAMES = (CATEGORY, *SCORE, *PLACE, *MASK, *OVERLAPS, 'covering_score', 'followers', *COUNTS, *PRESENCE)
 
 
 def extract_features(raw: RawPrediction) -> np.ndarray:
-    """Describe every detection of an image.
+    """Describe every detection of an image, columns by `FEATURE_NAMES`; (N, F) float32.
 
-    Columns by `FEATURE_NAMES`. Better means a higher score, at the same score the earlier one. Lengths are shares of
-    the photo's sides.
-
-    Args:
-        raw: what the model said.
-
-    Returns:
-        (N, F) float32, in the order of the detections.
+    Better means a higher score, at the same score the earlier one. Lengths are shares of the photo's sides.
     """
     if not len(raw.scores):
         return np.zeros((0, len(FEATURE_NAMES)), np.float32)
@@ -79,45 +53,28 @@ def extract_features(raw: RawPrediction) -> np.ndarray:
 
 
 def _score_features(scores: np.ndarray, rank: np.ndarray, better: np.ndarray, same: np.ndarray) -> np.ndarray:
-    """Give score, its ratios to the best of the image and of the class there, ranks from 0; (N, 5)."""
-    class_best = np.where(same, scores, 0).max(axis=1)
+    """Return score, its ratios to the best of the image and of the class there, ranks from 0; (N, 5)."""
     floor = np.finfo(np.float32).tiny
-    return np.stack(
-        [
-            scores,
-            scores / max(scores.max(), floor),
-            scores / np.maximum(class_best, floor),
-            rank,
-            (better & same).sum(axis=1),
-        ],
-        axis=1,
-    )
+    class_best = np.maximum(np.where(same, scores, 0).max(axis=1), floor)
+    ranks = rank, (better & same).sum(axis=1)
+    return np.stack([scores, scores / max(scores.max(), floor), scores / class_best, *ranks], axis=1)
 
 
 def _geometry_features(raw: RawPrediction, scores: np.ndarray) -> np.ndarray:
-    """Give size, shape and place of the boxes in the photo and against the other detections; (N, 9)."""
+    """Return size, shape and place of the boxes in the photo and against the other detections; (N, 9)."""
     boxes = raw.boxes.astype(np.float64) / [raw.width, raw.height, raw.width, raw.height]
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], SIDE_FLOOR)
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     pixels = sides * [raw.width, raw.height]
+    shape = np.log(sides.prod(axis=1)), np.log(pixels[:, 0] / pixels[:, 1])
     border = np.concatenate([boxes[:, :2], 1 - boxes[:, 2:]], axis=1).min(axis=1)
     weights = scores + np.finfo(np.float32).tiny
     figure = weights @ centres / weights.sum()  # where the person is, as far as detections tell
-    return np.stack(
-        [
-            np.log(sides.prod(axis=1)),
-            np.log(pixels[:, 0] / pixels[:, 1]),
-            *sides.T,
-            *centres.T,
-            border,
-            *(centres - figure).T,
-        ],
-        axis=1,
-    )
+    return np.stack([*shape, *sides.T, *centres.T, border, *(centres - figure).T], axis=1)
 
 
 def _mask_features(probs: np.ndarray) -> np.ndarray:
-    """Give how sure the masks are inside their boxes, from (N, M, M) float32; (N, 4).
+    """Return how certain the masks are inside their boxes, from (N, M, M) float32; (N, 4).
 
     Mean probability of the pixels that are in, share of pixels that are neither in nor out, share of the box that is
     in, and what is left of the mask from a loose to a strict threshold.
@@ -131,7 +88,7 @@ def _mask_features(probs: np.ndarray) -> np.ndarray:
 
 
 def _overlap_features(raw: RawPrediction, scores: np.ndarray, better: np.ndarray, same: np.ndarray) -> np.ndarray:
-    """Give how much better detections, of the same class and of any, claim of each one; (N, 8).
+    """Return how much better detections, of the same class and of any, claim of each one; (N, 8).
 
     Highest IoU of boxes and of masks, highest share of the mask that lies inside the other's, the score of the
     better detection whose mask overlaps most, and how many worse ones of the class lie on the same place.
@@ -185,7 +142,7 @@ def _count_features(scores: np.ndarray, same: np.ndarray) -> np.ndarray:
 
 
 def _presence(categories: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Give every category's best score among the other detections, 0 where there is none; (N, 46)."""
+    """Return every category's best score among the other detections, 0 where there is none; (N, 46)."""
     best, second = np.zeros(NUM_CATEGORIES), np.zeros(NUM_CATEGORIES)
     first_row = np.full(NUM_CATEGORIES, -1)
     for row in np.argsort(-scores, kind='stable'):

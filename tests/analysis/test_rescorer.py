@@ -1,4 +1,4 @@
-"""The confidence filter: features by hand, honest folds, files that change nothing, a place in postprocessing."""
+"""The rescorer: features by hand, honest folds, files that change nothing, a place in postprocessing."""
 
 import copy
 import json
@@ -11,20 +11,20 @@ import pandas as pd
 import pytest
 from skops import io as skops_io
 
-from fashion_mmdet.analysis.confidence.calibration import calibrate
-from fashion_mmdet.analysis.confidence.targets import sweep_hits
-from fashion_mmdet.analysis.confidence.validation import Material, Metric, Settings, validate
-from fashion_mmdet.evaluation.confidence import features as feature_module
-from fashion_mmdet.evaluation.confidence import model, store
-from fashion_mmdet.evaluation.confidence.features import FEATURE_NAMES, extract_features
-from fashion_mmdet.evaluation.confidence.model import ConfidenceFilter, fit_gain, fit_hit, predict_gain, predict_hit
-from fashion_mmdet.evaluation.confidence.store import load_filter, save_filter
+from fashion_mmdet.analysis.rescorer.calibration import calibrate
+from fashion_mmdet.analysis.rescorer.data import Metric, TrainingData, sweep_hits
+from fashion_mmdet.analysis.rescorer.validation import Settings, validate
 from fashion_mmdet.evaluation.dump import DumpWriter, read_dump
 from fashion_mmdet.evaluation.offline import score_dump
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth, empty_prediction
+from fashion_mmdet.evaluation.rescorer import features as feature_module
+from fashion_mmdet.evaluation.rescorer import model, store
+from fashion_mmdet.evaluation.rescorer.features import FEATURE_NAMES, extract_features
+from fashion_mmdet.evaluation.rescorer.model import Rescorer, fit_gain, fit_hit, predict_gain, predict_hit
+from fashion_mmdet.evaluation.rescorer.store import load_rescorer, save_rescorer
 from fashion_mmdet.masks.rle import coco_to_runs, mask_to_runs, runs_to_coco, runs_to_kaggle
-from tools import train_filter
+from tools import train_rescorer
 
 HEIGHT, WIDTH = 96, 48
 SIZE = (HEIGHT, WIDTH)
@@ -232,9 +232,9 @@ def random_images(count: int, seed: int) -> tuple[list[RawPrediction], dict[str,
 @pytest.mark.parametrize('kind', model.KINDS)
 def test_what_tells_hits_apart_is_learned(kind):
     """The score says nothing, the place everything."""
-    material = Material(*random_images(12, 0), BASE, METRIC)
-    rows, hits = material.rows(range(8))
-    new, new_hits = material.rows(range(8, 12))
+    data = TrainingData(*random_images(12, 0), BASE, METRIC)
+    rows, hits = data.rows(range(8))
+    new, new_hits = data.rows(range(8, 12))
     assert 0.4 < hits[:, 0].mean() < 0.6
     sure = predict_hit(fit_hit(rows, hits, kind), new)
     gain = predict_gain(fit_gain(rows, hits, kind), new)
@@ -268,16 +268,16 @@ class Guarded(Mapping):
 
 
 def test_other_truths_of_held_out_images_leave_their_predictions_as_they_were():
-    """The filter of a fold, its confidences and thresholds come from the other images: swapping the truth of the
+    """The rescorer of a fold, its confidences and thresholds come from the other images: swapping the truth of the
     held-out ones for its opposite, what is low in the photo, changes their score alone."""
     raws, truths = random_images(12, 1)
-    honest = validate(Material(raws, truths, BASE, METRIC), QUICK)[0]
+    honest = validate(TrainingData(raws, truths, BASE, METRIC), QUICK)[0]
     held_out = {raws[image].image_id for image in honest.held_out}
     low = [(1, (12 * column + 1, top, 12 * column + 11, top + 16)) for column in range(4) for top in (56, 76)]
     opposite = {name: truth_of(name, *low) if name in held_out else truth for name, truth in truths.items()}
-    other = validate(Material(raws, opposite, BASE, METRIC), QUICK)[0]
+    other = validate(TrainingData(raws, opposite, BASE, METRIC), QUICK)[0]
     assert other.held_out.tolist() == honest.held_out.tolist()
-    for name in ('confidences', 'hits'):
+    for name in ('confidences', 'hit_probs'):
         for before, after in zip(getattr(honest, name), getattr(other, name), strict=True):
             np.testing.assert_array_equal(before, after)
     assert (other.threshold, other.raw_threshold) == (honest.threshold, honest.raw_threshold)
@@ -292,26 +292,26 @@ def test_fitting_looks_at_no_truth_of_held_out_images(monkeypatch: pytest.Monkey
     for name in ('fit_hit', 'fit_gain'):
         plain = getattr(model, name)
         monkeypatch.setattr(model, name, lambda *args, plain=plain: (looks.append(set(guarded.seen)), plain(*args))[1])
-    material = Material(raws, guarded, BASE, METRIC)
-    first = validate(material, QUICK)[0]
+    data = TrainingData(raws, guarded, BASE, METRIC)
+    first = validate(data, QUICK)[0]
     held_out = {raws[image].image_id for image in first.held_out}
     fits = QUICK.fits() // QUICK.folds
     assert len(looks) == QUICK.fits()
     assert all(not look & held_out for look in looks[:fits])
 
 
-def test_the_filter_scores_more_than_the_best_threshold_where_the_score_says_nothing():
+def test_the_rescorer_scores_more_than_the_best_threshold_where_the_score_says_nothing():
     """All 8 objects of a photo are found, as are 8 that are not there, at scores that tell nothing: taking all gives at
-    most 8 / 16 at any IoU, the filter that knows the place nearly what the boxes' exactness allows."""
-    folds = validate(Material(*random_images(24, 2), BASE, METRIC), QUICK)
+    most 8 / 16 at any IoU, the rescorer that knows the place nearly what the boxes' exactness allows."""
+    folds = validate(TrainingData(*random_images(24, 2), BASE, METRIC), QUICK)
     for fold in folds:
         assert fold.scores[2] <= 0.5
         assert fold.scores[3] > 1.5 * fold.scores[2]
 
 
-def test_a_filter_on_top_of_a_filter_is_refused():
+def test_a_rescorer_on_top_of_a_rescorer_is_refused():
     with pytest.raises(ValueError, match="learns from the model's own scores"):
-        Material([], {}, replace(BASE, filter='x.skops'), METRIC)
+        TrainingData([], {}, replace(BASE, rescorer='x.skops'), METRIC)
 
 
 # Calibration.
@@ -339,51 +339,53 @@ def test_calibration_without_misses_has_no_auc():
 
 
 @pytest.fixture(scope='module')
-def fitted() -> ConfidenceFilter:
-    rows, hits = Material(*random_images(8, 3), BASE, METRIC).rows(range(8))
-    return ConfidenceFilter(fit_hit(rows, hits), fit_gain(rows, hits), meta={'images': 8})
+def fitted() -> Rescorer:
+    rows, hits = TrainingData(*random_images(8, 3), BASE, METRIC).rows(range(8))
+    return Rescorer(fit_hit(rows, hits), fit_gain(rows, hits), meta={'images': 8})
 
 
 @pytest.mark.parametrize('confidence', model.CONFIDENCES)
-def test_a_saved_filter_gives_the_same_confidences(fitted: ConfidenceFilter, confidence, tmp_path: Path):
-    save_filter(replace(fitted, confidence=confidence), tmp_path / 'filter.skops')
-    loaded = load_filter(tmp_path / 'filter.skops')
+def test_a_saved_rescorer_gives_the_same_confidences(fitted: Rescorer, confidence, tmp_path: Path):
+    save_rescorer(replace(fitted, confidence=confidence), tmp_path / 'rescorer.skops')
+    loaded = load_rescorer(tmp_path / 'rescorer.skops')
     raw = random_images(1, 4)[0][0]
     expected = replace(fitted, confidence=confidence).rescore(raw).scores
     np.testing.assert_array_equal(loaded.rescore(raw).scores, expected)
     assert len(np.unique(expected)) > 1
     assert loaded.meta == {'images': 8}
-    assert load_filter(tmp_path / 'filter.skops') is loaded  # read once
+    assert load_rescorer(tmp_path / 'rescorer.skops') is loaded  # read once
 
 
-def test_a_linear_filter_comes_back_too(tmp_path: Path):
-    rows, hits = Material(*random_images(4, 3), BASE, METRIC).rows(range(4))
-    made = ConfidenceFilter(fit_hit(rows, hits, 'linear'), fit_gain(rows, hits, 'linear'), 'hit')
-    save_filter(made, tmp_path / 'filter.skops')
+def test_a_linear_rescorer_comes_back_too(tmp_path: Path):
+    rows, hits = TrainingData(*random_images(4, 3), BASE, METRIC).rows(range(4))
+    made = Rescorer(fit_hit(rows, hits, 'linear'), fit_gain(rows, hits, 'linear'), 'hit')
+    save_rescorer(made, tmp_path / 'rescorer.skops')
     raw = random_images(1, 4)[0][0]
-    np.testing.assert_array_equal(load_filter(tmp_path / 'filter.skops').rescore(raw).scores, made.rescore(raw).scores)
+    np.testing.assert_array_equal(
+        load_rescorer(tmp_path / 'rescorer.skops').rescore(raw).scores, made.rescore(raw).scores
+    )
 
 
-def test_a_filter_written_anew_is_read_anew(fitted: ConfidenceFilter, tmp_path: Path):
-    path = tmp_path / 'filter.skops'
-    save_filter(fitted, path)
-    load_filter(path)
-    save_filter(replace(fitted, meta={'images': 1000}), path)
-    assert load_filter(path).meta == {'images': 1000}
+def test_a_rescorer_written_anew_is_read_anew(fitted: Rescorer, tmp_path: Path):
+    path = tmp_path / 'rescorer.skops'
+    save_rescorer(fitted, path)
+    load_rescorer(path)
+    save_rescorer(replace(fitted, meta={'images': 1000}), path)
+    assert load_rescorer(path).meta == {'images': 1000}
 
 
-def test_postprocessing_takes_the_confidences_for_scores(fitted: ConfidenceFilter, tmp_path: Path):
+def test_postprocessing_takes_the_confidences_for_scores(fitted: Rescorer, tmp_path: Path):
     """Before thresholds and NMS, so it equals postprocessing what was judged by hand."""
-    path = str(tmp_path / 'filter.skops')
-    save_filter(fitted, path)
+    path = str(tmp_path / 'rescorer.skops')
+    save_rescorer(fitted, path)
     raw = random_images(1, 4)[0][0]
-    options = Postprocess(score_thr=0.4, filter=path)
+    options = Postprocess(score_thr=0.4, rescorer=path)
     found = postprocess(raw, options, SIZE)
-    by_hand = postprocess(fitted.rescore(raw), replace(options, filter=None), SIZE)
+    by_hand = postprocess(fitted.rescore(raw), replace(options, rescorer=None), SIZE)
     assert len(found.scores) == 8  # those high in the photo
     np.testing.assert_array_equal(found.scores, by_hand.scores)
     assert found.masks == by_hand.masks
-    assert found.masks != postprocess(raw, replace(options, filter=None), SIZE).masks
+    assert found.masks != postprocess(raw, replace(options, rescorer=None), SIZE).masks
 
 
 @pytest.mark.parametrize(
@@ -391,46 +393,53 @@ def test_postprocessing_takes_the_confidences_for_scores(fitted: ConfidenceFilte
     [[], [(1, 0.9, (1, 60, 11, 76))], [(1, 0.9, (1, 4, 11, 20))]],
     ids=['nothing', 'one that is suppressed', 'one that stays'],
 )
-def test_images_with_little_in_them(objects, fitted: ConfidenceFilter, tmp_path: Path):
-    save_filter(fitted, tmp_path / 'filter.skops')
-    found = postprocess(raw_of('x', *objects), Postprocess(score_thr=0.4, filter=str(tmp_path / 'filter.skops')))
+def test_images_with_little_in_them(objects, fitted: Rescorer, tmp_path: Path):
+    save_rescorer(fitted, tmp_path / 'rescorer.skops')
+    found = postprocess(raw_of('x', *objects), Postprocess(score_thr=0.4, rescorer=str(tmp_path / 'rescorer.skops')))
     assert len(found.masks) == len([one for one in objects if one[2][1] < 40])
 
 
-def test_a_missing_filter_is_one_line():
-    with pytest.raises(FileNotFoundError, match=r'nowhere\.skops: no such filter; tools/train_filter\.py writes one'):
-        Postprocess.from_config(dict(filter='nowhere.skops'))
+def test_a_missing_rescorer_is_one_line():
+    with pytest.raises(
+        FileNotFoundError, match=r'nowhere\.skops: no such rescorer; tools/train_rescorer\.py writes one'
+    ):
+        Postprocess.from_config(dict(rescorer='nowhere.skops'))
 
 
-def test_a_filter_of_other_features_is_refused(
-    fitted: ConfidenceFilter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    save_filter(fitted, tmp_path / 'filter.skops')
+def test_the_old_name_of_the_option_still_counts_and_warns(fitted: Rescorer, tmp_path: Path):
+    path = str(tmp_path / 'rescorer.skops')
+    save_rescorer(fitted, path)
+    with pytest.warns(FutureWarning, match=r'postprocess\.filter is now postprocess\.rescorer'):
+        assert Postprocess.from_config(dict(rescorer='other', filter=path)) == Postprocess(rescorer=path)
+
+
+def test_a_rescorer_of_other_features_is_refused(fitted: Rescorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    save_rescorer(fitted, tmp_path / 'rescorer.skops')
     monkeypatch.setattr(store, 'FEATURE_VERSION', feature_module.FEATURE_VERSION + 1)
     with pytest.raises(ValueError, match='made for version 1 of the features, this is version 2; train it again'):
-        load_filter(tmp_path / 'filter.skops')
+        load_rescorer(tmp_path / 'rescorer.skops')
 
 
 class Stranger:
-    """Nothing that a filter is made of."""
+    """Nothing that a rescorer is made of."""
 
 
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        (b'PK', 'not a confidence filter'),
-        (skops_io.dumps([1, 2]), 'not a confidence filter'),
-        (skops_io.dumps(dict(about=json.dumps({'format': 'x'}), hit=1, gain=1)), 'not a confidence filter'),
-        (skops_io.dumps(dict(about='{', hit=1, gain=1)), 'not a confidence filter'),
-        (skops_io.dumps(dict(about='{}', hit=Stranger(), gain=1)), 'Stranger, which no filter needs; not loaded'),
-        (skops_io.dumps([1]).replace(b'__class__', b'__cl\xff\xff__'), 'not a confidence filter'),
+        (b'PK', 'not a rescorer'),
+        (skops_io.dumps([1, 2]), 'not a rescorer'),
+        (skops_io.dumps(dict(about=json.dumps({'format': 'x'}), hit=1, gain=1)), 'not a rescorer'),
+        (skops_io.dumps(dict(about='{', hit=1, gain=1)), 'not a rescorer'),
+        (skops_io.dumps(dict(about='{}', hit=Stranger(), gain=1)), 'Stranger, which no rescorer needs; not loaded'),
+        (skops_io.dumps([1]).replace(b'__class__', b'__cl\xff\xff__'), 'not a rescorer'),
     ],
     ids=['no zip', 'a list', 'another format', 'broken text', 'another type', 'no UTF-8'],
 )
-def test_files_that_are_no_filter_are_refused(content, message, tmp_path: Path):
-    (tmp_path / 'filter.skops').write_bytes(content)
+def test_files_that_are_no_rescorer_are_refused(content, message, tmp_path: Path):
+    (tmp_path / 'rescorer.skops').write_bytes(content)
     with pytest.raises(ValueError, match=message):
-        load_filter(tmp_path / 'filter.skops')
+        load_rescorer(tmp_path / 'rescorer.skops')
 
 
 @pytest.mark.parametrize(('field', 'value'), [('left', 0), ('right', 10**6), ('feature_idx', 999), ('bitset_idx', 999)])
@@ -441,17 +450,17 @@ def test_a_tree_that_leads_out_of_itself_is_refused(fitted, tmp_path: Path, fiel
         nodes = trees[0].nodes
         nodes[field][nodes['is_leaf'] == 0] = value
         nodes['is_categorical'] |= field == 'bitset_idx'
-    save_filter(made, tmp_path / 'filter.skops')
-    with pytest.raises(ValueError, match=r'filter\.skops: not a confidence filter: a tree leads out of itself'):
-        load_filter(tmp_path / 'filter.skops')
+    save_rescorer(made, tmp_path / 'rescorer.skops')
+    with pytest.raises(ValueError, match=r'rescorer\.skops: not a rescorer: a tree leads out of itself'):
+        load_rescorer(tmp_path / 'rescorer.skops')
 
 
-def test_another_scikit_learn_is_warned_of(fitted: ConfidenceFilter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_another_scikit_learn_is_warned_of(fitted: Rescorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(store, 'version', lambda name: '0.1.0')
-    save_filter(fitted, tmp_path / 'filter.skops')
+    save_rescorer(fitted, tmp_path / 'rescorer.skops')
     monkeypatch.undo()
     with pytest.warns(UserWarning, match=r'made with scikit-learn 0\.1\.0'):
-        load_filter(tmp_path / 'filter.skops')
+        load_rescorer(tmp_path / 'rescorer.skops')
 
 
 # The tool.
@@ -460,7 +469,7 @@ def test_another_scikit_learn_is_warned_of(fitted: ConfidenceFilter, tmp_path: P
 @pytest.fixture(scope='module')
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A dump whose last image is empty, and its truth."""
-    folder = tmp_path_factory.mktemp('filter')
+    folder = tmp_path_factory.mktemp('rescorer')
     raws, truths = random_images(8, 6)
     raws.append(raw_of('empty.jpg'))
     truths['empty.jpg'] = truth_of('empty.jpg', (1, (0, 0, 5, 5)))
@@ -480,11 +489,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / 'val.parquet', folder / 'train.csv'
 
 
-def test_the_tool_writes_a_filter_that_scores(files, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_the_tool_writes_a_rescorer_that_scores(files, tmp_path: Path, capsys: pytest.CaptureFixture):
     dump, truth = files
-    out, unseen = tmp_path / 'filter.skops', tmp_path / 'unseen.parquet'
+    out, unseen = tmp_path / 'rescorer.skops', tmp_path / 'unseen.parquet'
     assert (
-        train_filter.main(
+        train_rescorer.main(
             [
                 str(dump),
                 '--truth',
@@ -504,14 +513,14 @@ def test_the_tool_writes_a_filter_that_scores(files, tmp_path: Path, capsys: pyt
         == 0
     )
     printed = capsys.readouterr().out
-    assert 'filter, its threshold' in printed
+    assert 'rescorer, its threshold' in printed
     assert 'calibration error' in printed
-    assert (tmp_path / 'filter.png').read_bytes().startswith(b'\x89PNG')
-    meta = load_filter(out).meta
+    assert (tmp_path / 'rescorer.png').read_bytes().startswith(b'\x89PNG')
+    meta = load_rescorer(out).meta
     assert (meta['images'], meta['checkpoint'], meta['category_ids']) == (9, 'a.pth', [1])
     assert meta['postprocess']['nms_iou'] == 0.4  # the dump's config's
     plain, _ = score_dump(dump, truth, Postprocess(nms_iou=0.4), size=None)
-    judged, _ = score_dump(dump, truth, Postprocess(nms_iou=0.4, filter=str(out), score_thr=meta['threshold']), None)
+    judged, _ = score_dump(dump, truth, Postprocess(nms_iou=0.4, rescorer=str(out), score_thr=meta['threshold']), None)
     assert judged.score > plain.score
     originals, others = list(read_dump(dump)), list(read_dump(unseen))
     assert [raw.image_id for raw in others] == [raw.image_id for raw in originals]
@@ -523,5 +532,5 @@ def test_the_tool_writes_a_filter_that_scores(files, tmp_path: Path, capsys: pyt
 
 def test_too_few_images_are_one_line(files, tmp_path: Path, capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit, match='2'):
-        train_filter.main([str(files[0]), '--truth', str(files[1]), '--out', str(tmp_path / 'f'), '--folds', '20'])
-    assert capsys.readouterr().err == 'train_filter: 9 image(s) cannot be dealt out to 20 folds\n'
+        train_rescorer.main([str(files[0]), '--truth', str(files[1]), '--out', str(tmp_path / 'f'), '--folds', '20'])
+    assert capsys.readouterr().err == 'train_rescorer: 9 image(s) cannot be dealt out to 20 folds\n'
