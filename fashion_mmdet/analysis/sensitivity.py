@@ -26,7 +26,7 @@ class ClassTally:
     Attributes:
         category: id.
         objects: true objects; images: images that hold one.
-        hits: true objects found under their own name.
+        true_positives: true objects found under their own name.
         called: other classes' names under which a missed object was found, with counts.
         missed: true objects that nothing found.
         spurious: predictions that lie on no true object.
@@ -37,7 +37,7 @@ class ClassTally:
     category: int
     objects: int = 0
     images: int = 0
-    hits: int = 0
+    true_positives: int = 0
     called: Counter[int] = field(default_factory=Counter)
     missed: int = 0
     spurious: int = 0
@@ -47,13 +47,13 @@ class ClassTally:
     @property
     def sensitivity(self) -> float | None:
         """Share of the true objects that were found; None without any."""
-        return self.hits / self.objects if self.objects else None
+        return self.true_positives / self.objects if self.objects else None
 
     @property
     def precision(self) -> float | None:
         """Share of the predictions that hit; None without any."""
-        predicted = self.hits + self.spurious + self.mistaken
-        return self.hits / predicted if predicted else None
+        predicted = self.true_positives + self.spurious + self.mistaken
+        return self.true_positives / predicted if predicted else None
 
     def to_dict(self) -> dict:
         """Give everything but the single scores, for JSON."""
@@ -139,7 +139,7 @@ def count_errors(truth: Truth, prediction: Prediction, tallies: list[ClassTally]
         row = tallies[category]
         row.objects += 1
         if index in found:
-            row.hits += 1
+            row.true_positives += 1
         elif index in renamed:
             row.called[int(prediction.categories[renamed[index]])] += 1
         else:

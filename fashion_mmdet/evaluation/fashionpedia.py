@@ -24,21 +24,21 @@ from fashion_mmdet.evaluation.predictions import Prediction, Truth
 F1_THRESHOLDS = IOU_THRESHOLDS
 IGNORE_F1 = -1.0  # every F1 is above
 RECALLS = np.linspace(0, 1, 101)
-HIT, SPURIOUS, IGNORED = 1, 0, -1
+TRUE_POSITIVE, FALSE_POSITIVE, IGNORED = 1, 0, -1
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
+class CategoryMatches:
     """One category in one image.
 
     Attributes:
         scores: (P,) float, descending.
-        verdicts: (T, F, P) int8 at T IoU and F F1 thresholds: HIT, SPURIOUS or IGNORED.
+        outcomes: (T, F, P) int8 at T IoU and F F1 thresholds: TRUE_POSITIVE, FALSE_POSITIVE or IGNORED.
         objects: number of true objects that carry attributes.
     """
 
     scores: np.ndarray
-    verdicts: np.ndarray
+    outcomes: np.ndarray
     objects: int
 
 
@@ -61,7 +61,7 @@ def attribute_f1(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     return (f1(predicted, true) + f1(~predicted, ~true)) / 2
 
 
-def judge(
+def match_detections(
     ious: np.ndarray, f1s: np.ndarray, labelled: np.ndarray, iou_thresholds: np.ndarray, f1_thresholds: np.ndarray
 ) -> np.ndarray:
     """Say of every detection whether it is a hit, spurious or to be ignored.
@@ -78,26 +78,26 @@ def judge(
     """
     near = ious > iou_thresholds[:, None, None]  # (T, P, G)
     fits = (near & labelled)[:, None] & (f1s > f1_thresholds[:, None, None])  # (T, F, P, G)
-    verdicts = np.zeros((len(iou_thresholds), len(f1_thresholds), len(ious)), np.int8)
+    outcomes = np.zeros((len(iou_thresholds), len(f1_thresholds), len(ious)), np.int8)
     if not ious.size:
-        return verdicts
-    free = np.ones((*verdicts.shape[:2], ious.shape[1]), bool)
-    rows, columns = np.indices(verdicts.shape[:2])
+        return outcomes
+    free = np.ones((*outcomes.shape[:2], ious.shape[1]), bool)
+    rows, columns = np.indices(outcomes.shape[:2])
     for index, overlap in enumerate(ious):
         best = np.where(free & fits[:, :, index], overlap, -1.0).argmax(axis=2)  # (T, F)
         hit = free[rows, columns, best] & fits[rows, columns, index, best]
         free[rows[hit], columns[hit], best[hit]] = False
         excused = (near[:, index] & ~labelled).any(axis=1)[:, None]
-        verdicts[:, :, index] = np.where(hit, HIT, np.where(excused, IGNORED, SPURIOUS))
-    return verdicts
+        outcomes[:, :, index] = np.where(hit, TRUE_POSITIVE, np.where(excused, IGNORED, FALSE_POSITIVE))
+    return outcomes
 
 
-def judge_image(
+def match_image(
     truth: Truth,
     prediction: Prediction,
     iou_thresholds: np.ndarray = IOU_THRESHOLDS,
     f1_thresholds: np.ndarray = F1_THRESHOLDS,
-) -> dict[int, Verdicts]:
+) -> dict[int, CategoryMatches]:
     """Judge one image's detections of the categories 0 to 12, which may carry attributes.
 
     Args:
@@ -107,9 +107,9 @@ def judge_image(
         f1_thresholds: (F,).
 
     Returns:
-        Verdicts by category id, of those that are true or predicted there.
+        CategoryMatches by category id, of those that are true or predicted there.
     """
-    judged = {}
+    matched = {}
     for category in np.union1d(truth.categories, prediction.categories).astype(int).tolist():
         if category >= NUM_MAIN_CATEGORIES:
             continue
@@ -118,26 +118,28 @@ def judge_image(
         marks = to_multi_hot([truth.attributes[index] for index in true]).reshape(-1, NUM_ATTRIBUTES)
         f1s = attribute_f1(to_multi_hot([prediction.attributes[index] for index in predicted]), marks)
         labelled = marks.any(axis=1)
-        judged[category] = Verdicts(
-            prediction.scores[predicted], judge(ious, f1s, labelled, iou_thresholds, f1_thresholds), int(labelled.sum())
+        matched[category] = CategoryMatches(
+            prediction.scores[predicted],
+            match_detections(ious, f1s, labelled, iou_thresholds, f1_thresholds),
+            int(labelled.sum()),
         )
-    return judged
+    return matched
 
 
-def average_precision(scores: np.ndarray, verdicts: np.ndarray, objects: int) -> float:
+def average_precision(scores: np.ndarray, outcomes: np.ndarray, objects: int) -> float:
     """Compute COCO's AP of one category at one pair of thresholds.
 
     Args:
         scores: (P,) float, of all images.
-        verdicts: (P,) int8.
+        outcomes: (P,) int8.
         objects: number of true objects, at least 1.
 
     Returns:
         The mean over 101 recalls of the best precision at that recall or beyond; in [0, 1].
     """
-    counted = verdicts != IGNORED
+    counted = outcomes != IGNORED
     order = np.argsort(-scores[counted], kind='stable')
-    hits = np.cumsum(verdicts[counted][order] == HIT)
+    hits = np.cumsum(outcomes[counted][order] == TRUE_POSITIVE)
     if not len(hits):
         return 0.0
     precision = np.maximum.accumulate((hits / np.arange(1, len(hits) + 1))[::-1])[::-1]
@@ -145,16 +147,16 @@ def average_precision(scores: np.ndarray, verdicts: np.ndarray, objects: int) ->
     return float(np.where(at < len(precision), precision[np.minimum(at, len(precision) - 1)], 0.0).mean())
 
 
-def mean_average_precision(images: Sequence[dict[int, Verdicts]]) -> np.ndarray:
+def mean_average_precision(images: Sequence[dict[int, CategoryMatches]]) -> np.ndarray:
     """Average AP over the categories that some labelled true object has.
 
     Args:
-        images: of `judge_image`, all at the same thresholds.
+        images: of `match_image`, all at the same thresholds.
 
     Returns:
         (T, F) float; NaN where no category has a labelled object.
     """
-    by_category: dict[int, list[Verdicts]] = {}
+    by_category: dict[int, list[CategoryMatches]] = {}
     for image in images:
         for category, found in image.items():
             by_category.setdefault(category, []).append(found)
@@ -163,8 +165,8 @@ def mean_average_precision(images: Sequence[dict[int, Verdicts]]) -> np.ndarray:
         objects = sum(one.objects for one in found)
         if objects:
             scores = np.concatenate([one.scores for one in found])
-            verdicts = np.concatenate([one.verdicts for one in found], axis=2)
-            precisions.append([[average_precision(scores, column, objects) for column in row] for row in verdicts])
+            outcomes = np.concatenate([one.outcomes for one in found], axis=2)
+            precisions.append([[average_precision(scores, column, objects) for column in row] for row in outcomes])
     if not precisions:
-        return np.full(next(iter(by_category.values()))[0].verdicts.shape[:2] if by_category else (0, 0), np.nan)
+        return np.full(next(iter(by_category.values()))[0].outcomes.shape[:2] if by_category else (0, 0), np.nan)
     return np.mean(precisions, axis=0)

@@ -120,11 +120,11 @@ def count_groups(
 
     Returns:
         counts: (K, T, 3) int64: TP, FP, FN.
-        hit_ious: (K,) float64, the sum of the hits' IoUs at the first threshold, added in the order of the predictions.
+        tp_ious: (K,) float64, the sum of the hits' IoUs at the first threshold, added in the order of the predictions.
     """
     images = group_bounds.size - 1
     counts = np.zeros((group_bounds[-1], thresholds.size, 3), np.int64)
-    hit_ious = np.zeros(group_bounds[-1], np.float64)
+    tp_ious = np.zeros(group_bounds[-1], np.float64)
     areas = measure_areas(edges, edge_bounds)
     for image in range(images):
         true, predicted = _sort_by_group(groups, bounds, image), _sort_by_group(groups, bounds, image + images)
@@ -142,10 +142,10 @@ def count_groups(
                 matched = match_greedily(ious, thresholds)
                 for row in range(rows.size):
                     if matched[0, row] >= 0:
-                        hit_ious[group] += ious[row, matched[0, row]]
+                        tp_ious[group] += ious[row, matched[0, row]]
                     for place in range(thresholds.size):
                         counts[group, place, 0] += matched[place, row] >= 0
             for place in range(thresholds.size):
                 counts[group, place, 1] = rows.size - counts[group, place, 0]
                 counts[group, place, 2] = columns.size - counts[group, place, 0]
-    return counts, hit_ious
+    return counts, tp_ious

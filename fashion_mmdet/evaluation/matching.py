@@ -25,13 +25,13 @@ class ImageCounts:
         image_id: as in the CSV.
         categories: (K,) int64; with `match='class_id'` a category has a row for each of its ClassIds.
         counts: (K, T, 3) int64: TP, FP, FN at each of T thresholds.
-        hit_ious: (K,) float, the sum of the IoUs of the hits at the first threshold.
+        tp_ious: (K,) float, the sum of the IoUs of the hits at the first threshold.
     """
 
     image_id: str
     categories: np.ndarray
     counts: np.ndarray
-    hit_ious: np.ndarray
+    tp_ious: np.ndarray
 
 
 def sweep_counts(ious: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -100,10 +100,10 @@ def _count(
     categories = np.concatenate([one.categories for one in objects]).astype(np.int64)
     groups, paired, first_of_group, group_bounds = find_groups(_keys(objects, categories, match), bounds)
     edges, edge_bounds = coco_to_edges([mask for one in objects for mask in one.masks], paired)
-    counts, hit_ious = count_groups(edges, edge_bounds, groups, bounds, group_bounds, thresholds)
+    counts, tp_ious = count_groups(edges, edge_bounds, groups, bounds, group_bounds, thresholds)
     kinds = categories[first_of_group]
     return [
-        ImageCounts(truth.image_id, kinds[start:stop], counts[start:stop], hit_ious[start:stop])
+        ImageCounts(truth.image_id, kinds[start:stop], counts[start:stop], tp_ious[start:stop])
         for truth, (start, stop) in zip(truths, itertools.pairwise(group_bounds.tolist()), strict=True)
     ]
 

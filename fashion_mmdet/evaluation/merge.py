@@ -113,17 +113,17 @@ def merge(raws: Sequence[RawPrediction], options: Merge) -> RawPrediction:
     if not len(found.scores):
         return empty_prediction(raws[0].image_id, raws[0].height, raws[0].width)
     fuse = options.method == 'wbf'
-    trust = found.weights * np.maximum(found.scores, np.finfo(np.float32).tiny)  # a score of 0 still has a mask
-    groups, boxes = group_boxes(found.boxes, found.categories, trust, options.iou_thr, fuse)
+    vote_weights = found.weights * np.maximum(found.scores, np.finfo(np.float32).tiny)  # a score of 0 still has a mask
+    groups, boxes = group_boxes(found.boxes, found.categories, vote_weights, options.iou_thr, fuse)
     _, heads, inverse = np.unique(np.stack([groups, found.models]), axis=1, return_index=True, return_inverse=True)
     votes = np.bincount(groups[heads], minlength=len(boxes))
     if not fuse:
-        trust = np.where(heads[inverse.reshape(-1)] == np.arange(len(groups)), trust, 0)
+        vote_weights = np.where(heads[inverse.reshape(-1)] == np.arange(len(groups)), vote_weights, 0)
     first = np.unique(groups, return_index=True)[1]
     scores = _fuse_scores(found, groups, weights.sum()) if fuse else found.scores[first]
     kept = np.flatnonzero(votes >= options.min_votes)
     kept = kept[np.argsort(-scores[kept], kind='stable')][: options.max_per_image]
-    shares = trust / np.bincount(groups, trust)[groups]
+    shares = vote_weights / np.bincount(groups, vote_weights)[groups]
     return RawPrediction(
         image_id=raws[0].image_id,
         height=raws[0].height,
@@ -137,14 +137,14 @@ def merge(raws: Sequence[RawPrediction], options: Merge) -> RawPrediction:
 
 
 def group_boxes(
-    boxes: np.ndarray, categories: np.ndarray, trust: np.ndarray, iou_thr: float, fuse: bool
+    boxes: np.ndarray, categories: np.ndarray, vote_weights: np.ndarray, iou_thr: float, fuse: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sort detections into objects: each joins the one of its class that it overlaps most, or founds a new one.
 
     Args:
         boxes: (N, 4) float, x1 y1 x2 y2, by descending score.
         categories: (N,) int.
-        trust: (N,) float, positive, how much a box counts in its object's.
+        vote_weights: (N,) float, positive, how much a box counts in its object's.
         iou_thr: joining needs a larger IoU.
         fuse: an object's box is the mean of those that joined so far; else it stays the founder's.
 
@@ -160,12 +160,12 @@ def group_boxes(
         best = int(overlaps.argmax()) if len(rivals) else -1
         if best >= 0 and overlaps[best] > iou_thr:
             group = groups[index] = rivals[best]
-            totals[group] += trust[index]
+            totals[group] += vote_weights[index]
             if fuse:
-                merged[group] += (box - merged[group]) * (trust[index] / totals[group])
+                merged[group] += (box - merged[group]) * (vote_weights[index] / totals[group])
             continue
         groups[index] = count
-        merged[count], owners[count], totals[count] = box, categories[index], trust[index]
+        merged[count], owners[count], totals[count] = box, categories[index], vote_weights[index]
         count += 1
     return groups, merged[:count]
 
@@ -196,13 +196,13 @@ def resample_masks(probs: np.ndarray, boxes: np.ndarray, frames: np.ndarray, sid
     if cells == side:
         resampled[~moved] = probs[~moved]
     boxes, frames = boxes[moved], frames[moved]
-    across = _tents(boxes[:, 0::2], frames[:, 0::2], cells, side)
-    down = _tents(boxes[:, 1::2], frames[:, 1::2], cells, side)
+    across = _bilinear_weights(boxes[:, 0::2], frames[:, 0::2], cells, side)
+    down = _bilinear_weights(boxes[:, 1::2], frames[:, 1::2], cells, side)
     resampled[moved] = down @ probs[moved] @ across.transpose(0, 2, 1)
     return resampled
 
 
-def _tents(spans: np.ndarray, frames: np.ndarray, cells: int, side: int) -> np.ndarray:
+def _bilinear_weights(spans: np.ndarray, frames: np.ndarray, cells: int, side: int) -> np.ndarray:
     """Weigh the `cells` of (N, 2) spans at the `side` cell centres of (N, 2) frames; (N, side, cells) float32."""
     low, high = frames[:, :1], frames[:, 1:]
     centres = low + (np.arange(side) + 0.5) / side * (high - low)

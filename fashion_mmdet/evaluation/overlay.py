@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from fashion_mmdet.classes import PALETTE, short_name
+from fashion_mmdet.evaluation.error_types import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, MatchResult
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
-from fashion_mmdet.evaluation.verdicts import HIT, MISSED, SPURIOUS, Judgement
 from fashion_mmdet.masks import rle
 from fashion_mmdet.utils.files import atomic_path
 
@@ -38,10 +38,10 @@ class Look:
 
 
 # Told apart by colour (blue, orange, magenta differ for the colour-blind too) and by line (unbroken, dashed, dotted).
-VERDICT_LOOKS = {
-    HIT: Look((38, 132, 226), 0.34),
-    MISSED: Look((245, 158, 20), 0.34, (14, 8)),
-    SPURIOUS: Look((222, 40, 130), 0.34, (3, 6)),
+ERROR_LOOKS = {
+    TRUE_POSITIVE: Look((38, 132, 226), 0.34),
+    FALSE_NEGATIVE: Look((245, 158, 20), 0.34, (14, 8)),
+    FALSE_POSITIVE: Look((222, 40, 130), 0.34, (3, 6)),
 }
 
 
@@ -139,7 +139,7 @@ def _heart(bitmap: np.ndarray) -> tuple[float, float]:
 
 
 def draw_pair(
-    photo: np.ndarray, prediction: Prediction, truth: Truth | None = None, judgement: Judgement | None = None
+    photo: np.ndarray, prediction: Prediction, truth: Truth | None = None, matches: MatchResult | None = None
 ) -> tuple[Image.Image, Image.Image]:
     """Draw the truth (or, without one, the photo) and the prediction as panels of the same size.
 
@@ -147,15 +147,15 @@ def draw_pair(
         photo: (H, W, 3) uint8, RGB.
         prediction: masks of any size.
         truth: masks of any size; None for a test photo.
-        judgement: marks hits, misses and spurious objects; None draws the categories' colours.
+        matches: marks hits, misses and spurious objects; None draws the categories' colours.
     """
     scores, true_looks, looks = [f'{score:.2f}' for score in prediction.scores], None, None
-    if judgement is not None:
-        true_looks = [VERDICT_LOOKS[verdict] for verdict in judgement.true]
-        looks = [VERDICT_LOOKS[verdict] for verdict in judgement.predicted]
+    if matches is not None:
+        true_looks = [ERROR_LOOKS[error_type] for error_type in matches.true]
+        looks = [ERROR_LOOKS[error_type] for error_type in matches.predicted]
         scores = [
-            f'{score}, IoU {iou:.2f}' if verdict == HIT else score
-            for score, verdict, iou in zip(scores, judgement.predicted, judgement.ious, strict=True)
+            f'{score}, IoU {iou:.2f}' if error_type == TRUE_POSITIVE else score
+            for score, error_type, iou in zip(scores, matches.predicted, matches.ious, strict=True)
         ]
     left = (
         draw_objects(photo, [], [])

@@ -129,12 +129,12 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     everyone = np.zeros(len(chosen), np.int64)
     kept = np.diff(bounds) > 0
     if options.nms_iou is not None:
-        kept = rle_kernels.suppress_duplicates(edges, bounds, categories, kept, float(options.nms_iou))
+        kept = rle_kernels.mask_nms(edges, bounds, categories, kept, float(options.nms_iou))
     if options.cross_class_iou is not None:
-        kept = rle_kernels.suppress_duplicates(edges, bounds, everyone, kept, float(options.cross_class_iou))
+        kept = rle_kernels.mask_nms(edges, bounds, everyone, kept, float(options.cross_class_iou))
     if options.overlap != 'none':
         groups = categories if options.overlap == 'class' else everyone
-        edges, bounds = rle_kernels.settle_overlap(edges, bounds, np.where(kept, groups, -1), everyone)
+        edges, bounds = rle_kernels.resolve_overlaps(edges, bounds, np.where(kept, groups, -1), everyone)
     final = np.flatnonzero(kept & (rle_kernels.measure_areas(edges, bounds) >= max(options.min_area, 1)))
     probs = raw.attribute_probs[chosen][final] if raw.attribute_probs is not None else None
     return Prediction(

@@ -62,7 +62,7 @@ def summarize(images: Sequence[ImageCounts], average: str = 'image') -> Scores:
         pooled = _pool(counts, rows)
     else:
         pooled = np.concatenate([counts, np.zeros(((rows == 0).sum(), *counts.shape[1:]), np.int64)])
-    ratios = hit_ratios(pooled)  # (images or pairs, T)
+    ratios = tp_ratios(pooled)  # (images or pairs, T)
     by_threshold = [math.fsum(column) / len(ratios) for column in ratios.T]
     return Scores(
         score=math.fsum(by_threshold) / len(by_threshold),
@@ -73,7 +73,7 @@ def summarize(images: Sequence[ImageCounts], average: str = 'image') -> Scores:
     )
 
 
-def hit_ratios(counts: np.ndarray) -> np.ndarray:
+def tp_ratios(counts: np.ndarray) -> np.ndarray:
     """TP / (TP + FP + FN) of (..., 3) counts; 1 where all are zero."""
     total = counts.sum(axis=-1)
     return np.where(total == 0, 1.0, counts[..., 0] / np.maximum(total, 1))
@@ -91,7 +91,7 @@ def _score_classes(images: Sequence[ImageCounts], counts: np.ndarray) -> list[Cl
     order = np.argsort(categories, kind='stable')
     present, starts = np.unique(categories[order], return_index=True)
     totals = np.add.reduceat(counts[order, 0], starts) if len(starts) else counts[:, 0]
-    ious = np.split(np.concatenate([image.hit_ious for image in images])[order], starts[1:])
+    ious = np.split(np.concatenate([image.tp_ious for image in images])[order], starts[1:])
     return [
         _score_class(category, *total, math.fsum(values))
         for category, total, values in zip(present.tolist(), totals.tolist(), ious, strict=False)

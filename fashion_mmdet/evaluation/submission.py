@@ -32,15 +32,15 @@ class Row:
 
 
 def write_submission(
-    path: str | os.PathLike, predictions: Iterable[Prediction], image_ids: Iterable[str], settle_overlap: bool = False
+    path: str | os.PathLike, predictions: Iterable[Prediction], image_ids: Iterable[str], resolve_overlaps: bool = False
 ) -> int:
     """Write a submission: one row a mask, the masks of an image by descending score, every image at least once.
 
     Args:
         path: of the CSV; whole or absent.
-        predictions: masks at `SIZE`, without overlap within a category unless `settle_overlap`.
+        predictions: masks at `SIZE`, without overlap within a category unless `resolve_overlaps`.
         image_ids: all images that the sample submission names; those without a mask get one row without runs.
-        settle_overlap: a pixel that several masks of a category claim goes to the first; masks left without go.
+        resolve_overlaps: a pixel that several masks of a category claim goes to the first; masks left without go.
 
     Returns:
         The number of masks.
@@ -53,9 +53,9 @@ def write_submission(
     with atomic_path(path) as temporary, open(temporary, 'wb') as file:
         file.write((','.join(SUBMISSION_COLUMNS) + '\n').encode())
         while some := list(itertools.islice(predictions, IMAGES_AT_ONCE)):
-            texts = iter(_write_masks(some, settle_overlap))
+            texts = iter(_write_masks(some, resolve_overlaps))
             for prediction in some:
-                rows = _format_rows(prediction, texts, keep_empty=not settle_overlap)
+                rows = _format_rows(prediction, texts, keep_empty=not resolve_overlaps)
                 if prediction.image_id not in rest:
                     raise ValueError(
                         f'{prediction.image_id}: not an image of the sample submission, or predicted twice'
@@ -68,16 +68,18 @@ def write_submission(
     return masks
 
 
-def _write_masks(predictions: Sequence[Prediction], settle_overlap: bool) -> Iterator[bytes]:
+def _write_masks(predictions: Sequence[Prediction], resolve_overlaps: bool) -> Iterator[bytes]:
     """Give every mask's runs as the competition's text, one image after another."""
     for prediction in predictions:
         if prediction.masks and tuple(prediction.size) != SIZE:
             raise ValueError(f'{prediction.image_id}: masks of {prediction.size}, the competition wants {SIZE}')
     edges, bounds = coco_to_edges([mask for prediction in predictions for mask in prediction.masks])
-    if settle_overlap:
+    if resolve_overlaps:
         counts = np.array([len(prediction.masks) for prediction in predictions])
         groups = np.concatenate([prediction.categories for prediction in predictions]).astype(np.int64)
-        edges, bounds = rle_kernels.settle_overlap(edges, bounds, groups, np.repeat(np.cumsum(counts) - counts, counts))
+        edges, bounds = rle_kernels.resolve_overlaps(
+            edges, bounds, groups, np.repeat(np.cumsum(counts) - counts, counts)
+        )
     codes, offsets = rle_kernels.write_kaggle(edges, bounds)
     text, places = codes.tobytes(), offsets.tolist()
     for start, stop in itertools.pairwise(places):

@@ -64,8 +64,8 @@ def test_each_kind_of_error_is_counted_once():
         tallies,
     )
     pants, skirt, dress, shoe, bag = (tallies[category] for category in (6, 8, 10, 23, 24))
-    assert (pants.objects, pants.images, pants.hits, pants.mistaken, pants.spurious) == (1, 1, 1, 1, 0)
-    assert (skirt.hits, skirt.missed, dict(skirt.called)) == (0, 0, {10: 1})
+    assert (pants.objects, pants.images, pants.true_positives, pants.mistaken, pants.spurious) == (1, 1, 1, 1, 0)
+    assert (skirt.true_positives, skirt.missed, dict(skirt.called)) == (0, 0, {10: 1})
     assert (dress.mistaken, dress.spurious) == (1, 0)
     assert (shoe.missed, dict(shoe.called)) == (1, {})
     assert (bag.mistaken, bag.spurious) == (0, 1)
@@ -163,10 +163,10 @@ def draw_image(rng: np.random.Generator) -> tuple[Truth, Prediction]:
 def test_targets_are_the_least_sensitive_of_the_more_frequent_half():
     """Four classes occur; the frequent half is 0 (10 objects, sensitivity 0.9) and 1 (8, 0.25). 2 is worse but rare."""
     rows = [
-        ClassTally(0, objects=10, hits=9),
-        ClassTally(1, objects=8, hits=2),
-        ClassTally(2, objects=3, hits=0),
-        ClassTally(3, objects=2, hits=2),
+        ClassTally(0, objects=10, true_positives=9),
+        ClassTally(1, objects=8, true_positives=2),
+        ClassTally(2, objects=3, true_positives=0),
+        ClassTally(3, objects=2, true_positives=2),
         ClassTally(4, objects=0),
     ]
     assert pick_targets(rows, 1) == [1]

@@ -182,8 +182,8 @@ def _row_to_dict(row: Row, comparison: Comparison, deck: bool) -> dict[str, Any]
         else None,
         sensitivity_of_others=scores.sensitivity_beside(comparison.targets) if scores else None,
         classes={
-            CATEGORIES[category]: dict(hits=hits, spurious=spurious, missed=missed)
-            for category, (hits, spurious, missed) in scores.classes.items()
+            CATEGORIES[category]: dict(hits=tp, spurious=fp, missed=fn)
+            for category, (tp, fp, fn) in scores.classes.items()
         }
         if scores
         else None,

@@ -46,7 +46,7 @@ class RunScores:
     Attributes:
         score, score_50: over all images, at ten IoU thresholds and at 0.5 alone.
         images: image id to (score, score at IoU 0.5), in the order of testing.
-        classes: category to (hits, spurious, missed) at IoU 0.5.
+        classes: category to true positives, false positives and false negatives at IoU 0.5.
         postprocess: every option, defaults too.
         truth_sha256: of the CSV with the true masks.
         checkpoint: whose predictions they are.
@@ -70,19 +70,18 @@ class RunScores:
 
     def _recall(self, categories: Sequence[int]) -> float | None:
         counts = [self.classes.get(category, (0, 0, 0)) for category in categories]
-        hits, missed = sum(found for found, _, _ in counts), sum(missed for _, _, missed in counts)
-        return hits / (hits + missed) if hits + missed else None
+        tp, fn = sum(tp for tp, _, _ in counts), sum(fn for _, _, fn in counts)
+        return tp / (tp + fn) if tp + fn else None
 
     def objects(self, category: int) -> int:
         """Number of a class's true objects."""
-        hits, _, missed = self.classes.get(category, (0, 0, 0))
-        return hits + missed
+        tp, _, fn = self.classes.get(category, (0, 0, 0))
+        return tp + fn
 
     def tallies(self) -> list[ClassTally]:
         """Give the classes as `analysis.sensitivity.pick_targets` takes them."""
         return [
-            ClassTally(category, objects=hits + missed, hits=hits)
-            for category, (hits, _, missed) in self.classes.items()
+            ClassTally(category, objects=tp + fn, true_positives=tp) for category, (tp, _, fn) in self.classes.items()
         ]
 
 

@@ -11,13 +11,13 @@ from fashion_mmdet.datasets.images import photo_path
 from fashion_mmdet.datasets.index import Index
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump, read_info
+from fashion_mmdet.evaluation.error_types import TRUE_POSITIVE, MatchResult, keep_categories, match_objects
 from fashion_mmdet.evaluation.matching import count_image
 from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE
-from fashion_mmdet.evaluation.verdicts import HIT, Judgement, judge, keep_categories
 from fashion_mmdet.utils.progress import track
 
 PREDICTED = 'predicted'  # what an object is where no truth says more
@@ -30,13 +30,13 @@ class Entry:
     Attributes:
         prediction: final objects.
         truth: annotated objects; None where there is none.
-        judgement: hits, misses and spurious objects; None without a truth.
+        matches: hits, misses and spurious objects; None without a truth.
         score: the image's, over ten IoU thresholds; None without a truth.
     """
 
     prediction: Prediction
     truth: Truth | None = None
-    judgement: Judgement | None = None
+    matches: MatchResult | None = None
     score: float | None = None
 
     @property
@@ -51,15 +51,15 @@ class Entry:
         return true | set(self.prediction.categories.tolist())
 
     def tally(self) -> Counter[tuple[int, str]]:
-        """Count the objects by category and verdict; a hit counts once, though it is seen on both sides."""
+        """Count the objects by category and error_type; a hit counts once, though it is seen on both sides."""
         predicted = self.prediction.categories.tolist()
-        if self.truth is None or self.judgement is None:
+        if self.truth is None or self.matches is None:
             return Counter((category, PREDICTED) for category in predicted)
-        true = zip(self.truth.categories.tolist(), self.judgement.true, strict=True)
+        true = zip(self.truth.categories.tolist(), self.matches.true, strict=True)
         spurious = (
-            (category, verdict)
-            for category, verdict in zip(predicted, self.judgement.predicted, strict=True)
-            if verdict != HIT
+            (category, error_type)
+            for category, error_type in zip(predicted, self.matches.predicted, strict=True)
+            if error_type != TRUE_POSITIVE
         )
         return Counter([*true, *spurious])
 
@@ -114,7 +114,7 @@ def _make_entry(
     if wanted:
         truth = keep_categories(truth, wanted)
     score = summarize([count_image(truth, prediction)]).score
-    return Entry(prediction, truth, judge(truth, prediction, iou), score)
+    return Entry(prediction, truth, match_objects(truth, prediction, iou), score)
 
 
 def rank(entries: Sequence[Entry], best: bool = False) -> list[Entry]:

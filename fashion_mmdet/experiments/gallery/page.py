@@ -17,8 +17,8 @@ from PIL import Image
 
 from fashion_mmdet.classes import CATEGORIES, short_name
 from fashion_mmdet.datasets.images import photo_path
+from fashion_mmdet.evaluation.error_types import ERROR_TYPES
 from fashion_mmdet.evaluation.overlay import PAPER, draw_pair, save_picture
-from fashion_mmdet.evaluation.verdicts import VERDICTS
 from fashion_mmdet.experiments.compare.pictures import describe, read_photo
 from fashion_mmdet.experiments.gallery.entries import PREDICTED, Entry
 from fashion_mmdet.utils.files import picture_name, write_text
@@ -30,7 +30,7 @@ ORDERS = {
     'worst': 'worst first',
     'best': 'best first',
     'name': 'name',
-    **{verdict: f'most {label}' for verdict, label in zip(VERDICTS, ('hits', 'missed', 'spurious'), strict=True)},
+    **{verdict: f'most {label}' for verdict, label in zip(ERROR_TYPES, ('hits', 'missed', 'spurious'), strict=True)},
 }
 
 
@@ -100,7 +100,7 @@ def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, heading: He
 def draw_entry(entry: Entry, photos: Path) -> Image.Image:
     """Draw the truth (or the bare photo) left and the prediction right."""
     photo = read_photo(photo_path(photos, entry.image_id))
-    left, right = draw_pair(photo, entry.prediction, entry.truth, entry.judgement)
+    left, right = draw_pair(photo, entry.prediction, entry.truth, entry.matches)
     sheet = Image.new('RGB', (left.width + GAP_PX + right.width, left.height), PAPER)
     sheet.paste(left, (0, 0))
     sheet.paste(right, (left.width + GAP_PX, 0))
@@ -109,7 +109,7 @@ def draw_entry(entry: Entry, photos: Path) -> Image.Image:
 
 def format_gallery(entries: Sequence[Entry], figures: Sequence[str], heading: Heading, best: bool = False) -> str:
     """Write the page's HTML around its figures."""
-    judged = all(entry.judgement is not None for entry in entries)
+    judged = all(entry.matches is not None for entry in entries)
     package = files('fashion_mmdet.experiments')
     return Template(package.joinpath('gallery/page.html').read_text(encoding='utf-8')).substitute(
         style=package.joinpath('page.css').read_text(encoding='utf-8'),
@@ -127,7 +127,7 @@ def _legend(entries: Sequence[Entry], judged: bool) -> str:
     counts = _by_verdict(sum((entry.tally() for entry in entries), Counter()))
     return ''.join(
         f'<span class="{verdict}"><i></i><b data-count="{verdict}">{counts[verdict]:,}</b> {verdict}</span>'
-        for verdict in (VERDICTS if judged else (PREDICTED,))
+        for verdict in (ERROR_TYPES if judged else (PREDICTED,))
     )
 
 
@@ -147,7 +147,7 @@ def _class_options(entries: Sequence[Entry]) -> str:
 
 
 def _verdict_options() -> str:
-    options = ''.join(f'<option value="{verdict}">{verdict}</option>' for verdict in VERDICTS)
+    options = ''.join(f'<option value="{verdict}">{verdict}</option>' for verdict in ERROR_TYPES)
     return (
         f'<label>that is <select data-filter="verdict"><option value="">hit or not</option>{options}</select></label>'
     )
@@ -168,7 +168,7 @@ def _figure(entry: Entry, path: Path, size: tuple[int, int]) -> str:
     objects = ' '.join(f'{category}:{verdict}:{count}' for (category, verdict), count in sorted(tally.items()))
     marks = ''.join(
         f'<span class="{verdict}"><i></i>{counts[verdict]} {verdict}</span>'
-        for verdict in (VERDICTS if entry.judgement else (PREDICTED,))
+        for verdict in (ERROR_TYPES if entry.matches else (PREDICTED,))
     )
     score, shown = ('', '') if entry.score is None else (str(entry.score), f'<b>{entry.score:.3f}</b>')
     text = escape(describe(entry.image_id, entry.score, entry.truth, entry.prediction))

@@ -8,12 +8,12 @@ from fashion_mmdet.evaluation.match_loops import match_greedily
 from fashion_mmdet.evaluation.matching import mask_ious
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 
-HIT, MISSED, SPURIOUS = 'hit', 'missed', 'spurious'
-VERDICTS = (HIT, MISSED, SPURIOUS)
+TRUE_POSITIVE, FALSE_NEGATIVE, FALSE_POSITIVE = 'hit', 'missed', 'spurious'
+ERROR_TYPES = (TRUE_POSITIVE, FALSE_NEGATIVE, FALSE_POSITIVE)
 
 
 @dataclass(frozen=True)
-class Judgement:
+class MatchResult:
     """What became of the objects of one image.
 
     Attributes:
@@ -27,7 +27,7 @@ class Judgement:
     ious: np.ndarray
 
 
-def judge(truth: Truth, prediction: Prediction, iou: float = 0.5) -> Judgement:
+def match_objects(truth: Truth, prediction: Prediction, iou: float = 0.5) -> MatchResult:
     """Match one image's predictions with its true objects by category, as `matching.count_image` counts them.
 
     Args:
@@ -35,18 +35,18 @@ def judge(truth: Truth, prediction: Prediction, iou: float = 0.5) -> Judgement:
         prediction: by descending score.
         iou: a hit needs an IoU strictly above.
     """
-    true = np.full(len(truth.masks), MISSED, object)
-    predicted = np.full(len(prediction.masks), SPURIOUS, object)
+    true = np.full(len(truth.masks), FALSE_NEGATIVE, object)
+    predicted = np.full(len(prediction.masks), FALSE_POSITIVE, object)
     ious = np.zeros(len(prediction.masks))
     for category in np.intersect1d(truth.categories, prediction.categories):
         rows, columns = (np.flatnonzero(one.categories == category) for one in (prediction, truth))
         overlaps = mask_ious([prediction.masks[row] for row in rows], [truth.masks[column] for column in columns])
         matched = match_greedily(overlaps, np.array([iou], np.float64))[0]
         hits = np.flatnonzero(matched >= 0)
-        true[columns[matched[hits]]] = HIT
-        predicted[rows[hits]] = HIT
+        true[columns[matched[hits]]] = TRUE_POSITIVE
+        predicted[rows[hits]] = TRUE_POSITIVE
         ious[rows[hits]] = overlaps[hits, matched[hits]]
-    return Judgement(tuple(true), tuple(predicted), ious)
+    return MatchResult(tuple(true), tuple(predicted), ious)
 
 
 def keep_categories(objects: Truth | Prediction, categories: frozenset[int]) -> Truth | Prediction:
