@@ -1,56 +1,57 @@
-"""Object by object: which predictions hit, which are spurious, what was missed. No torch, no files."""
+"""The error type of each object: which predictions are true or false positives, which true objects are missed."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fashion_mmdet.evaluation.match_loops import match_greedily
-from fashion_mmdet.evaluation.matching import mask_ious
+from fashion_mmdet.evaluation.matching import class_ious
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 
-TRUE_POSITIVE, FALSE_NEGATIVE, FALSE_POSITIVE = 'hit', 'missed', 'spurious'
+TRUE_POSITIVE, FALSE_NEGATIVE, FALSE_POSITIVE = 'hit', 'missed', 'spurious'  # as pages name them
 ERROR_TYPES = (TRUE_POSITIVE, FALSE_NEGATIVE, FALSE_POSITIVE)
 
 
 @dataclass(frozen=True)
 class MatchResult:
-    """What became of the objects of one image.
+    """Matches of the P predictions and G true objects of one image.
 
     Attributes:
-        true: a verdict for each of G true objects, hit or missed.
-        predicted: a verdict for each of P predictions, hit or spurious.
-        ious: (P,) float64, a hit's IoU with the object that it hits; 0 for a spurious one.
+        partners: (P,) int64, index of the true object that each prediction matches, -1 for none.
+        ious: (P,) float64, the IoU with that object, 0 for none.
+        predicted: P error types, TRUE_POSITIVE or FALSE_POSITIVE.
+        true: G error types, TRUE_POSITIVE or FALSE_NEGATIVE.
     """
 
-    true: tuple[str, ...]
-    predicted: tuple[str, ...]
+    partners: np.ndarray
     ious: np.ndarray
+    predicted: tuple[str, ...]
+    true: tuple[str, ...]
 
 
 def match_objects(truth: Truth, prediction: Prediction, iou: float = 0.5) -> MatchResult:
-    """Match one image's predictions with its true objects by category, as `matching.count_image` counts them.
+    """Match one image's predictions to its true objects by category, as `matching.count_images` does.
 
     Args:
         truth: masks of the same size as the prediction's.
         prediction: by descending score.
-        iou: a hit needs an IoU strictly above.
+        iou: a true positive needs an IoU strictly above.
     """
-    true = np.full(len(truth.masks), FALSE_NEGATIVE, object)
-    predicted = np.full(len(prediction.masks), FALSE_POSITIVE, object)
-    ious = np.zeros(len(prediction.masks))
-    for category in np.intersect1d(truth.categories, prediction.categories):
-        rows, columns = (np.flatnonzero(one.categories == category) for one in (prediction, truth))
-        overlaps = mask_ious([prediction.masks[row] for row in rows], [truth.masks[column] for column in columns])
-        matched = match_greedily(overlaps, np.array([iou], np.float64))[0]
-        hits = np.flatnonzero(matched >= 0)
-        true[columns[matched[hits]]] = TRUE_POSITIVE
-        predicted[rows[hits]] = TRUE_POSITIVE
-        ious[rows[hits]] = overlaps[hits, matched[hits]]
-    return MatchResult(tuple(true), tuple(predicted), ious)
+    overlaps = class_ious(prediction, truth)
+    partners = match_greedily(overlaps, np.array([iou], np.float64))[0]
+    matched, ious = partners >= 0, np.zeros(len(partners))
+    ious[matched] = overlaps[matched, partners[matched]]
+    found = np.isin(np.arange(len(truth.masks)), partners)
+    return MatchResult(
+        partners,
+        ious,
+        predicted=tuple(np.where(matched, TRUE_POSITIVE, FALSE_POSITIVE).tolist()),
+        true=tuple(np.where(found, TRUE_POSITIVE, FALSE_NEGATIVE).tolist()),
+    )
 
 
 def keep_categories(objects: Truth | Prediction, categories: frozenset[int]) -> Truth | Prediction:
-    """Leave out the objects of all other categories."""
+    """Return only the objects of some categories."""
     kept = [index for index, category in enumerate(objects.categories.tolist()) if category in categories]
     changes = dict(
         categories=objects.categories[kept],

@@ -73,6 +73,26 @@ def summarize(images: Sequence[ImageCounts], average: str = 'image') -> Scores:
     )
 
 
+def average_precision(scores: np.ndarray, true_positives: np.ndarray, objects: int) -> float | None:
+    """Return COCO's average precision of one class, None without true objects.
+
+    Args:
+        scores: (P,) of the class's predictions in all images; ties keep their order.
+        true_positives: (P,) bool.
+        objects: number of true objects.
+
+    Returns:
+        The mean over 101 recalls of the best precision at that recall or beyond; in [0, 1].
+    """
+    if not objects:
+        return None
+    order = np.argsort(-np.asarray(scores, np.float64), kind='stable')
+    found = np.cumsum(np.asarray(true_positives, bool)[order])
+    precision = found / np.arange(1, len(found) + 1)
+    envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)  # beyond the highest recall: 0
+    return float(envelope[np.searchsorted(found / objects, np.linspace(0, 1, 101), side='left')].mean())
+
+
 def tp_ratios(counts: np.ndarray) -> np.ndarray:
     """TP / (TP + FP + FN) of (..., 3) counts; 1 where all are zero."""
     total = counts.sum(axis=-1)

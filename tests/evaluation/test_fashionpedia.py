@@ -13,8 +13,8 @@ from fashion_mmdet.evaluation.fashionpedia import (
     IGNORE_F1,
     IGNORED,
     TRUE_POSITIVE,
+    CategoryMatches,
     attribute_f1,
-    average_precision,
     match_detections,
     match_image,
     mean_average_precision,
@@ -65,9 +65,11 @@ def test_nothing_predicted_or_nothing_true(shape: tuple[int, int]):
 
 def test_average_precision_by_hand():
     """Hit, spurious, (ignored,) hit of 2 objects: precision 1 up to recall 0.5 (51 recalls), then 2/3 (50): 0.8350."""
-    outcomes = np.array([TRUE_POSITIVE, IGNORED, FALSE_POSITIVE, TRUE_POSITIVE], np.int8)
-    assert average_precision(np.array([0.9, 0.8, 0.7, 0.6]), outcomes, 2) == pytest.approx((51 + 50 * 2 / 3) / 101)
-    assert average_precision(np.zeros(0), np.zeros(0, np.int8), 2) == 0
+    outcomes = np.array([TRUE_POSITIVE, IGNORED, FALSE_POSITIVE, TRUE_POSITIVE], np.int8)[None, None]
+    matches = CategoryMatches(np.array([0.9, 0.8, 0.7, 0.6]), outcomes, 2)
+    assert mean_average_precision([{2: matches}]) == pytest.approx((51 + 50 * 2 / 3) / 101)
+    nothing = CategoryMatches(np.zeros(0), np.zeros((1, 1, 0), np.int8), 2)
+    assert mean_average_precision([{2: nothing}]).tolist() == [[0]]
 
 
 def random_images(count: int) -> list[tuple[Truth, Prediction]]:

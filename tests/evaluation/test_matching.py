@@ -5,15 +5,8 @@ import plain_evaluation as plain
 import pytest
 
 from fashion_mmdet.benchmarks.scenes import make_scenes
-from fashion_mmdet.evaluation.matching import (
-    IMAGES_AT_ONCE,
-    IOU_THRESHOLDS,
-    ImageCounts,
-    count_image,
-    count_images,
-    match_greedily,
-    sweep_counts,
-)
+from fashion_mmdet.evaluation.match_loops import match_greedily
+from fashion_mmdet.evaluation.matching import IMAGES_AT_ONCE, IOU_THRESHOLDS, ImageCounts, count_image, count_images
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.masks.rle import mask_to_runs, runs_to_coco
@@ -71,6 +64,12 @@ def match_by_loops(ious: np.ndarray, thresholds: np.ndarray) -> list[list[int]]:
                 row.append(-1)
         result.append(row)
     return result
+
+
+def sweep_counts(ious: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """TP, FP, FN at every threshold; (T, 3)."""
+    hits = (match_greedily(ious, thresholds) >= 0).sum(axis=1)
+    return np.stack([hits, ious.shape[0] - hits, ious.shape[1] - hits], axis=1)
 
 
 def test_the_thresholds_are_exactly_the_ten_decimal_numbers():
