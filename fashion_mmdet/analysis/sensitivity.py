@@ -152,7 +152,7 @@ def pick_targets(rows: Sequence[ClassTally], top: int) -> list[int]:
 
 
 def format_tallies(rows: Sequence[ClassTally]) -> str:
-    """Format the classes as a table, with the three commonest wrong names."""
+    """Lay the classes out as a table, with the three commonest wrong names."""
 
     def cell(value: float | None) -> str:
         return '-' if value is None else f'{value:.3f}'

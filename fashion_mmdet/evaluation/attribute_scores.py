@@ -1,4 +1,4 @@
-"""The attributes of a dump against a truth: read, postprocess, pair, summarize. No torch."""
+"""Score the attributes of a dump: read, postprocess, match, summarize."""
 
 import os
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ ALL_DETECTIONS = dict(
 
 @dataclass(frozen=True)
 class AttributeScore:
-    """One attribute; `objects` counts the true objects that have it, `hits` those of them that were hit."""
+    """One attribute; `objects` counts the true objects that have it, `hits` those of them that were found."""
 
     attribute: int
     name: str
@@ -131,10 +131,10 @@ def summarize_attributes(
 
     Args:
         hits: of all images.
-        objects: (92,) int, the true objects that have each attribute.
+        objects: (92,) int, number of true objects that have each attribute.
         majority: (46, 92) bool, of `attributes.majority_attributes`.
         min_objects: see `score_attributes`.
-        images: their number.
+        images: number of images.
         precision: (T, F + 1) of `fashionpedia.mean_average_precision`; the last column for any F1.
 
     Raises:
