@@ -113,7 +113,7 @@ def paste_masks(
 
     Args:
         probs: (N, M, M) float32 in [0, 1].
-        boxes: (N, 4) float64, x1 y1 x2 y2 in pixels of the target; one without area or end gives no pixel.
+        boxes: (N, 4) float64, x1 y1 x2 y2 in pixels of the target; an empty or unbounded one covers no pixel.
         height, width: of the target in pixels.
         threshold: a pixel is in from this probability on.
 
