@@ -42,7 +42,7 @@ def count_image(
 ) -> ImageCounts:
     """Match one image's predictions with its true objects, class by class."""
     true_keys, predicted_keys = _keys(truth, match), _keys(prediction, match)
-    categories, counts, hit_ious = [], [], []
+    categories, counts, tp_ious = [], [], []
     for key in dict.fromkeys([*true_keys, *predicted_keys]):
         true = [index for index, other in enumerate(true_keys) if other == key]
         predicted = [index for index, other in enumerate(predicted_keys) if other == key]
@@ -51,12 +51,12 @@ def count_image(
         hits = np.flatnonzero(matched[0] >= 0)
         categories.append(int(key.split('_')[0]))
         counts.append(_counts(matched, ious.shape))
-        hit_ious.append(float(ious[hits, matched[0, hits]].sum()))
+        tp_ious.append(float(ious[hits, matched[0, hits]].sum()))
     return ImageCounts(
         image_id=truth.image_id,
         categories=np.array(categories, np.int64),
         counts=np.array(counts, np.int64).reshape(len(categories), len(thresholds), 3),
-        hit_ious=np.array(hit_ious, np.float64),
+        tp_ious=np.array(tp_ious, np.float64),
     )
 
 
@@ -75,7 +75,7 @@ def summarize(images: list[ImageCounts], average: str = 'image') -> Scores:
     pooled = [image.counts.sum(axis=0, keepdims=True) for image in images]
     if average == 'image_class':
         pooled = [image.counts if len(image.counts) else total for image, total in zip(images, pooled, strict=True)]
-    ratios = _hit_ratios(np.concatenate(pooled))  # (images or pairs, T)
+    ratios = _tp_ratios(np.concatenate(pooled))  # (images or pairs, T)
     by_threshold = [math.fsum(column) / len(ratios) for column in ratios.T]
     return Scores(
         score=math.fsum(by_threshold) / len(by_threshold),
@@ -86,7 +86,7 @@ def summarize(images: list[ImageCounts], average: str = 'image') -> Scores:
     )
 
 
-def _hit_ratios(counts: np.ndarray) -> np.ndarray:
+def _tp_ratios(counts: np.ndarray) -> np.ndarray:
     """TP / (TP + FP + FN) of (..., 3) counts; 1 where all are zero."""
     total = counts.sum(axis=-1)
     return np.where(total == 0, 1.0, counts[..., 0] / np.maximum(total, 1))
@@ -97,7 +97,7 @@ def _score_classes(images: list[ImageCounts]) -> list[ClassScore]:
     ious: list[list[float]] = [[] for _ in CATEGORIES]
     for image in images:
         np.add.at(counts, image.categories, image.counts[:, 0])
-        for category, value in zip(image.categories, image.hit_ious, strict=True):
+        for category, value in zip(image.categories, image.tp_ious, strict=True):
             ious[category].append(float(value))
     return [
         _score_class(category, *map(int, counts[category]), math.fsum(ious[category]))
@@ -136,9 +136,9 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     categories = raw.categories[chosen]
     kept = np.array([mask[0].size > 0 for mask in masks], dtype=bool)
     if options.nms_iou is not None:
-        kept = suppress_duplicates(masks, categories, kept, (height, width), options.nms_iou)
+        kept = mask_nms(masks, categories, kept, (height, width), options.nms_iou)
     if options.cross_class_iou is not None:
-        kept = suppress_duplicates(masks, np.zeros_like(categories), kept, (height, width), options.cross_class_iou)
+        kept = mask_nms(masks, np.zeros_like(categories), kept, (height, width), options.cross_class_iou)
     if options.overlap != 'none':
         groups = categories if options.overlap == 'class' else np.zeros_like(categories)
         masks = suppress_overlap(masks, groups, kept)
@@ -179,7 +179,7 @@ def _bilinear_weights(start: int, stop: int, low: float, high: float, cells: int
     return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(cells))).astype(np.float32)
 
 
-def suppress_duplicates(
+def mask_nms(
     masks: list[rle.Runs], groups: np.ndarray, kept: np.ndarray, size: tuple[int, int], max_iou: float
 ) -> np.ndarray:
     """Non-maximum suppression by mask IoU within each group."""

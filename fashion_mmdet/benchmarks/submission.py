@@ -22,8 +22,8 @@ def prepare_ours(images: int, folder: str) -> Callable[[], int]:
     """Prepare this repository's way; its compiled loops are loaded before anything is timed."""
     _, predictions = make_scenes(images)
     path, names = Path(folder, 'ours.csv'), [prediction.image_id for prediction in predictions]
-    write_submission(path, predictions[:1], names[:1], settle_overlap=True)
-    return lambda: write_submission(path, predictions, names, settle_overlap=True)
+    write_submission(path, predictions[:1], names[:1], resolve_overlaps=True)
+    return lambda: write_submission(path, predictions, names, resolve_overlaps=True)
 
 
 def prepare_kernel(images: int, folder: str) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""The attributes of a dump against a truth: read, postprocess, pair, summarize. No torch."""
+"""Score the attributes of a dump: read, postprocess, match, summarize."""
 
 import os
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from fashion_mmdet.evaluation.attributes import (
     majority_attributes,
 )
 from fashion_mmdet.evaluation.dump import read_dump, read_info
-from fashion_mmdet.evaluation.fashionpedia import F1_THRESHOLDS, IGNORE_F1, judge_image, mean_average_precision
+from fashion_mmdet.evaluation.fashionpedia import F1_THRESHOLDS, IGNORE_F1, match_image, mean_average_precision
 from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.utils.tables import format_text
@@ -37,7 +37,7 @@ ALL_DETECTIONS = dict(
 
 @dataclass(frozen=True)
 class AttributeScore:
-    """One attribute; `objects` counts the true objects that have it, `hits` those of them that were hit."""
+    """One attribute; `objects` counts the true objects that have it, `hits` those of them that were found."""
 
     attribute: int
     name: str
@@ -95,17 +95,17 @@ def score_attributes(
             raise ValueError(f'{truth}: no image {image_id!r}')
     everything = replace(options, **ALL_DETECTIONS)
     f1_thresholds = np.array([*F1_THRESHOLDS, IGNORE_F1])
-    hits, judged = [], []
+    hits, matched = [], []
     for raw in track(read_dump(dump), 'attributes', total=len(tested)):
         target = truth_from_record(known[raw.image_id], size)
         hits.append(find_hits(target, postprocess(raw, options, size)))
-        judged.append(judge_image(target, postprocess(raw, everything, size), f1_thresholds=f1_thresholds))
+        matched.append(match_image(target, postprocess(raw, everything, size), f1_thresholds=f1_thresholds))
     learned_from = (
         read_records(train)[0]
         if train
         else [record for image_id, record in known.items() if image_id not in set(tested)]
     )
-    precision = mean_average_precision(judged)  # (T, F + 1)
+    precision = mean_average_precision(matched)  # (T, F + 1)
     return summarize_attributes(
         join_hits(hits),
         _objects([known[image_id] for image_id in tested])[1].sum(axis=0),
@@ -132,10 +132,10 @@ def summarize_attributes(
 
     Args:
         hits: of all images.
-        objects: (92,) int, the true objects that have each attribute.
+        objects: (92,) int, number of true objects that have each attribute.
         majority: (46, 92) bool, of `attributes.majority_attributes`.
         min_objects: see `score_attributes`.
-        images: their number.
+        images: number of images.
         precision: (T, F + 1) of `fashionpedia.mean_average_precision`; the last column for any F1.
 
     Raises:

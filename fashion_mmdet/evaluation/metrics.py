@@ -1,4 +1,4 @@
-"""The metrics that mmengine's runner calls: thin shells around postprocessing, matching and scoring."""
+"""The metrics that mmengine's runner calls: thin wrappers of postprocessing, matching and scoring."""
 
 from collections.abc import Mapping, Sequence
 
@@ -24,7 +24,7 @@ def category_ids(dataset_meta: dict) -> tuple[int, ...]:
 
 @METRICS.register_module()
 class FashionIoUSweepMetric(BaseMetric):
-    """The competition's score: hits at ten IoU thresholds, averaged over images.
+    """The competition's score: true positives at ten IoU thresholds, averaged over images.
 
     Reports `fashion/score`, `fashion/score_50`, `fashion/score_75` and logs a table by class.
 
@@ -57,7 +57,7 @@ class FashionIoUSweepMetric(BaseMetric):
         self.size = tuple(size) if size is not None else None
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Count the hits of each image; exactly one result an image, as mmengine's collection needs."""
+        """Count each image's matches; exactly one result per image, as mmengine's collection needs."""
         ids = category_ids(self.dataset_meta)
         predictions = [postprocess(raw_from_sample(sample, ids), self.options, self.size) for sample in data_samples]
         truths = [resize_truth(truth_from_sample(sample, ids), self.size) for sample in data_samples]
@@ -75,7 +75,7 @@ class PostprocessedCocoMetric(CocoMetric):
     """mmdet's own CocoMetric (AP) on postprocessed masks.
 
     Args:
-        postprocess: options of `evaluation.postprocess.Postprocess`; AP wants all detections, so by default all scores
+        postprocess: options of `evaluation.postprocess.Postprocess`; AP needs all detections, so by default all scores
             stay and masks may overlap.
         **kwargs: CocoMetric's.
     """
@@ -87,7 +87,7 @@ class PostprocessedCocoMetric(CocoMetric):
         )
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Give every sample final masks, boxes and labels and pass it on."""
+        """Replace every sample's raw prediction by final masks, boxes and labels and pass it on."""
         super().process(data_batch, [finish_sample(sample, self.options, self.dataset_meta) for sample in data_samples])
 
 

@@ -44,9 +44,8 @@ def score_submission(
         submission: CSV of masks of `size`.
         truth: CSV like train.csv.
         size: height and width of the submitted masks.
-        average: see `scoring.summarize`.
-        match: see `matching.count_image`.
-        images: score these; None for the images of the submission.
+        average, match: see `scoring.summarize` and `matching.count_images`.
+        images: images to score; None for those of the submission.
 
     Returns:
         The scores, and the report of the truth's audit ('' where nothing is wrong).
@@ -77,8 +76,7 @@ def score_dump(
         truth: CSV like train.csv.
         options: thresholds and policies.
         size: height and width of the masks compared; None for each photo's own.
-        average: see `scoring.summarize`.
-        match: see `matching.count_image`.
+        average, match: see `scoring.summarize` and `matching.count_images`.
 
     Returns:
         The scores, and the report of the truth's audit ('' where nothing is wrong).
@@ -95,19 +93,14 @@ def count_predictions(
     size: tuple[int, int] | None = (512, 512),
     match: str = 'category',
 ) -> tuple[list[ImageCounts], Audit]:
-    """Count the hits of every image.
+    """Count every image's matches.
 
     Args:
         predictions: masks of `size`.
-        truth: CSV like train.csv.
-        size: height and width of the masks compared; None for each photo's own.
-        match: see `matching.count_image`.
+        truth, size, match: as in `score_dump`.
 
     Returns:
         The counts in the order of the predictions, and the truth's audit.
-
-    Raises:
-        ValueError: an image without truth.
     """
     index = open_index(truth)
 

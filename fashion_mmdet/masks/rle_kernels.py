@@ -212,7 +212,7 @@ def _subtract(runs: np.ndarray, count: int, other: np.ndarray, result: np.ndarra
 
 
 @compiled
-def settle_overlap(
+def resolve_overlaps(
     edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray, since: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give each pixel that several masks of a group claim to the first of them.
@@ -253,9 +253,7 @@ def settle_overlap(
 
 
 @compiled
-def suppress_duplicates(
-    edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray, kept: np.ndarray, max_iou: float
-) -> np.ndarray:
+def mask_nms(edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray, kept: np.ndarray, max_iou: float) -> np.ndarray:
     """Non-maximum suppression by mask IoU within each group.
 
     Args:

@@ -15,7 +15,7 @@ def sigmoid_focal_loss_forward(
 ) -> None:
     """Write the loss of every class's own logit into `output` (N, C); a target beyond the classes is background."""
     sign, factor = _signs_and_factors(input, target, weight, alpha)
-    wrong = in_kernel_dtype(input) * -sign  # the logit of what is not the case
+    wrong = in_kernel_dtype(input) * -sign  # the logit of the wrong answer
     output.copy_(factor * wrong.sigmoid() ** gamma * softplus(wrong))
 
 
@@ -24,7 +24,7 @@ def sigmoid_focal_loss_backward(
 ) -> None:
     """Write the slope of each loss of `sigmoid_focal_loss_forward` by its logit into `grad_input` (N, C).
 
-    With r the probability of what is not the case, the loss is r^gamma * -log(1 - r), and dr / dlogit is r * (1 - r).
+    With r the probability of the wrong answer, the loss is r^gamma * -log(1 - r), and dr / dlogit is r * (1 - r).
     """
     sign, factor = _signs_and_factors(input, target, weight, alpha)
     wrong = in_kernel_dtype(input) * -sign
@@ -56,7 +56,7 @@ def softmax_focal_loss_backward(
 
 
 def _signs_and_factors(input: Tensor, target: Tensor, weight: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Tell for every logit 1 or -1, where the class is the target and where not, and what its loss is multiplied by."""
+    """Return for every logit 1 where its class is the target, else -1, and the factor of its loss; (N, C) both."""
     sign = (target[:, None] == torch.arange(input.shape[1], device=input.device)) * 2 - 1
     factor = torch.where(sign > 0, alpha, 1 - alpha)
     return sign, factor * weight[target][:, None] if len(weight) else factor

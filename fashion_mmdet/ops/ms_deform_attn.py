@@ -1,4 +1,4 @@
-"""Multi-scale deformable attention: mmcv's own PyTorch version where mmcv would take its CUDA kernel."""
+"""Multi-scale deformable attention: mmcv's own PyTorch version where mmcv would call its CUDA kernel."""
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ def ms_deform_attn_forward(
     Returns:
         (B, queries, heads * C).
     """
-    # mmcv loads this module while it loads that one.
+    # Imported late: mmcv loads this module while it loads that one.
     from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
 
     return multi_scale_deformable_attn_pytorch(value, value_spatial_shapes, sampling_locations, attention_weights)

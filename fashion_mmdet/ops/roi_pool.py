@@ -1,4 +1,4 @@
-"""RoIPool as mmcv has it: bins of fractional boxes, whereas torchvision rounds the boxes first."""
+"""RoIPool as mmcv has it: bins of fractional boxes (torchvision rounds the boxes first)."""
 
 import torch
 from torch import Tensor
@@ -22,8 +22,8 @@ def roi_pool_forward(
         rois: (N, 5) float, batch index and x1 y1 x2 y2 in image pixels, the last ones inclusive.
         output: (N, C, pooled_height, pooled_width), filled in place; 0 for a bin without pixels.
         argmax: of the same shape, int32, filled in place: the maximum's pixel, row-major; -1 for a bin without pixels.
-        pooled_height, pooled_width: bins.
-        spatial_scale: feature pixels an image pixel.
+        pooled_height, pooled_width: rows and columns of bins.
+        spatial_scale: feature pixels per image pixel.
     """
     height, width = input.shape[2:]
     rois = in_kernel_dtype(rois)

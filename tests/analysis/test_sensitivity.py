@@ -10,16 +10,12 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from fashion_mmdet.analysis.sensitivity import (
-    ClassTally,
-    average_precision,
-    count_errors,
-    match_by_class,
-    pick_targets,
-)
+from fashion_mmdet.analysis.sensitivity import ClassTally, count_errors, pick_targets
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.evaluation.dump import DumpWriter
+from fashion_mmdet.evaluation.error_types import match_objects
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth
+from fashion_mmdet.evaluation.scoring import average_precision
 from fashion_mmdet.masks import rle
 from tools import sensitivity as tool
 
@@ -64,8 +60,8 @@ def test_each_kind_of_error_is_counted_once():
         tallies,
     )
     pants, skirt, dress, shoe, bag = (tallies[category] for category in (6, 8, 10, 23, 24))
-    assert (pants.objects, pants.images, pants.hits, pants.mistaken, pants.spurious) == (1, 1, 1, 1, 0)
-    assert (skirt.hits, skirt.missed, dict(skirt.called)) == (0, 0, {10: 1})
+    assert (pants.objects, pants.images, pants.true_positives, pants.mistaken, pants.spurious) == (1, 1, 1, 1, 0)
+    assert (skirt.true_positives, skirt.missed, dict(skirt.called)) == (0, 0, {10: 1})
     assert (dress.mistaken, dress.spurious) == (1, 0)
     assert (shoe.missed, dict(shoe.called)) == (1, {})
     assert (bag.mistaken, bag.spurious) == (0, 1)
@@ -93,9 +89,9 @@ def test_average_precision_by_hand():
 
     Recalls 0.00 to 0.50 are 51 points of precision 1, 0.51 to 1.00 are 50 of 2/3.
     """
-    assert average_precision([(0.9, True), (0.8, False), (0.7, True)], 2) == pytest.approx((51 + 50 * 2 / 3) / 101)
-    assert average_precision([], 3) == 0
-    assert average_precision([(0.5, False)], 0) is None
+    assert average_precision([0.9, 0.8, 0.7], [True, False, True], 2) == pytest.approx((51 + 50 * 2 / 3) / 101)
+    assert average_precision([], [], 3) == 0
+    assert average_precision([0.5], [False], 0) is None
 
 
 def test_average_precision_is_that_of_pycocotools():
@@ -138,14 +134,16 @@ def test_average_precision_is_that_of_pycocotools():
         evaluation.accumulate()
     for category in range(3):
         scored = [
-            (score, hit)
+            (score, partner >= 0)
             for truth, prediction in zip(truths, predictions, strict=True)
-            for other, score, hit in match_by_class(truth, prediction)
+            for other, score, partner in zip(
+                prediction.categories, prediction.scores, match_objects(truth, prediction).partners, strict=True
+            )
             if other == category
         ]
         objects = sum(int((truth.categories == category).sum()) for truth in truths)
         wanted = evaluation.eval['precision'][0, :, category, 0, -1].mean()
-        assert average_precision(scored, objects) == pytest.approx(wanted, abs=1e-12)
+        assert average_precision(*zip(*scored, strict=True), objects) == pytest.approx(wanted, abs=1e-12)
 
 
 def draw_image(rng: np.random.Generator) -> tuple[Truth, Prediction]:
@@ -163,10 +161,10 @@ def draw_image(rng: np.random.Generator) -> tuple[Truth, Prediction]:
 def test_targets_are_the_least_sensitive_of_the_more_frequent_half():
     """Four classes occur; the frequent half is 0 (10 objects, sensitivity 0.9) and 1 (8, 0.25). 2 is worse but rare."""
     rows = [
-        ClassTally(0, objects=10, hits=9),
-        ClassTally(1, objects=8, hits=2),
-        ClassTally(2, objects=3, hits=0),
-        ClassTally(3, objects=2, hits=2),
+        ClassTally(0, objects=10, true_positives=9),
+        ClassTally(1, objects=8, true_positives=2),
+        ClassTally(2, objects=3, true_positives=0),
+        ClassTally(3, objects=2, true_positives=2),
         ClassTally(4, objects=0),
     ]
     assert pick_targets(rows, 1) == [1]

@@ -9,14 +9,14 @@ from sklearn.metrics import f1_score
 from fashion_mmdet.classes import NUM_ATTRIBUTES
 from fashion_mmdet.datasets.multi_hot import to_multi_hot
 from fashion_mmdet.evaluation.fashionpedia import (
-    HIT,
+    FALSE_POSITIVE,
     IGNORE_F1,
     IGNORED,
-    SPURIOUS,
+    TRUE_POSITIVE,
+    CategoryMatches,
     attribute_f1,
-    average_precision,
-    judge,
-    judge_image,
+    match_detections,
+    match_image,
     mean_average_precision,
 )
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
@@ -34,38 +34,42 @@ def test_the_f1_of_two_sets_is_scikit_learns_macro_over_present_and_absent():
 
 def test_a_hit_needs_both_iou_and_f1():
     """One object, one detection of IoU 0.7 and F1 0.8: a hit at (0.5, 0.5) and nowhere else."""
-    verdicts = judge(np.array([[0.7]]), np.array([[0.8]]), np.array([True]), np.array([0.5, 0.7]), np.array([0.5, 0.8]))
-    assert verdicts[:, :, 0].tolist() == [[HIT, SPURIOUS], [SPURIOUS, SPURIOUS]]
+    outcomes = match_detections(
+        np.array([[0.7]]), np.array([[0.8]]), np.array([True]), np.array([0.5, 0.7]), np.array([0.5, 0.8])
+    )
+    assert outcomes[:, :, 0].tolist() == [[TRUE_POSITIVE, FALSE_POSITIVE], [FALSE_POSITIVE, FALSE_POSITIVE]]
 
 
 def test_an_object_is_hit_once_and_a_misfit_leaves_it_free():
     """At F1 0.9 the first detection's attributes do not fit, and the second may take the object."""
-    verdicts = judge(
+    outcomes = match_detections(
         np.array([[0.8], [0.7]]), np.array([[0.6], [1.0]]), np.array([True]), np.array([0.5]), np.array([0.5, 0.9])
     )
-    assert verdicts[0].tolist() == [[HIT, SPURIOUS], [SPURIOUS, HIT]]
+    assert outcomes[0].tolist() == [[TRUE_POSITIVE, FALSE_POSITIVE], [FALSE_POSITIVE, TRUE_POSITIVE]]
 
 
 def test_a_detection_on_an_unlabelled_object_does_not_count():
     """Objects: labelled, unlabelled. Detections: on the second, on none; at IoU 0.9 the first is on none either."""
-    verdicts = judge(
+    outcomes = match_detections(
         np.array([[0.0, 0.8], [0.1, 0.2]]), np.zeros((2, 2)), np.array([True, False]), np.array([0.5, 0.9]), ANY_F1
     )
-    assert verdicts[:, 0].tolist() == [[IGNORED, SPURIOUS], [SPURIOUS, SPURIOUS]]
+    assert outcomes[:, 0].tolist() == [[IGNORED, FALSE_POSITIVE], [FALSE_POSITIVE, FALSE_POSITIVE]]
 
 
 @pytest.mark.parametrize('shape', [(0, 2), (2, 0), (0, 0)])
 def test_nothing_predicted_or_nothing_true(shape: tuple[int, int]):
-    verdicts = judge(np.zeros(shape), np.zeros(shape), np.ones(shape[1], bool), np.array([0.5]), ANY_F1)
-    assert verdicts.shape == (1, 1, shape[0])
-    assert (verdicts == SPURIOUS).all()
+    outcomes = match_detections(np.zeros(shape), np.zeros(shape), np.ones(shape[1], bool), np.array([0.5]), ANY_F1)
+    assert outcomes.shape == (1, 1, shape[0])
+    assert (outcomes == FALSE_POSITIVE).all()
 
 
 def test_average_precision_by_hand():
     """Hit, spurious, (ignored,) hit of 2 objects: precision 1 up to recall 0.5 (51 recalls), then 2/3 (50): 0.8350."""
-    verdicts = np.array([HIT, IGNORED, SPURIOUS, HIT], np.int8)
-    assert average_precision(np.array([0.9, 0.8, 0.7, 0.6]), verdicts, 2) == pytest.approx((51 + 50 * 2 / 3) / 101)
-    assert average_precision(np.zeros(0), np.zeros(0, np.int8), 2) == 0
+    outcomes = np.array([TRUE_POSITIVE, IGNORED, FALSE_POSITIVE, TRUE_POSITIVE], np.int8)[None, None]
+    matches = CategoryMatches(np.array([0.9, 0.8, 0.7, 0.6]), outcomes, 2)
+    assert mean_average_precision([{2: matches}]) == pytest.approx((51 + 50 * 2 / 3) / 101)
+    nothing = CategoryMatches(np.zeros(0), np.zeros((1, 1, 0), np.int8), 2)
+    assert mean_average_precision([{2: nothing}]).tolist() == [[0]]
 
 
 def random_images(count: int) -> list[tuple[Truth, Prediction]]:
@@ -109,7 +113,7 @@ def test_without_f1_it_is_coco_ap():
     """pycocotools over 12 random photos at IoU 0.5 and 0.75 (a hair above, since COCO's comparison is not strict)."""
     images = random_images(12)
     thresholds = np.array([0.5, 0.75])
-    ours = mean_average_precision([judge_image(*pair, thresholds, ANY_F1) for pair in images])[:, 0]
+    ours = mean_average_precision([match_image(*pair, thresholds, ANY_F1) for pair in images])[:, 0]
     coco = COCO()
     true = [
         dict(image_id=int(t.image_id), category_id=int(c), segmentation=m, iscrowd=0, area=1, bbox=[0, 0, 1, 1])
@@ -143,7 +147,7 @@ def test_parts_and_photos_without_truth_do_not_count():
     mask = random_images(1)[0][0].masks[0]
     blank = Truth('a', (40, 30), np.array([23, 2]), [mask, mask], [(), ()])
     nothing = Prediction('a', (40, 30), np.zeros(0, np.int64), np.zeros(0, np.float32), [])
-    judged = judge_image(blank, nothing)
-    assert list(judged) == [2]
-    assert np.isnan(mean_average_precision([judged])).all()
+    matched = match_image(blank, nothing)
+    assert list(matched) == [2]
+    assert np.isnan(mean_average_precision([matched])).all()
     assert mean_average_precision([]).shape == (0, 0)

@@ -5,15 +5,8 @@ import plain_evaluation as plain
 import pytest
 
 from fashion_mmdet.benchmarks.scenes import make_scenes
-from fashion_mmdet.evaluation.matching import (
-    IMAGES_AT_ONCE,
-    IOU_THRESHOLDS,
-    ImageCounts,
-    count_image,
-    count_images,
-    match_greedily,
-    sweep_counts,
-)
+from fashion_mmdet.evaluation.match_loops import match_greedily
+from fashion_mmdet.evaluation.matching import IMAGES_AT_ONCE, IOU_THRESHOLDS, ImageCounts, count_image, count_images
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.masks.rle import mask_to_runs, runs_to_coco
@@ -71,6 +64,12 @@ def match_by_loops(ious: np.ndarray, thresholds: np.ndarray) -> list[list[int]]:
                 row.append(-1)
         result.append(row)
     return result
+
+
+def sweep_counts(ious: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """TP, FP, FN at every threshold; (T, 3)."""
+    hits = (match_greedily(ious, thresholds) >= 0).sum(axis=1)
+    return np.stack([hits, ious.shape[0] - hits, ious.shape[1] - hits], axis=1)
 
 
 def test_the_thresholds_are_exactly_the_ten_decimal_numbers():
@@ -194,14 +193,14 @@ def test_the_ious_of_hits_at_the_first_threshold_add_up():
     predicted = prediction((3, (0, 0, 4, 10)), (3, (5, 0, 8, 10)), (3, (10, 0, 13, 10)), (4, (4, 4, 8, 8)))
     counts = count_image(true, predicted)
     assert counts.categories.tolist() == [3, 4]
-    np.testing.assert_allclose(counts.hit_ious, [0.8 + 0.6, 0], rtol=1e-12)
+    np.testing.assert_allclose(counts.tp_ious, [0.8 + 0.6, 0], rtol=1e-12)
 
 
 def test_the_iou_summed_is_that_of_the_matched_object():
     """The prediction overlaps both objects and hits the second, 90 / 100, not the first, 10 / 110 = 0.09."""
     true = truth((3, (0, 0, 2, 10)), (3, (2, 0, 11, 10)))
     counts = count_image(true, prediction((3, (1, 0, 11, 10))))
-    np.testing.assert_allclose(counts.hit_ious, [90 / 100], rtol=1e-12)
+    np.testing.assert_allclose(counts.tp_ious, [90 / 100], rtol=1e-12)
     assert counts.counts[0, 0].tolist() == [1, 0, 1]
 
 
@@ -209,7 +208,7 @@ def test_the_iou_summed_is_that_of_the_matched_object():
 def test_an_empty_truth_makes_every_prediction_spurious(match):
     counts = count_image(truth(), prediction((3, (0, 0, 5, 5)), (3, (5, 5, 9, 9))), match)
     assert by_class(counts) == {3: [[0, 2, 0]] * 10}
-    assert counts.hit_ious.tolist() == [0]
+    assert counts.tp_ious.tolist() == [0]
 
 
 @pytest.mark.parametrize('match', ['category', 'class_id'])
@@ -223,7 +222,7 @@ def test_nothing_there_and_nothing_predicted_has_no_rows(match):
     counts = count_image(truth(), prediction(), match)
     assert counts.categories.shape == (0,)
     assert counts.counts.shape == (0, 10, 3)
-    assert counts.hit_ious.shape == (0,)
+    assert counts.tp_ious.shape == (0,)
 
 
 def test_with_class_ids_the_attributes_must_agree():
@@ -306,7 +305,7 @@ def test_many_images_are_counted_as_one_by_one_in_plain_loops(match):
         assert counted.image_id == expected.image_id
         assert counted.categories.tolist() == expected.categories.tolist()
         assert counted.counts.tolist() == expected.counts.tolist()
-        np.testing.assert_allclose(counted.hit_ious, expected.hit_ious, rtol=1e-14)
+        np.testing.assert_allclose(counted.tp_ious, expected.tp_ious, rtol=1e-14)
         hits += counted.counts[:, :, 0].sum()
     assert hits > 200
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fashion_mmdet.evaluation.merge import Merge, box_ious, merge, resample_masks
+from fashion_mmdet.evaluation.matching import box_ious
+from fashion_mmdet.evaluation.merge import Merge, merge, resample_masks
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
 
@@ -240,8 +241,8 @@ def test_resampling_samples_as_the_paste_does():
 def test_ious_by_hand():
     """8x8 against itself, its lower half, a corner of 4x4 shifted by (4, 4), beside it, a line in it."""
     boxes = np.array([[0.0, 0, 8, 8], [0, 4, 8, 8], [4, 4, 12, 12], [8, 0, 16, 8], [2, 2, 2, 6]])
-    np.testing.assert_allclose(box_ious(np.array([0.0, 0, 8, 8]), boxes), [1, 0.5, 16 / 112, 0, 0])
-    assert box_ious(np.zeros(4), np.zeros((1, 4))).tolist() == [0]
+    np.testing.assert_allclose(box_ious(np.array([[0.0, 0, 8, 8]]), boxes), [[1, 0.5, 16 / 112, 0, 0]])
+    assert box_ious(np.zeros((1, 4)), np.zeros((1, 4))).tolist() == [[0]]
 
 
 def test_what_is_not_the_same_image_is_refused():

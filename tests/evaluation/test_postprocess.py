@@ -13,12 +13,19 @@ from pycocotools import mask as coco_mask
 
 from fashion_mmdet.benchmarks.scenes import make_raw
 from fashion_mmdet.evaluation.paste_loops import paste_masks
-from fashion_mmdet.evaluation.postprocess import Postprocess, paste, postprocess
+from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
 from fashion_mmdet.masks import rle
 
 HEIGHT, WIDTH = 10, 20
 EVERYTHING = dict(score_thr=0.0, nms_iou=None, overlap='none')
+
+
+def paste(probs: np.ndarray, box: np.ndarray, height: int, width: int, threshold: float) -> rle.Runs:
+    """Paste one (M, M) mask into its box."""
+    probs, box = np.asarray(probs, np.float32), np.asarray(box, np.float64)
+    edges, _ = paste_masks(probs[None], box[None], height, width, np.float32(threshold))
+    return edges[0::2].copy(), edges[1::2].copy()
 
 
 def raw_prediction(

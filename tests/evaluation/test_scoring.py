@@ -20,7 +20,7 @@ def image(**classes: tuple[list[int], list[int]]) -> ImageCounts:
         image_id='x.jpg',
         categories=np.array([int(name[1:]) for name in classes], np.int64),
         counts=np.array(counts, np.int64).reshape(len(classes), 10, 3),
-        hit_ious=np.array([0.8 * low[0] for low, _ in classes.values()]),
+        tp_ious=np.array([0.8 * low[0] for low, _ in classes.values()]),
     )
 
 
@@ -157,7 +157,7 @@ def test_the_class_table_of_random_images_is_as_in_plain_loops():
     rows = {row.category: row for row in summarize(images).classes}
     for category in range(46):
         pairs = [
-            (one.counts[k, 0], one.hit_ious[k]) for one in images for k in np.flatnonzero(one.categories == category)
+            (one.counts[k, 0], one.tp_ious[k]) for one in images for k in np.flatnonzero(one.categories == category)
         ]
         hits, spurious, missed = (sum(int(counts[kind]) for counts, _ in pairs) for kind in range(3))
         if hits + spurious + missed == 0:

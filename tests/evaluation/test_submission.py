@@ -234,7 +234,7 @@ def test_settled_overlap_is_written_as_row_by_row(tmp_path: Path):
     _, predictions = make_scenes(70, true=3, predicted=6)
     names = [*(prediction.image_id for prediction in predictions), 'more.jpg']
     plain.write_submission(tmp_path / 'plain.csv', predictions, names)
-    masks = write_submission(tmp_path / 's.csv', predictions, names, settle_overlap=True)
+    masks = write_submission(tmp_path / 's.csv', predictions, names, resolve_overlaps=True)
     text = (tmp_path / 's.csv').read_bytes()
     assert text == (tmp_path / 'plain.csv').read_bytes()
     assert text.count(b'\n') == masks + 2
@@ -248,7 +248,7 @@ def test_a_pixel_goes_to_the_first_mask_of_its_category_that_claims_it(tmp_path:
         make_prediction('a.jpg', [(6, [(0, 10)]), (6, [(5, 20)]), (7, [(0, 20)]), (6, [(2, 12)])]),
         make_prediction('b.jpg', [(6, [(0, 10)])]),
     ]
-    assert write_submission(tmp_path / 's.csv', predictions, ['a.jpg', 'b.jpg'], settle_overlap=True) == 4
+    assert write_submission(tmp_path / 's.csv', predictions, ['a.jpg', 'b.jpg'], resolve_overlaps=True) == 4
     assert (tmp_path / 's.csv').read_text() == f'{HEADER}a.jpg,1 10,6\na.jpg,11 10,6\na.jpg,1 20,7\nb.jpg,1 10,6\n'
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fashion_mmdet.evaluation.overlay import VERDICT_LOOKS
+from fashion_mmdet.evaluation.error_types import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE
+from fashion_mmdet.evaluation.overlay import ERROR_LOOKS
 from fashion_mmdet.evaluation.postprocess import Postprocess
-from fashion_mmdet.evaluation.verdicts import HIT, MISSED, SPURIOUS
 from fashion_mmdet.experiments.gallery.entries import PREDICTED, collect_entries, find_photos, rank, read_categories
 from fashion_mmdet.experiments.gallery.page import draw_entry
 from tests.experiments.test_compare import EVIL, make_truth, write_dump
@@ -50,7 +50,11 @@ def judged(root: Path, name: str) -> str:
 def test_the_worst_photo_comes_first_and_the_counts_are_those_of_the_metric(root: Path):
     text, names = run(root, '--truth', str(root / 'train.csv'))
     assert names == ['c.jpg', 'b.jpg', 'a.jpg']
-    assert re.findall(r'<b data-count="(\w+)">(\d+)</b>', text) == [(HIT, '2'), (MISSED, '1'), (SPURIOUS, '0')]
+    assert re.findall(r'<b data-count="(\w+)">(\d+)</b>', text) == [
+        (TRUE_POSITIVE, '2'),
+        (FALSE_NEGATIVE, '1'),
+        (FALSE_POSITIVE, '0'),
+    ]
     assert '3 photos score 0.533' in text  # (1 + 0.6 + 0) / 3
     assert text.count('loading="lazy"') == 3
     assert judged(root, 'c.jpg') == ('0.0', '0:missed:1')
@@ -64,7 +68,7 @@ def test_the_best_come_first_and_no_more_than_asked_for(root: Path):
 def test_a_stricter_iou_turns_a_hit_into_a_miss_and_a_spurious_object(root: Path):
     """b overlaps by 0.76."""
     entries = collect_entries(root.parent / 'val.parquet', root / 'train.csv', Postprocess(), iou=0.8)
-    assert entries[1].tally() == {(0, MISSED): 1, (0, SPURIOUS): 1}
+    assert entries[1].tally() == {(0, FALSE_NEGATIVE): 1, (0, FALSE_POSITIVE): 1}
     assert [entry.score for entry in rank(entries)] == pytest.approx([0, 0.6, 1])
 
 
@@ -101,10 +105,10 @@ def test_a_dump_does_not_reach_photos_outside_the_folder(tmp_path: Path):
 def test_the_picture_marks_what_was_missed_left_and_what_was_hit_right(root: Path):
     """The photo is grey 128; the shirt covers the left half; share 0.34 of the verdict's colour, 0.66 of the grey."""
     entries = collect_entries(root.parent / 'val.parquet', root / 'train.csv', Postprocess())
-    for entry, verdict in ((entries[2], MISSED), (entries[0], HIT)):
+    for entry, verdict in ((entries[2], FALSE_NEGATIVE), (entries[0], TRUE_POSITIVE)):
         picture = np.asarray(draw_entry(entry, root / 'train'))
         np.testing.assert_allclose(
-            picture[90, 90], [0.66 * 128 + 0.34 * value for value in VERDICT_LOOKS[verdict].colour], atol=1.5
+            picture[90, 90], [0.66 * 128 + 0.34 * value for value in ERROR_LOOKS[verdict].colour], atol=1.5
         )
         assert picture[90, 600].tolist() == [128] * 3
     right = np.asarray(draw_entry(entries[2], root / 'train'))[90, 728 + 90]

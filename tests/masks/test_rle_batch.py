@@ -105,7 +105,7 @@ def test_overlap_is_settled_as_with_bitmaps(masks):
         expected.append(mask & ~claimed.get(key, np.zeros(SIZE, bool)) if group >= 0 else mask)
         claimed[key] = claimed.get(key, mask) | mask
     edges, bounds = coco_to_edges([encode(mask) for mask in masks])
-    settled, new_bounds = rle_kernels.settle_overlap(edges, bounds, groups, since)
+    settled, new_bounds = rle_kernels.resolve_overlaps(edges, bounds, groups, since)
     np.testing.assert_array_equal(draw(settled, new_bounds), expected)
     # Runs stay sorted and apart: what is left is written as pycocotools writes it.
     assert edges_to_coco(settled, new_bounds, *SIZE) == [encode(mask) for mask in expected]
@@ -114,7 +114,7 @@ def test_overlap_is_settled_as_with_bitmaps(masks):
 def test_more_runs_after_settling_than_before():
     """The first mask's 8 pixels cut the second's one run into 9; a third, empty, follows."""
     edges, bounds = np.array([*range(2, 18), 0, 20]), np.array([0, 16, 18, 18])  # 8 runs of one pixel, 2 to 16
-    settled, new_bounds = rle_kernels.settle_overlap(edges, bounds, np.zeros(3, np.int64), np.zeros(3, np.int64))
+    settled, new_bounds = rle_kernels.resolve_overlaps(edges, bounds, np.zeros(3, np.int64), np.zeros(3, np.int64))
     assert new_bounds.tolist() == [0, 16, 34, 34]
     assert settled[16:].tolist() == [0, *range(2, 18), 20]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import mmdet
 import pytest
 
-from fashion_mmdet.ops import families
+from tests.ops import families
 
 MODELS = {
     'mask_rcnn/mask-rcnn_r50_fpn_1x_coco': {

@@ -13,7 +13,8 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from fashion_mmdet.classes import format_class_id
-from fashion_mmdet.evaluation.matching import IOU_THRESHOLDS, mask_ious, match_greedily
+from fashion_mmdet.evaluation.match_loops import match_greedily
+from fashion_mmdet.evaluation.matching import IOU_THRESHOLDS, mask_ious
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth
 

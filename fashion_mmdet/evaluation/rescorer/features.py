@@ -7,6 +7,7 @@ postprocessing does.
 import numpy as np
 
 from fashion_mmdet.classes import NUM_CATEGORIES
+from fashion_mmdet.evaluation.matching import box_ious
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import RawPrediction
 
@@ -93,24 +94,15 @@ def _overlap_features(raw: RawPrediction, scores: np.ndarray, better: np.ndarray
     Highest IoU of boxes and of masks, highest share of the mask that lies inside the other's, the score of the
     better detection whose mask overlaps most, and how many worse ones of the class lie on the same place.
     """
-    box_ious = compare_boxes(raw.boxes.astype(np.float64))
-    mask_ious, inside = compare_masks(raw)
+    boxes = raw.boxes.astype(np.float64)
+    of_boxes, (of_masks, inside) = box_ious(boxes, boxes), compare_masks(raw)
     columns = []
-    for overlaps in (box_ious, mask_ious, inside):
+    for overlaps in (of_boxes, of_masks, inside):
         columns += [np.where(better & same, overlaps, 0).max(axis=1), np.where(better, overlaps, 0).max(axis=1)]
-    rivals = np.where(better, mask_ious, 0)
+    rivals = np.where(better, of_masks, 0)
     covering = np.where(rivals.max(axis=1) > 0, scores[rivals.argmax(axis=1)], 0)
-    followers = (~better & same & (box_ious > 0.5)).sum(axis=1) - (np.diagonal(box_ious) > 0.5)
+    followers = (~better & same & (of_boxes > 0.5)).sum(axis=1) - (np.diagonal(of_boxes) > 0.5)
     return np.stack([*columns, covering, followers], axis=1)
-
-
-def compare_boxes(boxes: np.ndarray) -> np.ndarray:
-    """Compute the IoU of every two of (N, 4) boxes x1 y1 x2 y2; (N, N) float, 0 where both are without area."""
-    sides = np.maximum(np.minimum(boxes[:, None, 2:], boxes[:, 2:]) - np.maximum(boxes[:, None, :2], boxes[:, :2]), 0)
-    shared = sides.prod(axis=2)
-    areas = np.diagonal(shared)
-    union = areas[:, None] + areas - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
 def compare_masks(raw: RawPrediction) -> tuple[np.ndarray, np.ndarray]:

@@ -75,8 +75,8 @@ class RunScores:
 
     def _recall(self, categories: Iterable[int]) -> float | None:
         counts = [self.classes.get(category, (0, 0, 0)) for category in categories]
-        found, objects = sum(count[0] for count in counts), sum(count[0] + count[2] for count in counts)
-        return found / objects if objects else None
+        tp, fn = sum(tp for tp, _, _ in counts), sum(fn for _, _, fn in counts)
+        return tp / (tp + fn) if tp + fn else None
 
     def objects(self, category: int) -> int:
         """Return the number of a class's true objects."""
@@ -85,7 +85,9 @@ class RunScores:
 
     def tallies(self) -> list[ClassTally]:
         """Convert the classes to what `analysis.sensitivity.pick_targets` takes."""
-        return [ClassTally(category, objects=tp + fn, hits=tp) for category, (tp, _, fn) in self.classes.items()]
+        return [
+            ClassTally(category, objects=tp + fn, true_positives=tp) for category, (tp, _, fn) in self.classes.items()
+        ]
 
 
 def score_run(run: Run) -> RunScores | None:

@@ -10,13 +10,13 @@ from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.datasets.images import photo_path
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump, read_info
+from fashion_mmdet.evaluation.error_types import TRUE_POSITIVE, MatchResult, keep_categories, match_objects
 from fashion_mmdet.evaluation.matching import count_image
 from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE
-from fashion_mmdet.evaluation.verdicts import HIT, Judgement, judge, keep_categories
 from fashion_mmdet.utils.progress import track
 
 PREDICTED = 'predicted'  # what an object is where no truth says more
@@ -29,13 +29,13 @@ class Entry:
     Attributes:
         prediction: final objects.
         truth: annotated objects; None where there are none.
-        judgement: what each object turned out to be; None without a truth.
+        matches: what each object turned out to be; None without a truth.
         score: score of the image over ten IoU thresholds; None without a truth.
     """
 
     prediction: Prediction
     truth: Truth | None = None
-    judgement: Judgement | None = None
+    matches: MatchResult | None = None
     score: float | None = None
 
     @property
@@ -49,18 +49,18 @@ class Entry:
         return {category for side in (self.truth, self.prediction) if side for category in side.categories.tolist()}
 
     def tally(self) -> Counter[tuple[int, str]]:
-        """Count the objects by category and verdict; a hit counts once, though it is seen on both sides."""
+        """Count the objects by category and error_type; a hit counts once, though it is seen on both sides."""
         predicted = self.prediction.categories.tolist()
-        if self.truth is None or self.judgement is None:
+        if self.truth is None or self.matches is None:
             return Counter((category, PREDICTED) for category in predicted)
-        pairs = zip(predicted, self.judgement.predicted, strict=True)
-        tally = Counter((category, verdict) for category, verdict in pairs if verdict != HIT)
-        return tally + Counter(zip(self.truth.categories.tolist(), self.judgement.true, strict=True))
+        pairs = zip(predicted, self.matches.predicted, strict=True)
+        tally = Counter((category, error_type) for category, error_type in pairs if error_type != TRUE_POSITIVE)
+        return tally + Counter(zip(self.truth.categories.tolist(), self.matches.true, strict=True))
 
     @property
-    def by_verdict(self) -> Counter[str]:
-        """Number of objects of each verdict."""
-        return Counter(verdict for _, verdict in self.tally().elements())
+    def by_error_type(self) -> Counter[str]:
+        """Number of objects of each error type."""
+        return Counter(error_type for _, error_type in self.tally().elements())
 
 
 def collect_entries(
@@ -95,7 +95,7 @@ def collect_entries(
                 raise ValueError(f'{truth}: no image {raw.image_id!r}')
             true = keep_categories(truth_from_record(index.find(raw.image_id), SIZE), wanted)
             score = summarize([count_image(true, prediction)]).score
-            entry = Entry(prediction, true, judge(true, prediction, iou), score)
+            entry = Entry(prediction, true, match_objects(true, prediction, iou), score)
         if entry.categories or not categories:
             entries.append(entry)
     return entries

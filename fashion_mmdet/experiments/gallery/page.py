@@ -10,8 +10,8 @@ from PIL import Image
 
 from fashion_mmdet.classes import CATEGORIES, short_name
 from fashion_mmdet.datasets.images import photo_path
+from fashion_mmdet.evaluation.error_types import ERROR_TYPES
 from fashion_mmdet.evaluation.overlay import draw_pair, save_picture
-from fashion_mmdet.evaluation.verdicts import VERDICTS
 from fashion_mmdet.experiments.compare.pictures import describe, join_panels, read_photo
 from fashion_mmdet.experiments.gallery.entries import PREDICTED, Entry
 from fashion_mmdet.experiments.pages import render
@@ -24,7 +24,7 @@ ORDERS = {
     'worst': 'worst first',
     'best': 'best first',
     'name': 'name',
-    **{verdict: f'most {label}' for verdict, label in zip(VERDICTS, ('hits', 'missed', 'spurious'), strict=True)},
+    **{verdict: f'most {label}' for verdict, label in zip(ERROR_TYPES, ('hits', 'missed', 'spurious'), strict=True)},
 }
 
 
@@ -78,7 +78,7 @@ def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, title: str,
         path = Path(PICTURES) / picture_name(entry.image_id, '.jpg')
         save_picture(picture, out / path)
         figures.append((entry, path.as_posix(), picture.size))
-    judged = all(entry.judgement is not None for entry in entries)
+    judged = all(entry.matches is not None for entry in entries)
     images = Counter(category for entry in entries for category in entry.categories)
     page = out / 'index.html'
     text = render(
@@ -88,8 +88,8 @@ def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, title: str,
         figures=figures,
         classes=sorted(images.items(), key=lambda pair: CATEGORIES[pair[0]]),
         judged=judged,
-        verdicts=VERDICTS if judged else (PREDICTED,),
-        counts=sum((entry.by_verdict for entry in entries), Counter()),
+        verdicts=ERROR_TYPES if judged else (PREDICTED,),
+        counts=sum((entry.by_error_type for entry in entries), Counter()),
         orders=ORDERS,
         order='best' if best else 'worst',
         describe=describe,
@@ -102,4 +102,4 @@ def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, title: str,
 def draw_entry(entry: Entry, photos: Path) -> Image.Image:
     """Draw the truth (or the bare photo) left and the prediction right."""
     photo = read_photo(photo_path(photos, entry.image_id))
-    return join_panels(*draw_pair(photo, entry.prediction, entry.truth, entry.judgement), GAP_PX)
+    return join_panels(*draw_pair(photo, entry.prediction, entry.truth, entry.matches), GAP_PX)

@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
+from fashion_mmdet.evaluation.error_types import (
+    FALSE_NEGATIVE,
+    FALSE_POSITIVE,
+    TRUE_POSITIVE,
+    keep_categories,
+    match_objects,
+)
 from fashion_mmdet.evaluation.matching import count_image
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
-from fashion_mmdet.evaluation.verdicts import HIT, MISSED, SPURIOUS, judge, keep_categories
 from fashion_mmdet.masks import rle
 
 SIDE = 8
@@ -40,33 +46,35 @@ def predicted(*objects: tuple[int, dict]) -> Prediction:
 
 def test_a_hit_has_its_iou_and_the_rest_is_missed_or_spurious():
     """Columns 0-3 against 0-4: 3 of 4 columns, 0.75. The second prediction comes too late, class 7 overlaps nothing."""
-    found = judge(true((3, bar(0, 4)), (5, bar(0, 4))), predicted((3, bar(0, 3)), (3, bar(0, 4)), (7, bar(0, 4))))
-    assert found.true == (HIT, MISSED)
-    assert found.predicted == (HIT, SPURIOUS, SPURIOUS)
+    found = match_objects(
+        true((3, bar(0, 4)), (5, bar(0, 4))), predicted((3, bar(0, 3)), (3, bar(0, 4)), (7, bar(0, 4)))
+    )
+    assert found.true == (TRUE_POSITIVE, FALSE_NEGATIVE)
+    assert found.predicted == (TRUE_POSITIVE, FALSE_POSITIVE, FALSE_POSITIVE)
     np.testing.assert_array_equal(found.ious, [0.75, 0, 0])
 
 
 def test_an_iou_at_the_threshold_is_no_hit():
     """Columns 0-2 against 0-4: exactly 0.5."""
-    assert judge(true((3, bar(0, 4))), predicted((3, bar(0, 2)))).true == (MISSED,)
-    assert judge(true((3, bar(0, 4))), predicted((3, bar(0, 2))), iou=0.49).true == (HIT,)
+    assert match_objects(true((3, bar(0, 4))), predicted((3, bar(0, 2)))).true == (FALSE_NEGATIVE,)
+    assert match_objects(true((3, bar(0, 4))), predicted((3, bar(0, 2))), iou=0.49).true == (TRUE_POSITIVE,)
 
 
 @pytest.mark.parametrize(
     ('truth', 'prediction', 'expected'),
     [
         (true(), predicted(), ((), ())),
-        (true((1, bar(0, 1))), predicted(), ((MISSED,), ())),
-        (true(), predicted((1, bar(0, 1))), ((), (SPURIOUS,))),
+        (true((1, bar(0, 1))), predicted(), ((FALSE_NEGATIVE,), ())),
+        (true(), predicted((1, bar(0, 1))), ((), (FALSE_POSITIVE,))),
     ],
     ids=['nothing', 'nothing predicted', 'nothing true'],
 )
 def test_empty_sides(truth: Truth, prediction: Prediction, expected: tuple):
-    found = judge(truth, prediction)
+    found = match_objects(truth, prediction)
     assert (found.true, found.predicted) == expected
 
 
-def test_the_verdicts_are_as_many_as_the_metric_counts():
+def test_the_error_types_are_as_many_as_the_metric_counts():
     rng = np.random.default_rng(0)
 
     def draw() -> list[tuple[int, dict]]:
@@ -76,9 +84,13 @@ def test_the_verdicts_are_as_many_as_the_metric_counts():
     hits = 0
     for _ in range(200):
         truth, prediction = true(*draw()), predicted(*draw())
-        found, counts = judge(truth, prediction), count_image(truth, prediction).counts[:, 0].sum(axis=0)
-        assert [found.predicted.count(HIT), found.predicted.count(SPURIOUS), found.true.count(MISSED)] == list(counts)
-        assert found.true.count(HIT) == found.predicted.count(HIT)
+        found, counts = match_objects(truth, prediction), count_image(truth, prediction).counts[:, 0].sum(axis=0)
+        assert [
+            found.predicted.count(TRUE_POSITIVE),
+            found.predicted.count(FALSE_POSITIVE),
+            found.true.count(FALSE_NEGATIVE),
+        ] == list(counts)
+        assert found.true.count(TRUE_POSITIVE) == found.predicted.count(TRUE_POSITIVE)
         hits += counts[0]
     assert hits > 50
 

@@ -1,9 +1,10 @@
-"""Build, train and run one or two models of each of mmdet's families, to see which ones the stand-ins carry.
+"""Build, train and run one or two models of each of mmdet's families, to see which ones the stand-ins support.
 
-    python -m fashion_mmdet.ops.families [FAMILY ...] [--seconds 120]
+    python -m tests.ops.families [FAMILY ...] [--seconds 120]
 
-prints the table of README.md; `s` is processor time, some seconds a model. A model is mmdet's own config without
-pretrained weights and with fewer candidates; it takes one training step on two 128 px images and predicts.
+prints the table of fashion_mmdet/ops/README.md; `s` is processor time, some seconds a model. A model is mmdet's own
+config without pretrained weights and with fewer candidates; it takes one training step on two 128 px images and
+predicts.
 """
 
 import argparse
