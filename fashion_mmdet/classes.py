@@ -5,6 +5,9 @@ main garments and may carry attributes; 13 to 26 are accessories; 27 to 45 are g
 """
 
 import colorsys
+from collections.abc import Sequence
+
+import numpy as np
 
 CATEGORIES: tuple[str, ...] = (
     'shirt, blouse',  # 0 upperbody
@@ -171,6 +174,26 @@ PALETTE = _palette(NUM_CATEGORIES)
 def short_name(category: int) -> str:
     """Give the first of a category's names: 'shirt' for 'shirt, blouse'."""
     return CATEGORIES[category].split(',')[0]
+
+
+def category_ids(dataset_meta: dict) -> tuple[int, ...]:
+    """Find the category id of each label of a data set, by name."""
+    return tuple(CATEGORIES.index(name) for name in dataset_meta['classes'])
+
+
+def to_multi_hot(attributes: Sequence[Sequence[int]]) -> np.ndarray:
+    """Mark each object's attributes.
+
+    Args:
+        attributes: attribute ids of N objects; empty for an object without labels.
+
+    Returns:
+        (N, 92) bool; a row without a mark is an unlabelled object.
+    """
+    marks = np.zeros((len(attributes), NUM_ATTRIBUTES), bool)
+    for row, ids in zip(marks, attributes, strict=True):
+        row[list(ids)] = True
+    return marks
 
 
 def parse_class_id(text: str) -> tuple[int, tuple[int, ...]]:

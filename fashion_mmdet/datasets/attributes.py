@@ -7,7 +7,7 @@ from mmcv.transforms import BaseTransform
 from mmdet.datasets.transforms import PackDetInputs
 from mmdet.registry import TRANSFORMS
 
-from fashion_mmdet.datasets.multi_hot import to_multi_hot
+from fashion_mmdet.classes import to_multi_hot
 
 
 @TRANSFORMS.register_module()

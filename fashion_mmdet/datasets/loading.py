@@ -15,7 +15,7 @@ from mmdet.structures.bbox import HorizontalBoxes
 from fashion_mmdet.datasets.decoding import decode_area, decode_whole
 from fashion_mmdet.datasets.image_formats import read_photo_bytes
 from fashion_mmdet.datasets.images import read_size
-from fashion_mmdet.datasets.rle_masks import MASK_INTERPOLATIONS, RunMasks
+from fashion_mmdet.datasets.rle_masks import MASK_INTERPOLATIONS, RLEMasks
 from fashion_mmdet.utils.checks import COUNT, check_choice, check_flag, check_numbers, check_range, is_list
 
 INTERPOLATIONS = ('area', 'bilinear')
@@ -27,7 +27,7 @@ class LoadScaled(BaseTransform):
     """Load a photo with its boxes and masks at the size wanted.
 
     In place of mmdet's LoadImageFromFile, LoadAnnotations and Resize (or RandomResize, RandomChoiceResize), which
-    decode all at full size first. The masks come as `RunMasks`; mmdet's other transforms take them.
+    decode all at full size first. The masks come as `RLEMasks`; mmdet's other transforms take them.
 
     Args:
         scale: as mmdet's `Resize` takes it, (long side, short side) or (w, h); a list of several, of which each photo
@@ -118,7 +118,7 @@ class LoadScaled(BaseTransform):
         results['gt_bboxes_labels'] = np.array([instance['bbox_label'] for instance in instances], np.int64)
         results['gt_ignore_flags'] = np.array([instance['ignore_flag'] for instance in instances], bool)
         try:
-            results['gt_masks'] = RunMasks.from_coco(
+            results['gt_masks'] = RLEMasks.from_coco(
                 [instance['mask'] for instance in instances], size, new_size, self.mask_interpolation
             )
         except ValueError as error:

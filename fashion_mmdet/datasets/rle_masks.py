@@ -11,15 +11,14 @@ from mmcv.ops import roi_align
 from mmdet.structures.bbox import BaseBoxes, HorizontalBoxes, get_box_type
 from mmdet.structures.mask import BitmapMasks
 
-from fashion_mmdet.masks.cover import shrink_by_cover
 from fashion_mmdet.masks.rle import bounding_box, mask_to_runs, stack_coco
-from fashion_mmdet.masks.transform import Runs, crop, flip, merge_runs, place, resize
+from fashion_mmdet.masks.transform import Runs, crop, flip, merge_runs, place, resize, shrink_by_cover
 
 MASK_INTERPOLATIONS = ('nearest', 'area')
 EMPTY = (np.empty(0, np.int64), np.empty(0, np.int64))
 
 
-class RunMasks(BitmapMasks):
+class RLEMasks(BitmapMasks):
     """mmdet's `BitmapMasks` that keeps runs for as long as nobody asks for the bitmap.
 
     Resizing, flipping, cropping, padding, choosing, areas and boxes work on the runs and give runs. `masks`, and what
@@ -49,7 +48,7 @@ class RunMasks(BitmapMasks):
         size: tuple[int, int],
         new_size: tuple[int, int] | None = None,
         interpolation: str = 'nearest',
-    ) -> 'RunMasks':
+    ) -> 'RLEMasks':
         """Take COCO RLE, and bring it to another size on the way.
 
         Args:
@@ -67,7 +66,7 @@ class RunMasks(BitmapMasks):
         return cls(resize(runs, size, size, len(masks)), len(masks), *size).resize(new_size, interpolation)
 
     @classmethod
-    def from_bitmaps(cls, masks: np.ndarray) -> 'RunMasks':
+    def from_bitmaps(cls, masks: np.ndarray) -> 'RLEMasks':
         """Take an (N, H, W) bitmap, 0 and not 0."""
         count, height, width = masks.shape
         return cls(mask_to_runs(masks.transpose(1, 0, 2).reshape(height, -1)), count, height, width)
@@ -109,7 +108,7 @@ class RunMasks(BitmapMasks):
         if np.array_equal(chosen, np.arange(self._count)):
             return self._with(self._runs, self.height, self.width)
         parts = [self._cut(one, place_) for place_, one in enumerate(chosen.tolist())]
-        return RunMasks(_concatenate(parts), len(parts), self.height, self.width)
+        return RLEMasks(_concatenate(parts), len(parts), self.height, self.width)
 
     def _cut(self, index: int, position: int = 0) -> Runs:
         """Take one mask's runs, as the `position`-th mask of a stack."""
@@ -120,8 +119,8 @@ class RunMasks(BitmapMasks):
         shift = (position - index) * pixels
         return np.maximum(starts[inside], low) + shift, np.minimum(ends[inside], high) + shift
 
-    def _with(self, runs: Runs, height: int, width: int) -> 'RunMasks':
-        return RunMasks(runs, self._count, height, width)
+    def _with(self, runs: Runs, height: int, width: int) -> 'RLEMasks':
+        return RLEMasks(runs, self._count, height, width)
 
     def rescale(self, scale: float | tuple[int, int], interpolation: str = 'nearest') -> BitmapMasks:
         """Scale as far as (w, h) allows, the aspect ratio kept; see mmcv.rescale_size."""
@@ -146,7 +145,7 @@ class RunMasks(BitmapMasks):
         grown = np.zeros((self._count, *out_shape), np.uint8)
         for mask, out in zip(self._draw(), grown, strict=True):
             out[:] = cv2.resize(mask.astype(np.float32), out_shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0.5
-        return RunMasks.from_bitmaps(grown)
+        return RLEMasks.from_bitmaps(grown)
 
     def flip(self, flip_direction: str = 'horizontal') -> BitmapMasks:
         """Mirror: 'horizontal', 'vertical' or 'diagonal'."""
@@ -230,7 +229,7 @@ class RunMasks(BitmapMasks):
         """Put stacks of one size together; a bitmap among them makes the result one."""
         if not masks:
             raise ValueError('masks should not be an empty list.')
-        if any(not isinstance(one, RunMasks) or one._runs is None for one in masks):
+        if any(not isinstance(one, RLEMasks) or one._runs is None for one in masks):
             return BitmapMasks.cat(masks)
         if len({(one.height, one.width) for one in masks}) > 1:
             raise ValueError(f'masks of several sizes cannot go together: {", ".join(map(repr, masks))}')
@@ -242,7 +241,7 @@ class RunMasks(BitmapMasks):
         return cls(_concatenate(parts), position, masks[0].height, masks[0].width)
 
     @classmethod
-    def random(cls, *args, **kwargs) -> 'RunMasks':
+    def random(cls, *args, **kwargs) -> 'RLEMasks':
         """Draw masks at random, with the arguments of `BitmapMasks.random`."""
         return cls.from_bitmaps(BitmapMasks.random(*args, **kwargs).masks)
 

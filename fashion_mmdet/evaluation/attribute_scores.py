@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from rich.progress import track
 
-from fashion_mmdet.classes import ATTRIBUTES, NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
-from fashion_mmdet.datasets.multi_hot import to_multi_hot
+from fashion_mmdet.classes import ATTRIBUTES, NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES, to_multi_hot
 from fashion_mmdet.datasets.records import Record, read_records
 from fashion_mmdet.evaluation.attributes import (
     AttributeHits,

@@ -13,7 +13,7 @@ from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, format_class_i
 from fashion_mmdet.datasets.records import SUBMISSION_COLUMNS, read_image_ids, read_table
 from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.masks import rle, rle_kernels
-from fashion_mmdet.masks.rle_batch import coco_to_edges
+from fashion_mmdet.masks.rle import coco_to_edges
 from fashion_mmdet.utils.files import atomic_path
 
 SIZE = (512, 512)  # height and width of the masks that the competition scores

@@ -10,18 +10,22 @@ Three forms of the same (H, W) mask, all column-major (down the columns first):
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
-from fashion_mmdet.masks.rle_batch import checked_edges, edges_to_coco
+from fashion_mmdet.masks import rle_kernels
 from fashion_mmdet.masks.transform import Runs, crop, flip, merge_runs, nearest_source, resize
 
 __all__ = [
     'Runs',
     'area',
     'bounding_box',
+    'checked_edges',
+    'coco_to_edges',
     'coco_to_runs',
     'crop',
+    'edges_to_coco',
     'flip',
     'kaggle_to_runs',
     'last_pixel',
@@ -35,7 +39,6 @@ __all__ = [
     'runs_to_kaggle',
     'runs_to_mask',
     'stack_coco',
-    'subtract',
     'unite',
 ]
 
@@ -151,20 +154,6 @@ def bounding_box(runs: Runs, height: int) -> tuple[int, int, int, int]:
     return int(first[0]), top, int(last[-1]) + 1, bottom
 
 
-def subtract(runs: Runs, other: Runs) -> Runs:
-    """Take the pixels of `other` away from `runs`."""
-    if runs[0].size == 0 or other[0].size == 0:
-        return runs
-    edges = np.unique(np.concatenate([*runs, *other]))
-    inside = _covers(runs, edges) & ~_covers(other, edges)
-    return merge_runs(edges[:-1][inside[:-1]], edges[1:][inside[:-1]])
-
-
-def _covers(runs: Runs, positions: np.ndarray) -> np.ndarray:
-    """Tell for each position whether it lies in a run."""
-    return np.searchsorted(runs[0], positions, 'right') > np.searchsorted(runs[1], positions, 'right')
-
-
 def unite(runs: Runs, other: Runs) -> Runs:
     """Unite two masks of the same size."""
     return merge_runs(np.concatenate([runs[0], other[0]]), np.concatenate([runs[1], other[1]]))
@@ -176,3 +165,70 @@ def resize_coco(mask: dict, new_size: tuple[int, int]) -> dict:
     if (height, width) == tuple(new_size):
         return mask
     return runs_to_coco(resize(coco_to_runs(mask), (height, width), new_size), *new_size)
+
+
+def coco_to_edges(masks: Sequence[dict], wanted: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Turn many masks' COCO RLE (compressed, str or bytes, or a list of counts) into runs.
+
+    Args:
+        masks: N of them.
+        wanted: (N,) bool, the others come back without runs; None for all.
+
+    Returns:
+        edges, bounds.
+
+    Raises:
+        ValueError: counts that are negative or past all sizes.
+    """
+    edges, bounds, totals = _decompress(masks, wanted)
+    if (totals < 0).any():
+        broken = masks[int(np.argmax(totals < 0))]
+        raise ValueError(
+            f'a mask of {"x".join(map(str, broken["size"]))} with negative or endless runs: {broken["counts"][:40]!r}'
+        )
+    return edges, bounds
+
+
+def checked_edges(masks: Sequence[dict], height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `coco_to_edges`, of masks that must have one size.
+
+    Raises:
+        ValueError: a mask of another size, or counts that do not add up to it.
+    """
+    for mask in masks:
+        if tuple(mask['size']) != (height, width):
+            raise ValueError(
+                f'a mask of {mask["size"][0]}x{mask["size"][1]} for a photo of {height}x{width} (height x width)'
+            )
+    edges, bounds, totals = _decompress(masks, None)
+    if (totals != height * width).any():
+        raise ValueError(f'the runs of a mask do not add up to its {height}x{width} pixels')
+    return edges, bounds
+
+
+def _decompress(masks: Sequence[dict], wanted: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    counts = [mask['counts'] for mask in masks]
+    if not set(map(type, counts)) <= {str}:
+        counts = [_as_text(one) for one in counts]
+    if wanted is None:
+        wanted = np.ones(len(counts), bool)
+    offsets = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, counts), np.int64, len(counts)), out=offsets[1:])
+    return rle_kernels.decompress(np.frombuffer(''.join(counts).encode('ascii'), np.uint8), offsets, wanted)
+
+
+def _as_text(counts: str | bytes | Sequence[int]) -> str:
+    if isinstance(counts, str):
+        return counts
+    if isinstance(counts, bytes):
+        return counts.decode('ascii')
+    positions = np.cumsum(np.asarray(counts, np.int64))
+    edges = positions[: positions.size // 2 * 2]
+    return edges_to_coco(edges, np.array([0, edges.size]), 1, int(positions[-1]) if positions.size else 0)[0]['counts']
+
+
+def edges_to_coco(edges: np.ndarray, bounds: np.ndarray, height: int, width: int) -> list[dict]:
+    """Turn the runs of many masks of one size into COCO RLE, counts as str."""
+    codes, offsets = rle_kernels.compress(edges, bounds, height * width)
+    text, places = codes.tobytes().decode('ascii'), offsets.tolist()
+    return [{'size': [int(height), int(width)], 'counts': text[start:stop]} for start, stop in pairwise(places)]
