@@ -7,6 +7,7 @@ slice of the file and processes share its pages.
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from fashion_mmdet.classes import NUM_CATEGORIES
+from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.records import Instance, Record
 from fashion_mmdet.utils.files import read_sealed
@@ -218,6 +219,18 @@ class Index:
         labels = np.zeros((len(self), NUM_CATEGORIES), bool)
         labels[np.repeat(np.arange(len(self)), np.diff(self.offsets)), self.categories] = True
         return labels
+
+    def attribute_marks(self) -> np.ndarray:
+        """Tell which attributes each object has; (M, 92) bool."""
+        marks = np.zeros((len(self.categories), NUM_ATTRIBUTES), bool)
+        marks[np.repeat(np.arange(len(marks)), np.diff(self._attribute_offsets)), self._attributes] = True
+        return marks
+
+    def objects_of(self, image_ids: Iterable[str]) -> np.ndarray:
+        """Tell which objects lie in the images of those names; (M,) bool."""
+        chosen = np.zeros(len(self), bool)
+        chosen[[self._positions[image_id] for image_id in image_ids]] = True
+        return np.repeat(chosen, np.diff(self.offsets))
 
     def __deepcopy__(self, memo: dict) -> 'Index':
         return self

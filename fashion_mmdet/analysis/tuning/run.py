@@ -14,11 +14,10 @@ from fashion_mmdet.analysis.tuning.validation import (
     make_splits,
     validate_procedure,
 )
-from fashion_mmdet.datasets.records import read_records
 from fashion_mmdet.evaluation.dump import read_dump, read_info
-from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
+from fashion_mmdet.evaluation.truths import Truths
 from fashion_mmdet.utils.options import read_assignment
 
 
@@ -50,16 +49,13 @@ def read_inputs(
     raws = list(read_dump(dump))
     if not raws:
         raise ValueError(f'{dump}: no images to tune on')
-    records, audit = read_records(truth)
-    known = {record.image_id: record for record in records}
+    known = Truths(truth, size)
     truths: dict[str, Truth] = {}
     for raw in raws:
-        if raw.image_id not in known:
-            raise ValueError(f'{truth}: no image {raw.image_id!r}')
         if raw.image_id in truths:
             raise ValueError(f'{dump}: image {raw.image_id!r} comes twice')
-        truths[raw.image_id] = truth_from_record(known[raw.image_id], size)
-    return raws, truths, audit.report()
+        truths[raw.image_id] = known[raw.image_id]
+    return raws, truths, known.index.audit.report()
 
 
 def options_of_dump(dump: str | os.PathLike) -> Postprocess:

@@ -10,12 +10,11 @@ from PIL import Image
 
 from fashion_mmdet.datasets.decoding import load_photo
 from fashion_mmdet.datasets.images import photo_path
-from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump
-from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.overlay import GAP_PX, TITLE_PX, side_by_side
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
+from fashion_mmdet.evaluation.truths import Truths
 from fashion_mmdet.experiments.compare.comparison import Row
 from fashion_mmdet.experiments.compare.notes import short_name
 from fashion_mmdet.utils.progress import track
@@ -68,12 +67,12 @@ def draw_worst(row: Row, count: int) -> tuple[list[Picture], str]:
 def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
     """Go through the dump once and draw what is wanted."""
     options = Postprocess.from_config(row.run.options)
-    index = open_index(row.run.truth)
+    truths = Truths(row.run.truth)
     pictures = {}
     for raw in track(read_dump(row.run.dump), f'pictures of {row.run.name}', total=len(row.scores.images)):
         if raw.image_id in wanted:
             photo = read_photo(photo_path(row.run.photos, raw.image_id))
-            truth, prediction = truth_from_record(index.find(raw.image_id)), postprocess(raw, options)
+            truth, prediction = truths[raw.image_id], postprocess(raw, options)
             score, score_50 = row.scores.images[raw.image_id]
             sheet = side_by_side(photo, prediction, truth)
             # The page has its own captions: cut the sheet's margins and title off.

@@ -8,15 +8,13 @@ from pathlib import Path
 
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.datasets.images import photo_path
-from fashion_mmdet.datasets.index import Index
-from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump, read_info
 from fashion_mmdet.evaluation.matching import count_image
-from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE
+from fashion_mmdet.evaluation.truths import Truths
 from fashion_mmdet.evaluation.verdicts import HIT, Judgement, judge, keep_categories
 from fashion_mmdet.utils.progress import track
 
@@ -87,18 +85,15 @@ def collect_entries(
         ValueError: not a dump, or an image without truth.
     """
     total = len(read_info(dump).images)
-    index = None if truth is None else open_index(truth)
+    truths = None if truth is None else Truths(truth, SIZE)
     wanted = frozenset(categories)
-    entries = (
-        _make_entry(raw, index, truth, options, wanted, iou) for raw in track(read_dump(dump), 'judging', total=total)
-    )
+    entries = (_make_entry(raw, truths, options, wanted, iou) for raw in track(read_dump(dump), 'judging', total=total))
     return [entry for entry in entries if not wanted or entry.categories]
 
 
 def _make_entry(
     raw: RawPrediction,
-    index: Index | None,
-    path: str | os.PathLike | None,
+    truths: Truths | None,
     options: Postprocess,
     wanted: frozenset[int],
     iou: float,
@@ -106,11 +101,9 @@ def _make_entry(
     prediction = postprocess(raw, options, SIZE)
     if wanted:
         prediction = keep_categories(prediction, wanted)
-    if index is None:
+    if truths is None:
         return Entry(prediction)
-    if raw.image_id not in index:
-        raise ValueError(f'{path}: no image {raw.image_id!r}')
-    truth = truth_from_record(index.find(raw.image_id), SIZE)
+    truth = truths[raw.image_id]
     if wanted:
         truth = keep_categories(truth, wanted)
     score = summarize([count_image(truth, prediction)]).score
