@@ -32,6 +32,7 @@ from fashion_mmdet.evaluation.postprocess import OVERLAPS, Postprocess, postproc
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth, check_raw
 from fashion_mmdet.evaluation.submission import find_problems, read_predictions
 from fashion_mmdet.masks import rle
+from fashion_mmdet.masks.transform import nearest_source
 from fashion_mmdet.utils.options import parse_options, read_assignment
 
 TOLD = (ValueError, OSError)  # what a tool turns into one line
@@ -182,7 +183,7 @@ def check_bitmap(mask: np.ndarray) -> None:
     theirs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
     np.testing.assert_array_equal(rle.runs_to_mask(rle.coco_to_runs(theirs), height, width), mask)
     for new_size in ((1, 1), (5, 9), (2 * height, 3 * width)):
-        rows, columns = (rle.nearest_source(old, new) for old, new in zip(mask.shape, new_size, strict=True))
+        rows, columns = (nearest_source(old, new) for old, new in zip(mask.shape, new_size, strict=True))
         np.testing.assert_array_equal(
             rle.runs_to_mask(rle.resize(found, mask.shape, new_size), *new_size), mask[np.ix_(rows, columns)]
         )

@@ -1,8 +1,8 @@
-"""Scales, crops, flips and pads run-length masks without drawing them. No torch.
+"""Scale, crop, flip and pad run-length masks without drawing them.
 
 Runs are two int64 arrays, `starts` and `ends`, 0-based and half open, column-major, sorted, neither touching nor
-overlapping. `count` masks of one size (H, W) form a stack: side by side they are one bitmap (H, count * W), whose runs
-these functions take as readily as those of a single mask. A run may go on from one mask's end into the next.
+overlapping. `count` masks of one `size` (H, W) form a stack: side by side they are one bitmap (H, count * W), whose
+runs every function here takes like those of a single mask. A run may go on from one mask's end into the next.
 """
 
 from itertools import pairwise
@@ -31,19 +31,15 @@ def _join(starts: np.ndarray, ends: np.ndarray) -> Runs:
 
 
 def nearest_source(size: int, new_size: int) -> np.ndarray:
-    """For every new index the old one that `cv2.resize(INTER_NEAREST)` takes; (new_size,) int64, ascending."""
+    """Return, for every new index, the old one that `cv2.resize(INTER_NEAREST)` takes; (new_size,) int64, ascending."""
     ratio = 1.0 / (new_size / size)  # OpenCV inverts the factor; dividing directly rounds otherwise now and then
     return np.minimum(np.floor(np.arange(new_size) * ratio).astype(np.int64), size - 1)
 
 
 def resize(runs: Runs, size: tuple[int, int], new_size: tuple[int, int], count: int = 1) -> Runs:
-    """Scale runs as `cv2.resize(mask, INTER_NEAREST)` scales the bitmap, to the pixel, without drawing it.
+    """Scale masks as `cv2.resize(mask, INTER_NEAREST)` scales the bitmap, to the pixel.
 
-    Args:
-        runs: of `count` (H, W) masks; here runs may touch and be empty, as those of `stack_coco` may.
-        size: H, W.
-        new_size: new H, W.
-        count: how many masks the runs are of.
+    The runs may touch and be empty here, as those of `rle.stack_coco` may.
     """
     (height, width), (new_height, new_width) = size, new_size
     if tuple(size) == tuple(new_size) or runs[0].size == 0:
@@ -53,13 +49,7 @@ def resize(runs: Runs, size: tuple[int, int], new_size: tuple[int, int], count: 
 
 
 def crop(runs: Runs, size: tuple[int, int], box: tuple[int, int, int, int], count: int = 1) -> Runs:
-    """Cut out what `mask[y1:y2, x1:x2]` is of the bitmap.
-
-    Args:
-        runs: of `count` (H, W) masks.
-        size: H, W.
-        box: x1, y1, x2, y2 in pixels, inside the mask and not empty.
-        count: how many masks the runs are of.
+    """Crop to a box x1, y1, x2, y2 in pixels, as `mask[y1:y2, x1:x2]` does.
 
     Raises:
         ValueError: the box is empty or reaches out of the mask.
@@ -74,11 +64,7 @@ def crop(runs: Runs, size: tuple[int, int], box: tuple[int, int, int, int], coun
 
 
 def flip(runs: Runs, size: tuple[int, int], direction: str = 'horizontal', count: int = 1) -> Runs:
-    """Mirror masks left to right ('horizontal'), upside down ('vertical') or both ('diagonal').
-
-    Raises:
-        ValueError: another direction.
-    """
+    """Flip left to right ('horizontal'), upside down ('vertical') or both ('diagonal'); ValueError for another."""
     if direction not in DIRECTIONS:
         raise ValueError(f'flip direction {direction!r}: one of {", ".join(DIRECTIONS)}')
     height, width = size
@@ -93,18 +79,10 @@ def flip(runs: Runs, size: tuple[int, int], direction: str = 'horizontal', count
 def place(
     runs: Runs, size: tuple[int, int], new_size: tuple[int, int], top: int = 0, left: int = 0, count: int = 1
 ) -> Runs:
-    """Put masks into larger ones that are empty elsewhere.
-
-    Args:
-        runs: of `count` (H, W) masks.
-        size: H, W.
-        new_size: H, W of the larger masks.
-        top: row of the larger mask where the smaller one begins.
-        left: column likewise.
-        count: how many masks the runs are of.
+    """Paste masks into empty ones of `new_size`, from row `top` and column `left` on.
 
     Raises:
-        ValueError: a mask does not fit.
+        ValueError: the mask does not fit.
     """
     (height, width), (new_height, new_width) = size, new_size
     if not (0 <= top <= new_height - height and 0 <= left <= new_width - width):
@@ -121,16 +99,11 @@ def place(
 
 
 def shrink_by_cover(runs: Runs, size: tuple[int, int], new_size: tuple[int, int], count: int = 1) -> Runs:
-    """Shrink masks by area, exactly: in whole numbers, without drawing them at their old size.
+    """Shrink masks by area: a new pixel belongs to the mask where at least half of it is covered.
 
-    A new pixel is H/h old ones high and W/w wide. Times h and w all edges are whole: an old pixel is h by w units, a
-    new one H by W, and it is in the mask where the units covered, doubled, reach H * W.
-
-    Args:
-        runs: of `count` (H, W) masks side by side.
-        size: H, W.
-        new_size: h, w, neither larger than before.
-        count: how many masks the runs are of.
+    A new pixel is H/h old ones high and W/w wide. Times h and w all edges are whole numbers: an old pixel is h by w
+    units, a new one H by W, and it is in the mask where the units covered, doubled, reach H * W. From (3, 3) to
+    (2, 2): pixels of 2 x 2 and of 3 x 3 units; the old top left pixel covers 4 of 9, which is less than half.
     """
     (height, width), (new_height, new_width) = size, new_size
     column, top, bottom = split_columns(runs, height)
@@ -156,8 +129,8 @@ def _sum_cover(
     """Sum up how many units of each new pixel the pieces of one mask cover.
 
     Returns:
-        cover: (columns, h) float64 of whole numbers, below 2 ** 53; only the columns between the mask's ends.
-        left: the first of them.
+        (columns, h) float64 of whole numbers below 2 ** 53, the columns between the mask's ends only, and the first
+        of these columns.
     """
     (height, width), (new_height, new_width) = size, new_size
     first, offset = np.divmod(column * new_width, width)
@@ -180,8 +153,10 @@ def _sum_cover(
 def split_columns(runs: Runs, height: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut runs where a column ends.
 
+    In columns of height 4 the run 2 to 9 gives the pieces (column 0, rows 2 to 4), (1, 0 to 4) and (2, 0 to 1).
+
     Returns:
-        column, top, bottom of each piece, int64, the bottom exclusive; by column, then by row.
+        column, top, bottom (exclusive) of each piece, int64; by column, then by row.
     """
     starts, ends = runs
     first = starts // height
@@ -201,6 +176,8 @@ def _sample(runs: Runs, size: tuple[int, int], rows: np.ndarray, columns: np.nda
     if (np.diff(left) > 1).any():
         return _sample_repeating(runs, height, above, all_left)
     # New pixels, column-major, come from ascending old ones: an edge moves to the number of new pixels before it.
+    # Rows 0 and 2, columns 0 and 2 of a 4 x 3 mask give 2 x 2: an edge at 9 (column 2, row 1) has the two new pixels
+    # of column 0 before it, and row 0 of column 2: it moves to 3.
     taken = np.diff(all_left, append=all_left[-1])
     base = all_left * len(rows)
     starts, ends = (_move(edges, height, above, base, taken) for edges in runs)
@@ -213,7 +190,7 @@ def _move(edges: np.ndarray, height: int, above: np.ndarray, base: np.ndarray, t
 
 
 def _sample_repeating(runs: Runs, height: int, above: np.ndarray, left: np.ndarray) -> Runs:
-    """Sample where an old column may give several new ones: each piece of a run becomes a piece of all of them."""
+    """Sample where an old column may give several new ones: a run's piece becomes a piece of each of them."""
     column, top, bottom = split_columns(_drop_empty(*runs), height)
     counts = left[column + 1] - left[column]
     piece = np.repeat(np.arange(column.size), counts)

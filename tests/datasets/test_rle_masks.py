@@ -13,6 +13,7 @@ from pycocotools import mask as coco
 
 from fashion_mmdet.datasets.rle_masks import RLEMasks
 from fashion_mmdet.masks import rle
+from fashion_mmdet.masks.transform import crop, flip
 from tests.masks.test_rle import random_mask, random_side
 
 
@@ -313,11 +314,11 @@ def test_masks_that_do_not_fit_are_refused(masks: list[dict], message: str):
 def test_what_cannot_be_cropped_placed_or_flipped_is_refused():
     runs = rle.mask_to_runs(np.ones((2, 3), bool))
     with pytest.raises(ValueError, match='the box must lie inside and hold a pixel'):
-        rle.crop(runs, (2, 3), (1, 0, 1, 2))
+        crop(runs, (2, 3), (1, 0, 1, 2))
     with pytest.raises(ValueError, match='does not fit into 1 x 9'):
         RLEMasks.from_bitmaps(np.ones((1, 2, 3))).expand(1, 9, 0, 0)
     with pytest.raises(ValueError, match="flip direction 'up'"):
-        rle.flip(runs, (2, 3), 'up')
+        flip(runs, (2, 3), 'up')
 
 
 def test_counts_of_many_masks_are_read_at_once_as_each_alone():

@@ -6,6 +6,7 @@ import pytest
 from pycocotools import mask as coco
 
 from fashion_mmdet.masks import rle
+from fashion_mmdet.masks.transform import nearest_source
 from tests.plain_evaluation import subtract_runs
 
 LARGEST = (6824, 10717)  # H, W of the competition's largest photo
@@ -333,7 +334,7 @@ def test_nearest_source_equals_opencv():
     for size, new_size in sizes:
         row = np.arange(size, dtype=np.float32)[None]
         wanted = cv2.resize(row, (int(new_size), 1), interpolation=cv2.INTER_NEAREST)[0]
-        np.testing.assert_array_equal(rle.nearest_source(int(size), int(new_size)), wanted, f'{size} to {new_size}')
+        np.testing.assert_array_equal(nearest_source(int(size), int(new_size)), wanted, f'{size} to {new_size}')
 
 
 def test_scaling_equals_opencv_to_the_pixel():
