@@ -16,43 +16,13 @@ from fashion_mmdet.datasets.image_list import ImageList
 from fashion_mmdet.datasets.images import find_problem, is_safe_id, photo_path
 from fashion_mmdet.datasets.index import Index, empty_batch
 from fashion_mmdet.datasets.index_store import open_index
+from fashion_mmdet.datasets.pipeline import order_steps
 from fashion_mmdet.datasets.records import read_image_ids
 from fashion_mmdet.datasets.split import stratified_split
 from fashion_mmdet.utils.checks import COUNT, NATURAL, check_choice, check_flag, check_ids, check_number
 from fashion_mmdet.utils.progress import track
 
 SPLITS = ('train', 'val', 'all', 'test')
-
-# mmengine sorts the keys of a config that it dumps: the order of a pipeline by name has to stand here.
-PIPELINE_STEPS = (
-    'load',
-    'annotations',
-    'resize',
-    'attributes',
-    'rotate',
-    'crop',
-    'filter',
-    'flip',
-    'color',
-    'blur',
-    'pack',
-)
-
-
-def order_steps(pipeline: Sequence[dict] | Mapping[str, dict | None]) -> list[dict]:
-    """Put a pipeline's steps in order; one given as a list is in order already.
-
-    Raises:
-        ValueError: a step's name is not in `PIPELINE_STEPS`.
-    """
-    if not isinstance(pipeline, Mapping):
-        return list(pipeline)
-    unknown = set(pipeline) - set(PIPELINE_STEPS)
-    if unknown:
-        raise ValueError(
-            f'pipeline step {sorted(unknown)[0]!r}: one of {", ".join(PIPELINE_STEPS)}; or give the pipeline as a list'
-        )
-    return [pipeline[name] for name in PIPELINE_STEPS if pipeline.get(name)]
 
 
 @DATASETS.register_module()
