@@ -141,8 +141,8 @@ def _decode_without_end(data: bytes, flags: int) -> np.ndarray | None:
 def decode_area(data: bytes, path: str, size: tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
     """Decode a photo of `size` to `new_size`, both H, W: by area to a smaller size, bilinearly to a larger one.
 
-    A JPEG shrinks in the DCT domain first. There a block of 8 x 8 coefficients gives 4 x 4, 2 x 2 or one pixel: averages
-    in a fraction of the time.
+    A JPEG shrinks in the DCT domain first, where a block of 8 x 8 coefficients gives 4 x 4, 2 x 2 or one pixel:
+    averages in a fraction of the time.
 
     Returns:
         (h, w, 3) uint8, BGR, upright. Errors as `decode_whole`.

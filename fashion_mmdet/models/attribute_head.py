@@ -93,7 +93,7 @@ class AttributeBBoxHead(ConvFCBBoxHead):
         self.allowed_attributes |= seen > 0
 
     def attribute_logits(self, feats: Tensor, boxes: Tensor) -> Tensor:
-        """Run the branch on RoI features (N, C, S, S) and their boxes (N, 4) in pixels of the input; (N, 92) float32."""
+        """Return (N, 92) float32 logits for RoI features (N, C, S, S) and boxes (N, 4) in pixels of the input."""
         return self.attribute_fcs(torch.cat([self.attribute_convs(feats), box_shape(boxes)], dim=1)).float()
 
     def attribute_loss(self, feats: Tensor, boxes: Tensor, labels: Tensor, attributes: Tensor) -> Tensor:
