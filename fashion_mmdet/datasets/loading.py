@@ -48,7 +48,7 @@ class LoadScaled(BaseTransform):
         mask_interpolation: str = 'nearest',
         with_annotations: bool = True,
     ) -> None:
-        self.scales = _read_scales(scale)
+        self.scale = _read_scales(scale)
         if ratio_range is not None:
             check_range('LoadScaled ratio_range', ratio_range)
         check_choice('LoadScaled interpolation', interpolation, INTERPOLATIONS)
@@ -82,7 +82,7 @@ class LoadScaled(BaseTransform):
     @cache_randomness
     def _draw_scale(self) -> Scale:
         """Draw like mmdet's RandomChoiceResize and RandomResize, from NumPy's generator, which mmengine seeds."""
-        scale = self.scales[0] if len(self.scales) == 1 else self.scales[np.random.randint(len(self.scales))]
+        scale = self.scale[0] if len(self.scale) == 1 else self.scale[np.random.randint(len(self.scale))]
         if self.ratio_range is None:
             return scale
         smallest, largest = self.ratio_range
@@ -118,11 +118,7 @@ class LoadScaled(BaseTransform):
 
     def __repr__(self) -> str:
         """Show the arguments, as mmdet's transforms do."""
-        return (
-            f'{type(self).__name__}(scale={self.scales}, keep_ratio={self.keep_ratio}, '
-            f'ratio_range={self.ratio_range}, interpolation={self.interpolation!r}, '
-            f'mask_interpolation={self.mask_interpolation!r}, with_annotations={self.with_annotations})'
-        )
+        return f'{type(self).__name__}({", ".join(f"{name}={value!r}" for name, value in vars(self).items())})'
 
 
 def _read_scales(scale: Scale | Sequence[Scale]) -> list[Scale]:

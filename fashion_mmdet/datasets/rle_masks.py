@@ -12,7 +12,7 @@ from mmdet.structures.bbox import BaseBoxes, HorizontalBoxes, get_box_type
 from mmdet.structures.mask import BitmapMasks
 
 from fashion_mmdet.masks.rle import bounding_box, mask_to_runs, stack_coco
-from fashion_mmdet.masks.transform import Runs, crop, flip, merge_runs, place, resize, shrink_by_cover
+from fashion_mmdet.masks.transform import Runs, crop, flip, join_runs, place, resize, shrink_by_cover, split_columns
 
 MASK_INTERPOLATIONS = ('nearest', 'area')
 EMPTY = (np.empty(0, np.int64), np.empty(0, np.int64))
@@ -194,12 +194,8 @@ class RLEMasks(BitmapMasks):
         """Pixels of each mask, (N,) int64."""
         if self._runs is None:
             return super().areas
-        starts, ends = self._runs
-        borders = self.height * self.width * np.arange(self._count + 1)
-        before = np.concatenate([[0], np.cumsum(ends - starts)])
-        run = np.searchsorted(starts, borders)  # runs that begin before the border; the last of them may cross it
-        over = np.maximum(np.append(0, ends)[run] - borders, 0)
-        return np.diff(before[run] - over)
+        mask, first, last = split_columns(self._runs, self.height * self.width)  # a stack of columns of that height
+        return np.bincount(mask, last - first, self._count).astype(np.int64)
 
     def get_bboxes(self, dst_type: str | type[BaseBoxes] = 'hbox') -> BaseBoxes:
         """Return the tight boxes; zeros for an empty mask."""
@@ -231,9 +227,5 @@ class RLEMasks(BitmapMasks):
 
 
 def _concatenate(parts: Sequence[Runs]) -> Runs:
-    if not parts:
-        return EMPTY
-    starts, ends = (np.concatenate(edges) for edges in zip(*parts, strict=True))
-    if (starts[1:] == ends[:-1]).any():
-        return merge_runs(starts, ends)
-    return starts, ends
+    """Join the runs of masks side by side; those that touch at a border become one."""
+    return join_runs(*(np.concatenate(edges) for edges in zip(EMPTY, *parts, strict=True)))

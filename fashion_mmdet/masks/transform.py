@@ -19,11 +19,11 @@ def merge_runs(starts: np.ndarray, ends: np.ndarray) -> Runs:
     if starts.size == 0:
         return starts.astype(np.int64), ends.astype(np.int64)
     order = np.argsort(starts, kind='stable')
-    return _join(starts[order], np.maximum.accumulate(ends[order]))
+    return join_runs(starts[order], np.maximum.accumulate(ends[order]))
 
 
-def _join(starts: np.ndarray, ends: np.ndarray) -> Runs:
-    """Unite those of sorted runs that touch or overlap; neither starts nor ends go down."""
+def join_runs(starts: np.ndarray, ends: np.ndarray) -> Runs:
+    """Unite those of sorted runs that touch or overlap; starts and ends must both ascend."""
     gaps = np.flatnonzero(starts[1:] > ends[:-1]) + 1
     if gaps.size + 1 >= starts.size:
         return starts, ends
@@ -95,7 +95,7 @@ def place(
     column, first, last = split_columns(runs, height)
     column = column + column // width * (new_width - width) + left
     base = column * new_height + top
-    return _join(base + first, base + last)
+    return join_runs(base + first, base + last)
 
 
 def shrink_by_cover(runs: Runs, size: tuple[int, int], new_size: tuple[int, int], count: int = 1) -> Runs:
@@ -209,4 +209,4 @@ def _count_below(indices: np.ndarray, size: int) -> np.ndarray:
 def _drop_empty(starts: np.ndarray, ends: np.ndarray) -> Runs:
     """Drop empty runs of a sorted list and unite those that then touch."""
     solid = np.flatnonzero(ends > starts)
-    return _join(starts[solid], ends[solid])
+    return join_runs(starts[solid], ends[solid])
