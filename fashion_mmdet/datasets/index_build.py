@@ -90,7 +90,7 @@ def check_rows(csv: str, rows: list[RowText]) -> Checked:
         area=areas,
         mask_bytes=list(map(len, masks)),
     )
-    return Checked(numbers, pa.record_batch(columns, COLUMNS), b''.join(masks), audit)
+    return Checked(numbers, pa.record_batch(columns, schema=COLUMNS), b''.join(masks), audit)
 
 
 def _parse(
