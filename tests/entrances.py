@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import safetensors.torch
 import torch
-from fashion_mmdet.experiments.runs_log import read_log
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
@@ -38,7 +37,9 @@ from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Trut
 from fashion_mmdet.evaluation.submission import find_problems, read_predictions
 from fashion_mmdet.experiments.checkpoints import load_file
 from fashion_mmdet.experiments.record import read_record
+from fashion_mmdet.experiments.train_log import read_log
 from fashion_mmdet.masks import rle
+from fashion_mmdet.masks.transform import nearest_source
 from fashion_mmdet.utils.literals import read_assignment
 
 TOLD = (ValueError, OSError)  # what a tool turns into one line
@@ -189,7 +190,7 @@ def check_bitmap(mask: np.ndarray) -> None:
     theirs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
     np.testing.assert_array_equal(rle.runs_to_mask(rle.coco_to_runs(theirs), height, width), mask)
     for new_size in ((1, 1), (5, 9), (2 * height, 3 * width)):
-        rows, columns = (rle.nearest_source(old, new) for old, new in zip(mask.shape, new_size, strict=True))
+        rows, columns = (nearest_source(old, new) for old, new in zip(mask.shape, new_size, strict=True))
         np.testing.assert_array_equal(
             rle.runs_to_mask(rle.resize(found, mask.shape, new_size), *new_size), mask[np.ix_(rows, columns)]
         )

@@ -205,7 +205,7 @@ def suppress_overlap(masks: list[rle.Runs], groups: np.ndarray, kept: np.ndarray
     for index in np.flatnonzero(kept):
         group = int(groups[index])
         if group in claimed:
-            result[index] = rle.subtract(masks[index], claimed[group])
+            result[index] = subtract_runs(masks[index], claimed[group])
             claimed[group] = rle.unite(claimed[group], result[index])
         else:
             claimed[group] = masks[index]
@@ -232,3 +232,17 @@ def write_submission(path: str, predictions: list[Prediction], image_ids: list[s
                         (prediction.image_id, rle.runs_to_kaggle(mask), format_class_id(category, attributes))
                     )
         writer.writerows((image_id, '', EMPTY_CLASS_ID) for image_id in rest)
+
+
+def subtract_runs(runs: rle.Runs, other: rle.Runs) -> rle.Runs:
+    """Take the pixels of `other` away from `runs`."""
+    if runs[0].size == 0 or other[0].size == 0:
+        return runs
+    edges = np.unique(np.concatenate([*runs, *other]))
+    inside = _covers(runs, edges) & ~_covers(other, edges)
+    return rle.merge_runs(edges[:-1][inside[:-1]], edges[1:][inside[:-1]])
+
+
+def _covers(runs: rle.Runs, positions: np.ndarray) -> np.ndarray:
+    """Tell for each position whether it lies in a run."""
+    return np.searchsorted(runs[0], positions, 'right') > np.searchsorted(runs[1], positions, 'right')

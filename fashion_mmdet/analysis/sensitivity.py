@@ -8,15 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from fashion_mmdet.classes import CATEGORIES, short_name
-from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump, read_info
 from fashion_mmdet.evaluation.error_types import match_objects
 from fashion_mmdet.evaluation.match_loops import match_greedily
 from fashion_mmdet.evaluation.matching import mask_ious
-from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.evaluation.scoring import average_precision
+from fashion_mmdet.evaluation.truths import Truths
 from fashion_mmdet.utils.progress import track
 from fashion_mmdet.utils.tables import format_text
 
@@ -101,12 +100,10 @@ def tally(
     Raises:
         ValueError: an image without truth, or files that are not what they should be.
     """
-    index = open_index(truth)
+    truths = Truths(truth, size)
     tallies = [ClassTally(category) for category in range(len(CATEGORIES))]
     for raw in track(read_dump(dump), 'matching', total=len(read_info(dump).images)):
-        if raw.image_id not in index:
-            raise ValueError(f'{truth}: no image {raw.image_id!r}')
-        true = truth_from_record(index.find(raw.image_id), size)
+        true = truths[raw.image_id]
         count_errors(true, postprocess(raw, options, size), tallies)
         loose = postprocess(raw, replace(options, score_thr=0.0, max_per_image=None), size)
         partners = match_objects(true, loose).partners

@@ -9,7 +9,7 @@ from pycocotools import mask as coco_mask
 from fashion_mmdet.classes import CATEGORIES, NUM_CATEGORIES
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth
-from fashion_mmdet.masks.rle_batch import edges_to_coco
+from fashion_mmdet.masks.rle import edges_to_coco
 
 SIDE = 28  # cells of a mask's side, as Mask R-CNN gives them
 COARSE = 5  # cells of the noise that bends an outline

@@ -114,9 +114,9 @@ def prepare_ours(size_px: int, images: int, frozen_stages: int = 1) -> Step:
 
     cfg = load_config(str(CONFIG))
     cfg.model.backbone.frozen_stages = frozen_stages
-    from fashion_mmdet.datasets.rle_masks import RunMasks
+    from fashion_mmdet.datasets.rle_masks import RLEMasks
 
-    return _prepare_mmdet(cfg, size_px, images, RunMasks.from_bitmaps)
+    return _prepare_mmdet(cfg, size_px, images, RLEMasks.from_bitmaps)
 
 
 def prepare_stock(size_px: int, images: int) -> Step:

@@ -1,4 +1,4 @@
-"""What is wrong with a data set: counted by kind, with examples, each kind with its rule."""
+"""Count what is wrong with a data set by kind; each kind has a rule."""
 
 from collections import Counter
 
@@ -33,12 +33,12 @@ DROPS_ROW = frozenset({
 
 
 def is_size_possible(height: int, width: int) -> bool:
-    """Tell whether a photo can be so large, in pixels."""
+    """Tell whether a photo may have that height and width in pixels."""
     return 0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS
 
 
 class Audit:
-    """Counts problems by kind and keeps the first few of each as examples."""
+    """Problems counted by kind, with the first few of each as examples."""
 
     def __init__(self, examples: int = 3) -> None:
         self.counts: Counter[str] = Counter()
@@ -46,12 +46,7 @@ class Audit:
         self._limit = examples
 
     def add(self, kind: str, where: str) -> None:
-        """Count one problem.
-
-        Args:
-            kind: a key of `RULES`.
-            where: file, line and value, for a person.
-        """
+        """Count a problem of a kind of `RULES`; `where` names file, line and value."""
         if kind not in RULES:
             raise KeyError(kind)
         self.counts[kind] += 1
@@ -67,7 +62,7 @@ class Audit:
             kept.extend(other.examples[kind][: self._limit - len(kept)])
 
     def summary(self) -> str:
-        """Describe all problems in one line: of each kind the count, the rule and the first example."""
+        """Describe all problems in one line: count, rule and first example of each kind."""
         return '; '.join(
             f'{kind} {count} ({RULES[kind]}), such as {self.examples[kind][0]}'
             for kind, count in self.counts.most_common()

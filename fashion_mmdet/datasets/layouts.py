@@ -1,4 +1,4 @@
-"""How 2019's and 2020's CSV write an object's category and attributes. No torch."""
+"""The layouts in which the CSVs of 2019 and 2020 write category and attributes."""
 
 import json
 import os
@@ -20,10 +20,9 @@ def content_key(csv: str | os.PathLike) -> str:
 
 
 def read_attribute_ids(path: Path) -> dict[str, str]:
-    """Read which of 2019's attribute ids each attribute of a label_descriptions.json has, by its name.
+    """Map the attribute ids of a label_descriptions.json to those of 2019 by name.
 
-    2020 (Fashionpedia) has 294 attributes, those of 2019 among them, and counts them anew. Without the file the ids are
-    2019's.
+    2020 (Fashionpedia) has 294 attributes, among them those of 2019 under new ids. Without the file the ids are 2019's.
 
     Raises:
         ValueError: not such a file.
@@ -46,7 +45,7 @@ def write_labels(folder: Path) -> None:
 
 
 def join_class_id(class_id: str, attributes: str, attribute_ids: dict[str, str]) -> str:
-    """Write category and attributes as 2019's layout does: `10_3_20` for `10` and `3,20`; ` 6` and `6.0` become `6`."""
+    """Join category and attributes as in 2019: `10_3_20` for `10` and `3,20`; ` 6` and `6.0` become `6`."""
     class_id = re.sub(r'\A(\d+)\.0\Z', r'\1', class_id.strip())
     words = [word.strip() for word in attributes.split(',')] if attributes.strip() else []
     return '_'.join([class_id, *(attribute_ids.get(word, word) for word in words)])

@@ -1,4 +1,4 @@
-"""Instance masks as runs, for mmdet's transforms and training."""
+"""Instance masks as run lengths, for mmdet's transforms and training."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,29 +11,27 @@ from mmcv.ops import roi_align
 from mmdet.structures.bbox import BaseBoxes, HorizontalBoxes, get_box_type
 from mmdet.structures.mask import BitmapMasks
 
-from fashion_mmdet.masks.cover import shrink_by_cover
 from fashion_mmdet.masks.rle import bounding_box, mask_to_runs, stack_coco
-from fashion_mmdet.masks.transform import Runs, crop, flip, merge_runs, place, resize
+from fashion_mmdet.masks.transform import Runs, crop, flip, join_runs, place, resize, shrink_by_cover, split_columns
 
 MASK_INTERPOLATIONS = ('nearest', 'area')
 EMPTY = (np.empty(0, np.int64), np.empty(0, np.int64))
 
 
-class RunMasks(BitmapMasks):
-    """mmdet's `BitmapMasks` that keeps runs for as long as nobody asks for the bitmap.
+class RLEMasks(BitmapMasks):
+    """mmdet's `BitmapMasks`, kept as runs until somebody asks for the bitmap.
 
-    Resizing, flipping, cropping, padding, choosing, areas and boxes work on the runs and give runs. `masks`, and what
-    needs it (rotation, shear, translation, tensors), draws the (N, H, W) bitmap, which then is the truth, since
-    whoever has it may write into it; what follows is as in `BitmapMasks`.
+    Resizing, flipping, cropping, padding, indexing, areas and boxes work on the runs and give runs. `masks`, and what
+    needs it (rotation, shear, translation, tensors), draws the (N, H, W) bitmap. From then on the bitmap holds the
+    masks, since its owner may write into it, and every method is that of `BitmapMasks`.
 
-    A stack's runs are small where a bitmap is not: seven masks of a photo at 512 px take some 30 KB instead of 1.2 MB,
-    also on their way from a loader's worker to the training process.
+    Seven masks of a photo at 512 px take some 30 KB instead of 1.2 MB, also on the way from a worker to the training.
 
     Args:
-        runs: of the masks side by side, see `fashion_mmdet.masks.transform`.
-        count: N.
-        height: of each mask, in pixels.
-        width: likewise.
+        runs: runs of the N masks side by side, see `fashion_mmdet.masks.transform`.
+        count: number of masks, N.
+        height: height of each mask in pixels.
+        width: width of each mask in pixels.
     """
 
     def __init__(self, runs: Runs, count: int, height: int, width: int) -> None:
@@ -49,14 +47,8 @@ class RunMasks(BitmapMasks):
         size: tuple[int, int],
         new_size: tuple[int, int] | None = None,
         interpolation: str = 'nearest',
-    ) -> 'RunMasks':
-        """Take COCO RLE, and bring it to another size on the way.
-
-        Args:
-            masks: COCO RLE with counts as str, bytes or a list.
-            size: H, W of all masks.
-            new_size: H, W wanted; None for the same.
-            interpolation: 'nearest' as cv2.resize gives it, or 'area': a pixel belongs to a mask where half is covered.
+    ) -> 'RLEMasks':
+        """Convert COCO RLE of masks of `size` (H, W), and resize them to `new_size` where it is given.
 
         Raises:
             ValueError: a mask of another size, or broken counts.
@@ -67,14 +59,14 @@ class RunMasks(BitmapMasks):
         return cls(resize(runs, size, size, len(masks)), len(masks), *size).resize(new_size, interpolation)
 
     @classmethod
-    def from_bitmaps(cls, masks: np.ndarray) -> 'RunMasks':
-        """Take an (N, H, W) bitmap, 0 and not 0."""
+    def from_bitmaps(cls, masks: np.ndarray) -> 'RLEMasks':
+        """Convert an (N, H, W) bitmap, 0 and non-zero."""
         count, height, width = masks.shape
         return cls(mask_to_runs(masks.transpose(1, 0, 2).reshape(height, -1)), count, height, width)
 
     @property
     def masks(self) -> np.ndarray:
-        """The bitmap, (N, H, W) uint8 of 0 and 1 (or what a float operation left); drawn when first asked for."""
+        """The (N, H, W) uint8 bitmap of 0 and 1 (or what a float operation left); drawn when first asked for."""
         if self._bitmap is None:
             self._bitmap, self._runs = self._draw(), None
         return self._bitmap
@@ -102,17 +94,17 @@ class RunMasks(BitmapMasks):
         return f'{type(self).__name__}(num_masks={len(self)}, height={self.height}, width={self.width})'
 
     def __getitem__(self, index: Any) -> BitmapMasks:
-        """Choose masks, as indexing the first axis of the bitmap does; one number gives a stack of one."""
+        """Index the first axis of the bitmap; a single number gives a stack of one."""
         if self._runs is None:
             return super().__getitem__(index)
         chosen = np.arange(self._count)[index].ravel()
         if np.array_equal(chosen, np.arange(self._count)):
             return self._with(self._runs, self.height, self.width)
         parts = [self._cut(one, place_) for place_, one in enumerate(chosen.tolist())]
-        return RunMasks(_concatenate(parts), len(parts), self.height, self.width)
+        return RLEMasks(_concatenate(parts), len(parts), self.height, self.width)
 
     def _cut(self, index: int, position: int = 0) -> Runs:
-        """Take one mask's runs, as the `position`-th mask of a stack."""
+        """Return the runs of a mask as those of the `position`-th mask of a stack."""
         pixels = self.height * self.width
         low, high = index * pixels, (index + 1) * pixels
         starts, ends = self._runs
@@ -120,20 +112,20 @@ class RunMasks(BitmapMasks):
         shift = (position - index) * pixels
         return np.maximum(starts[inside], low) + shift, np.minimum(ends[inside], high) + shift
 
-    def _with(self, runs: Runs, height: int, width: int) -> 'RunMasks':
-        return RunMasks(runs, self._count, height, width)
+    def _with(self, runs: Runs, height: int, width: int) -> 'RLEMasks':
+        return RLEMasks(runs, self._count, height, width)
 
     def rescale(self, scale: float | tuple[int, int], interpolation: str = 'nearest') -> BitmapMasks:
-        """Scale as far as (w, h) allows, the aspect ratio kept; see mmcv.rescale_size."""
+        """Resize to what fits into (w, h) at the same aspect ratio; see `mmcv.rescale_size`."""
         if self._runs is None or interpolation not in MASK_INTERPOLATIONS:
             return super().rescale(scale, interpolation)
         width, height = mmcv.rescale_size((self.width, self.height), scale)
         return self.resize((height, width), interpolation)
 
     def resize(self, out_shape: tuple[int, int], interpolation: str = 'nearest') -> BitmapMasks:
-        """Scale to (H, W): 'nearest' as cv2.resize gives it, 'area' where at least half a pixel is covered.
+        """Resize to (H, W): 'nearest' as cv2.resize does, 'area' by `shrink_by_cover`, or bilinearly to a larger size.
 
-        What grows under 'area' grows bilinearly, cut at a half; other interpolations are mmcv's, on the bitmap.
+        Other interpolations are those of mmcv, on the bitmap.
         """
         out_shape = tuple(map(int, out_shape))
         size = (self.height, self.width)
@@ -146,17 +138,17 @@ class RunMasks(BitmapMasks):
         grown = np.zeros((self._count, *out_shape), np.uint8)
         for mask, out in zip(self._draw(), grown, strict=True):
             out[:] = cv2.resize(mask.astype(np.float32), out_shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0.5
-        return RunMasks.from_bitmaps(grown)
+        return RLEMasks.from_bitmaps(grown)
 
     def flip(self, flip_direction: str = 'horizontal') -> BitmapMasks:
-        """Mirror: 'horizontal', 'vertical' or 'diagonal'."""
+        """Flip: 'horizontal', 'vertical' or 'diagonal'."""
         if self._runs is None:
             return super().flip(flip_direction)
         runs = flip(self._runs, (self.height, self.width), flip_direction, self._count)
         return self._with(runs, self.height, self.width)
 
     def crop(self, bbox: np.ndarray) -> BitmapMasks:
-        """Cut out x1, y1, x2, y2, clipped to the mask; at least a pixel, as in `BitmapMasks`."""
+        """Crop to x1, y1, x2, y2, clipped to the mask; to at least a pixel, as in `BitmapMasks`."""
         box = np.clip(bbox, 0, [self.width, self.height] * 2).astype(int)
         x1, y1 = box[:2].tolist()
         x2, y2 = np.maximum(box[2:], box[:2] + 1).tolist()
@@ -172,7 +164,7 @@ class RunMasks(BitmapMasks):
         return self.expand(*out_shape, 0, 0)
 
     def expand(self, expanded_h: int, expanded_w: int, top: int, left: int) -> BitmapMasks:
-        """Put the masks into larger ones, empty elsewhere, at row `top` and column `left`."""
+        """Paste the masks into larger, empty ones at row `top` and column `left`."""
         if self._runs is None:
             return super().expand(expanded_h, expanded_w, top, left)
         new_size = (int(expanded_h), int(expanded_w))
@@ -188,16 +180,7 @@ class RunMasks(BitmapMasks):
         interpolation: str = 'bilinear',
         binarize: bool = True,
     ) -> BitmapMasks:
-        """Make mask targets: what `BitmapMasks` gives, without first copying the whole mask for every box.
-
-        Args:
-            bboxes: (K, 4) x1, y1, x2, y2 in pixels.
-            out_shape: H, W of a target.
-            inds: (K,) which mask goes with a box.
-            device: where RoIAlign runs.
-            interpolation: as in `BitmapMasks`, without effect.
-            binarize: cut at a half.
-        """
+        """Make mask targets like `BitmapMasks`, without copying the whole mask for each of the K boxes first."""
         bboxes, inds = torch.as_tensor(bboxes, device=device), torch.as_tensor(inds, device=device)
         if len(self) == 0 or len(bboxes) == 0:
             return BitmapMasks(np.empty((0, *out_shape), np.uint8), *out_shape)
@@ -208,18 +191,14 @@ class RunMasks(BitmapMasks):
 
     @property
     def areas(self) -> np.ndarray:
-        """Pixels of each mask; (N,) int64."""
+        """Pixels of each mask, (N,) int64."""
         if self._runs is None:
             return super().areas
-        starts, ends = self._runs
-        borders = self.height * self.width * np.arange(self._count + 1)
-        before = np.concatenate([[0], np.cumsum(ends - starts)])
-        run = np.searchsorted(starts, borders)  # runs that begin before the border; the last of them may cross it
-        over = np.maximum(np.append(0, ends)[run] - borders, 0)
-        return np.diff(before[run] - over)
+        mask, first, last = split_columns(self._runs, self.height * self.width)  # a stack of columns of that height
+        return np.bincount(mask, last - first, self._count).astype(np.int64)
 
     def get_bboxes(self, dst_type: str | type[BaseBoxes] = 'hbox') -> BaseBoxes:
-        """Find the tight boxes; zeros for an empty mask."""
+        """Return the tight boxes; zeros for an empty mask."""
         if self._runs is None or get_box_type(dst_type)[1] is not HorizontalBoxes:
             return super().get_bboxes(dst_type)
         boxes = [bounding_box(self._cut(index), self.height) for index in range(self._count)]
@@ -227,10 +206,10 @@ class RunMasks(BitmapMasks):
 
     @classmethod
     def cat(cls, masks: Sequence[BitmapMasks]) -> BitmapMasks:
-        """Put stacks of one size together; a bitmap among them makes the result one."""
+        """Concatenate stacks of one size; if one is a bitmap, so is the result."""
         if not masks:
             raise ValueError('masks should not be an empty list.')
-        if any(not isinstance(one, RunMasks) or one._runs is None for one in masks):
+        if any(not isinstance(one, RLEMasks) or one._runs is None for one in masks):
             return BitmapMasks.cat(masks)
         if len({(one.height, one.width) for one in masks}) > 1:
             raise ValueError(f'masks of several sizes cannot go together: {", ".join(map(repr, masks))}')
@@ -242,15 +221,11 @@ class RunMasks(BitmapMasks):
         return cls(_concatenate(parts), position, masks[0].height, masks[0].width)
 
     @classmethod
-    def random(cls, *args, **kwargs) -> 'RunMasks':
-        """Draw masks at random, with the arguments of `BitmapMasks.random`."""
+    def random(cls, *args, **kwargs) -> 'RLEMasks':
+        """Make random masks, with the arguments of `BitmapMasks.random`."""
         return cls.from_bitmaps(BitmapMasks.random(*args, **kwargs).masks)
 
 
 def _concatenate(parts: Sequence[Runs]) -> Runs:
-    if not parts:
-        return EMPTY
-    starts, ends = (np.concatenate(edges) for edges in zip(*parts, strict=True))
-    if (starts[1:] == ends[:-1]).any():
-        return merge_runs(starts, ends)
-    return starts, ends
+    """Join the runs of masks side by side; those that touch at a border become one."""
+    return join_runs(*(np.concatenate(edges) for edges in zip(EMPTY, *parts, strict=True)))

@@ -1,15 +1,13 @@
 """Score the attributes of a dump: read, postprocess, match, summarize."""
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from rich.progress import track
 
-from fashion_mmdet.classes import ATTRIBUTES, NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
-from fashion_mmdet.datasets.multi_hot import to_multi_hot
-from fashion_mmdet.datasets.records import Record, read_records
+from fashion_mmdet.classes import ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
+from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.attributes import (
     AttributeHits,
     average_precisions,
@@ -20,8 +18,8 @@ from fashion_mmdet.evaluation.attributes import (
 )
 from fashion_mmdet.evaluation.dump import read_dump, read_info
 from fashion_mmdet.evaluation.fashionpedia import F1_THRESHOLDS, IGNORE_F1, match_image, mean_average_precision
-from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
+from fashion_mmdet.evaluation.truths import Truths
 from fashion_mmdet.utils.tables import format_text
 
 # AP asks for all detections; the categories from 13 on have no attributes.
@@ -88,40 +86,30 @@ def score_attributes(
     Raises:
         ValueError: no attribute head, an image without truth, or no attribute with enough true objects.
     """
-    known = {record.image_id: record for record in read_records(truth)[0]}
+    truths = Truths(truth, size)
     tested = [image_id for image_id, _, _ in read_info(dump).images]
-    for image_id in tested:
-        if image_id not in known:
-            raise ValueError(f'{truth}: no image {image_id!r}')
+    truths.check(*tested)
     everything = replace(options, **ALL_DETECTIONS)
     f1_thresholds = np.array([*F1_THRESHOLDS, IGNORE_F1])
     hits, matched = [], []
     for raw in track(read_dump(dump), 'attributes', total=len(tested)):
-        target = truth_from_record(known[raw.image_id], size)
+        target = truths[raw.image_id]
         hits.append(find_hits(target, postprocess(raw, options, size)))
         matched.append(match_image(target, postprocess(raw, everything, size), f1_thresholds=f1_thresholds))
-    learned_from = (
-        read_records(train)[0]
-        if train
-        else [record for image_id, record in known.items() if image_id not in set(tested)]
-    )
+    marks, is_tested = truths.index.attribute_marks(), truths.index.objects_of(tested)
+    if train:
+        learned = open_index(train)
+        majority = majority_attributes(learned.categories, learned.attribute_marks())
+    else:
+        majority = majority_attributes(truths.index.categories[~is_tested], marks[~is_tested])
     precision = mean_average_precision(matched)  # (T, F + 1)
     return summarize_attributes(
         join_hits(hits),
-        _objects([known[image_id] for image_id in tested])[1].sum(axis=0),
-        majority_attributes(*_objects(learned_from)),
+        marks[is_tested].sum(axis=0),
+        majority,
         min_objects,
         len(tested),
         precision,
-    )
-
-
-def _objects(records: Iterable[Record]) -> tuple[np.ndarray, np.ndarray]:
-    """List all objects' categories (N,) and attributes (N, 92) bool."""
-    instances = [instance for record in records for instance in record.instances]
-    return (
-        np.array([instance.category for instance in instances], np.int64),
-        to_multi_hot([instance.attributes for instance in instances]).reshape(-1, NUM_ATTRIBUTES),
     )
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES
-from fashion_mmdet.datasets.multi_hot import to_multi_hot
+from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, to_multi_hot
 from fashion_mmdet.evaluation.error_types import match_objects
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 

@@ -8,8 +8,8 @@ from mmdet.registry import METRICS
 from mmengine import dist
 from mmengine.evaluator import BaseMetric
 
+from fashion_mmdet.classes import category_ids
 from fashion_mmdet.evaluation.dump import DumpWriter, read_dump
-from fashion_mmdet.evaluation.metrics import category_ids
 from fashion_mmdet.evaluation.predictions import RawPrediction, raw_from_sample
 
 

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fashion_mmdet.classes import NUM_MAIN_CATEGORIES
-from fashion_mmdet.datasets.multi_hot import to_multi_hot
+from fashion_mmdet.classes import NUM_MAIN_CATEGORIES, to_multi_hot
 from fashion_mmdet.evaluation.match_loops import match_greedily
 from fashion_mmdet.evaluation.matching import IOU_THRESHOLDS, class_ious
 from fashion_mmdet.evaluation.predictions import Prediction, Truth

@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 from fashion_mmdet.classes import format_class_id
 from fashion_mmdet.evaluation.match_loops import count_groups, find_groups
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
-from fashion_mmdet.masks.rle_batch import coco_to_edges
+from fashion_mmdet.masks.rle import coco_to_edges
 
 IOU_THRESHOLDS = np.arange(50, 100, 5) / 100  # exactly 0.50, 0.55 ... 0.95
 MATCHES = ('category', 'class_id')

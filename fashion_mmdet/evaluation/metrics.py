@@ -9,17 +9,12 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from pycocotools import mask as coco_mask
 
-from fashion_mmdet.classes import CATEGORIES
+from fashion_mmdet.classes import category_ids
 from fashion_mmdet.evaluation.matching import MATCHES, count_images
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import raw_from_sample, resize_truth, truth_from_sample
 from fashion_mmdet.evaluation.scoring import AVERAGES, format_classes, summarize
 from fashion_mmdet.utils.checks import COUNT, check_choice, check_numbers
-
-
-def category_ids(dataset_meta: dict) -> tuple[int, ...]:
-    """Find the category id of each label of a data set, by name."""
-    return tuple(CATEGORIES.index(name) for name in dataset_meta['classes'])
 
 
 @METRICS.register_module()

@@ -1,33 +1,18 @@
 """Scores without the model: of a submission, or of a dump of raw predictions. No torch."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from fashion_mmdet.datasets.audit import Audit
-from fashion_mmdet.datasets.index_store import open_index
-from fashion_mmdet.datasets.records import Record
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.matching import ImageCounts, count_pairs
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
-from fashion_mmdet.evaluation.predictions import Prediction, Truth, resize_truth
+from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.evaluation.scoring import Scores, summarize
 from fashion_mmdet.evaluation.submission import read_predictions
-
-
-def truth_from_record(record: Record, size: tuple[int, int] | None = None) -> Truth:
-    """Take an annotated image's objects, scaled as `cv2.resize(INTER_NEAREST)` would; None keeps the photo's size."""
-    return resize_truth(
-        Truth(
-            image_id=record.image_id,
-            size=(record.height, record.width),
-            categories=np.array([instance.category for instance in record.instances], np.int64),
-            masks=[instance.mask for instance in record.instances],
-            attributes=[instance.attributes for instance in record.instances],
-        ),
-        size,
-    )
+from fashion_mmdet.evaluation.truths import Truths
 
 
 def score_submission(
@@ -102,15 +87,9 @@ def count_predictions(
     Returns:
         The counts in the order of the predictions, and the truth's audit.
     """
-    index = open_index(truth)
-
-    def pairs() -> Iterator[tuple[Truth, Prediction]]:
-        for prediction in predictions:
-            if prediction.image_id not in index:
-                raise ValueError(f'{truth}: no image {prediction.image_id!r}')
-            yield truth_from_record(index.find(prediction.image_id), size), prediction
-
-    return list(count_pairs(pairs(), match)), index.audit
+    truths = Truths(truth, size)
+    pairs = ((truths[prediction.image_id], prediction) for prediction in predictions)
+    return list(count_pairs(pairs, match)), truths.index.audit
 
 
 def _score(

@@ -16,7 +16,7 @@ from fashion_mmdet.evaluation.attribute_choice import categories_with_attributes
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
 from fashion_mmdet.masks import rle_kernels
-from fashion_mmdet.masks.rle_batch import edges_to_coco
+from fashion_mmdet.masks.rle import edges_to_coco
 from fashion_mmdet.utils.checks import NATURAL, SHARE, check_choice, check_ids, check_number
 
 OVERLAPS = ('class', 'all', 'none')

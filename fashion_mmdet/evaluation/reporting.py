@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 from rich.progress import track
 
+from fashion_mmdet.classes import category_ids
 from fashion_mmdet.datasets.decoding import load_photo
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.matching import count_image
-from fashion_mmdet.evaluation.metrics import category_ids
 from fashion_mmdet.evaluation.overlay import save_picture, side_by_side
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import resize_truth, truth_from_sample

@@ -14,7 +14,7 @@ from fashion_mmdet.datasets.images import is_safe_id
 from fashion_mmdet.datasets.records import SUBMISSION_COLUMNS, read_image_ids, read_table
 from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.masks import rle, rle_kernels
-from fashion_mmdet.masks.rle_batch import coco_to_edges
+from fashion_mmdet.masks.rle import coco_to_edges
 from fashion_mmdet.utils.files import atomic_path
 
 SIZE = (512, 512)  # height and width of the masks that the competition scores

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from mmengine.config import Config
 
-from fashion_mmdet.datasets.imaterialist import order_steps
+from fashion_mmdet.datasets.pipeline import order_steps
 
 
 def use_tta(cfg: Config) -> None:

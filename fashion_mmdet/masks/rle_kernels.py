@@ -1,10 +1,11 @@
-"""Loops over the runs of many masks at once, compiled. No torch.
+"""Compiled loops over the run lengths of many masks at once.
 
-Many masks are two arrays: `edges`, the 0-based half-open runs start, end, start, end ... of one mask after another
-(sorted and apart within a mask), and `bounds` (N + 1): mask i owns `edges[bounds[i]:bounds[i + 1]]`. All int64.
+Many masks are two int64 arrays: `edges`, the 0-based half-open runs start, end, start, end ... of one mask after
+another (sorted and apart within a mask), and `bounds` (N + 1): mask i owns `edges[bounds[i]:bounds[i + 1]]`. Pixels 0
+and 1 of one mask, 3 of the next: edges [0, 2, 3, 4], bounds [0, 2, 4].
 
-Nothing checks an index here: what is reserved must hold the longest text that any int64 can take. Pages that are
-reserved and not written cost nothing.
+Compiled code checks no index: arrays are reserved for the longest text that any int64 can take. Memory reserved and
+not written costs nothing.
 """
 
 import numpy as np
@@ -17,16 +18,21 @@ NUMBER_CHARACTERS = 20  # 19 digits and a space
 
 @compiled
 def decompress(codes: np.ndarray, offsets: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read pycocotools' compressed counts: 5 bits a character, low bits first, from the fourth on as differences.
+    """Decode pycocotools' compressed counts.
+
+    Counts are the lengths of stretches off, on, off, on ...; from the fourth on, the difference to the count two
+    before is written. A number takes a character per 5 bits, low bits first, plus 32 where more follow, plus 48
+    to be printable; bit 4 of the last one is the sign. Counts 3, 40, 6, 37: '3' (3), 'X1' (40 = 8 + 32 * 1), '6' (6),
+    'M' (37 - 40 = -3 = 29 with the sign bit set).
 
     Args:
-        codes: (C,) uint8, all strings one after another.
-        offsets: (N + 1,) int64, where each begins.
-        wanted: (N,) bool; a mask not wanted stays without runs.
+        codes: (C,) uint8 characters of all strings, one after another.
+        offsets: (N + 1,) int64, where each string begins.
+        wanted: (N,) bool; a mask not wanted stays empty.
 
     Returns:
-        edges, bounds, and (N,) int64 how many pixels each mask's counts add up to; -1 where one of them is negative or
-        they pass what an int64 holds.
+        edges, bounds, and the pixels that each mask's counts add up to, (N,) int64; -1 where a count is negative or
+        the sum exceeds an int64.
     """
     edges = np.empty(codes.size, np.int64)  # a count takes a character at least, two counts make a run
     bounds, totals = np.zeros(offsets.size, np.int64), np.zeros(wanted.size, np.int64)
@@ -38,6 +44,7 @@ def decompress(codes: np.ndarray, offsets: np.ndarray, wanted: np.ndarray) -> tu
         position = before = previous = number = 0
         broken = False
         while index < stop:
+            # One number: its characters from the low bits up, then the sign.
             code = np.int64(codes[index]) - 48
             index += 1
             value, shift = code & 0x1F, 5
@@ -49,6 +56,7 @@ def decompress(codes: np.ndarray, offsets: np.ndarray, wanted: np.ndarray) -> tu
                 shift += 5
             if code & 0x10 and shift < 64:
                 value |= np.int64(-1) << shift
+            # Number to count, then to a run where the count is of pixels that are on.
             if number > 2:
                 value += before
             before, previous = previous, value
@@ -56,7 +64,7 @@ def decompress(codes: np.ndarray, offsets: np.ndarray, wanted: np.ndarray) -> tu
             if broken:
                 break
             if number & 1 and value > 0:
-                if filled > first and edges[filled - 1] == position:
+                if filled > first and edges[filled - 1] == position:  # a count of 0 lies between: one run
                     edges[filled - 1] += value
                 else:
                     edges[filled], edges[filled + 1] = position, position + value
@@ -82,12 +90,10 @@ def _write_count(text: np.ndarray, filled: int, value: int) -> int:
 
 @compiled
 def compress(edges: np.ndarray, bounds: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Write the masks' counts as `decompress` reads them.
+    """Encode the counts of masks of one size, `pixels` each, as `decompress` reads them.
 
-    Args:
-        edges: see the module's head.
-        bounds: see the module's head.
-        pixels: height times width, one size for all masks.
+    Counts are what lies between neighbouring edges, with 0 before the first and `pixels` after the last: edges 3, 43
+    of 49 pixels give 3, 40, 6.
 
     Returns:
         (C,) uint8 characters of all masks, and (N + 1,) int64 offsets.
@@ -126,7 +132,7 @@ def _write_number(text: np.ndarray, filled: int, value: int) -> int:
 
 @compiled
 def write_kaggle(edges: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Write the masks as the competition's `start length start length ...`, 1-based.
+    """Encode the masks as the competition's `start length start length ...`, 1-based.
 
     Returns:
         (C,) uint8 characters of all masks, and (N + 1,) int64 offsets.
@@ -148,7 +154,7 @@ def write_kaggle(edges: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.
 
 @compiled
 def measure_areas(edges: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Count every mask's pixels; (N,) int64."""
+    """Count the pixels of every mask; (N,) int64."""
     areas = np.zeros(bounds.size - 1, np.int64)
     for mask in range(areas.size):
         for index in range(bounds[mask], bounds[mask + 1], 2):
@@ -158,7 +164,7 @@ def measure_areas(edges: np.ndarray, bounds: np.ndarray) -> np.ndarray:
 
 @compiled
 def pick(edges: np.ndarray, bounds: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Keep some of the masks, in the order of `chosen`, (K,) int64."""
+    """Take the masks `chosen`, (K,) int64, in that order."""
     new_bounds = np.zeros(chosen.size + 1, np.int64)
     for place in range(chosen.size):
         new_bounds[place + 1] = new_bounds[place] + bounds[chosen[place] + 1] - bounds[chosen[place]]
@@ -173,12 +179,11 @@ def intersect(edges: np.ndarray, bounds: np.ndarray, mask: int, other: int) -> i
     """Count the pixels that two masks share."""
     left, left_stop, right, right_stop = bounds[mask], bounds[mask + 1], bounds[other], bounds[other + 1]
     shared = 0
-    if (
-        left == left_stop
-        or right == right_stop
-        or (edges[left_stop - 1] <= edges[right] or edges[right_stop - 1] <= edges[left])
-    ):
+    if left == left_stop or right == right_stop:
         return shared
+    if edges[left_stop - 1] <= edges[right] or edges[right_stop - 1] <= edges[left]:  # one ends before the other begins
+        return shared
+    # Walk both lists at once: of the two runs at hand, the one that ends first can meet nothing more.
     while left < left_stop and right < right_stop:
         low, high = max(edges[left], edges[right]), min(edges[left + 1], edges[right + 1])
         if high > low:
@@ -192,8 +197,11 @@ def intersect(edges: np.ndarray, bounds: np.ndarray, mask: int, other: int) -> i
 
 @compiled
 def _subtract(runs: np.ndarray, count: int, other: np.ndarray, result: np.ndarray) -> int:
-    """Write `runs[:count]` without the pixels of `other` into `result`; returns how much of it is filled."""
-    filled, right = 0, 0
+    """Write `runs[:count]` without the pixels of `other` into `result`; return how much of it is filled.
+
+    0 to 9 without 2 to 4 and 7 to 12 leaves 0 to 2 and 4 to 7.
+    """
+    filled, right = 0, 0  # `right`: the first run of `other` that does not end before the run at hand
     for left in range(0, count, 2):
         start, end = runs[left], runs[left + 1]
         while right < other.size and other[right + 1] <= start:
@@ -201,12 +209,12 @@ def _subtract(runs: np.ndarray, count: int, other: np.ndarray, result: np.ndarra
         index = right
         while start < end:
             stop = min(end, other[index]) if index < other.size else end
-            if stop > start:
+            if stop > start:  # what lies before the next run of `other`
                 result[filled], result[filled + 1] = start, stop
                 filled += 2
             if index >= other.size or other[index] >= end:
                 break
-            start = other[index + 1]
+            start = other[index + 1]  # go on behind that run
             index += 2
     return filled
 

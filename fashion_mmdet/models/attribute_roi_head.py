@@ -1,4 +1,4 @@
-"""The RoI head that feeds an attribute branch: true attributes in training, final boxes in testing."""
+"""The RoI head of an `AttributeBBoxHead`: true attributes in training, final boxes in testing."""
 
 import torch
 from mmdet.models import StandardRoIHead
@@ -13,18 +13,12 @@ from torch import Tensor
 
 @TASK_UTILS.register_module()
 class AttributeSampler(RandomSampler):
-    """mmdet's RandomSampler, whose result also holds `pos_gt_attributes`, (P, 92) bool, for its positive RoIs.
-
-    Args: as mmdet's `RandomSampler`.
-
-    Raises:
-        ValueError: the true objects have no attributes: the pipeline does not bring them.
-    """
+    """mmdet's RandomSampler, whose result also has `pos_gt_attributes`, (P, 92) bool, of the positive RoIs."""
 
     def sample(
         self, assign_result: object, pred_instances: InstanceData, gt_instances: InstanceData, **kwargs
     ) -> SamplingResult:
-        """Sample, then look the attributes of the assigned objects up."""
+        """Sample and add the attributes of the assigned objects; ValueError where the pipeline does not load them."""
         if 'attributes' not in gt_instances:
             raise ValueError(
                 'no attributes in gt_instances: the train pipeline needs the steps AttachAttributes and PackAttributes'
@@ -38,12 +32,11 @@ class AttributeSampler(RandomSampler):
 class AttributeRoIHead(StandardRoIHead):
     """mmdet's StandardRoIHead for an `AttributeBBoxHead`; its sampler has to be an `AttributeSampler`.
 
-    Training adds `loss_attribute`. Testing sets `attribute_probs`, (N, 92) float16, on each image's instances, from the
-    features of the final boxes (one more RoIAlign, over detections only).
+    Training adds `loss_attribute`. Testing sets `attribute_probs`, (N, 92) float16, from the features of the final
+    boxes (one more RoIAlign, over detections only).
 
     Args:
-        attribute_roi_extractor: a finer RoIAlign for the attributes; None takes the bbox branch's features.
-        **kwargs: StandardRoIHead's.
+        attribute_roi_extractor: finer RoIAlign for the attributes; None for the features of the bbox branch.
     """
 
     def __init__(self, *args, attribute_roi_extractor: ConfigType | None = None, **kwargs) -> None:
@@ -51,7 +44,7 @@ class AttributeRoIHead(StandardRoIHead):
         self.attribute_roi_extractor = attribute_roi_extractor and MODELS.build(attribute_roi_extractor)
 
     def loss(self, x: tuple[Tensor, ...], rpn_results_list: InstanceList, batch_data_samples: SampleList) -> dict:
-        """Note which attributes the batch shows with which class, then compute the losses as mmdet does."""
+        """Allow the attributes that the batch shows with a class, then compute mmdet's losses."""
         truth = [sample.gt_instances for sample in batch_data_samples]
         if all('attributes' in one for one in truth):  # else the sampler says so
             self.bbox_head.note_attributes(
@@ -102,5 +95,5 @@ class AttributeRoIHead(StandardRoIHead):
 
 
 def positive_rois(sampling_results: list[SamplingResult], device: torch.device) -> Tensor:
-    """Mark the positive RoIs among all, which come image by image, the positive before the negative; (R,) bool."""
+    """Mark the positive RoIs, which come first within each image, among all; (R,) bool."""
     return torch.cat([torch.arange(len(res.priors), device=device) < len(res.pos_priors) for res in sampling_results])

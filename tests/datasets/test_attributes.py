@@ -6,9 +6,9 @@ from mmdet.datasets.transforms import FilterAnnotations, RandomCrop, RandomFlip
 from mmdet.structures.bbox import HorizontalBoxes
 from mmdet.structures.mask import BitmapMasks
 
+from fashion_mmdet.classes import to_multi_hot
 from fashion_mmdet.datasets.attributes import AttachAttributes, PackAttributes
-from fashion_mmdet.datasets.imaterialist import order_steps
-from fashion_mmdet.datasets.multi_hot import to_multi_hot
+from fashion_mmdet.datasets.pipeline import order_steps
 
 # Three objects in a 40 x 40 photo, one above the other: rows 0 to 9, 15 to 24, 30 to 39.
 LABELS, ATTRIBUTES = [10, 23, 0], [(3, 20), (), (91,)]

@@ -13,7 +13,8 @@ from pycocotools import mask as coco_mask
 
 from fashion_mmdet.classes import CATEGORIES, PALETTE
 from fashion_mmdet.datasets import imaterialist
-from fashion_mmdet.datasets.imaterialist import IMaterialistDataset, order_steps
+from fashion_mmdet.datasets.imaterialist import IMaterialistDataset
+from fashion_mmdet.datasets.pipeline import order_steps
 from fashion_mmdet.masks.rle import mask_to_runs, runs_to_kaggle
 
 IMAGES, HEIGHT, WIDTH = 40, 12, 9

@@ -16,8 +16,8 @@ from PIL import Image
 
 from fashion_mmdet.datasets.decoding import choose_reduction, decode_area, decode_whole
 from fashion_mmdet.datasets.loading import LoadScaled
-from fashion_mmdet.datasets.rle_masks import RunMasks
-from tests.masks.test_run_masks import encode, random_stack
+from fashion_mmdet.datasets.rle_masks import RLEMasks
+from tests.datasets.test_rle_masks import encode, random_stack
 
 
 def draw_photo(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -45,7 +45,7 @@ def to_file(image: np.ndarray, kind: str = 'JPEG', mode: str = 'RGB', orientatio
 def make_results(path: Path, data: bytes, size: tuple[int, int], masks: np.ndarray | None = None) -> dict:
     path.write_bytes(data)
     masks = np.zeros((0, *size), np.uint8) if masks is None else masks
-    boxes = RunMasks.from_bitmaps(masks).get_bboxes('hbox').tensor.tolist()
+    boxes = RLEMasks.from_bitmaps(masks).get_bboxes('hbox').tensor.tolist()
     instances = [
         dict(bbox=box, bbox_label=index + 3, ignore_flag=int(index == 2), mask=mask)
         for index, (box, mask) in enumerate(zip(boxes, encode(masks), strict=True))
@@ -150,7 +150,7 @@ def test_a_whole_training_pipeline_gives_what_it_gave_with_bitmaps(tmp_path: Pat
         torch.testing.assert_close(found['inputs'], expected['inputs'], rtol=0, atol=0)
         for part in ('gt_instances', 'ignored_instances'):
             one, other = getattr(found['data_samples'], part), getattr(expected['data_samples'], part)
-            kept_runs += isinstance(one.masks, RunMasks)
+            kept_runs += isinstance(one.masks, RLEMasks)
             torch.testing.assert_close(one.bboxes.tensor, other.bboxes.tensor, rtol=0, atol=0)
             torch.testing.assert_close(one.labels, other.labels, rtol=0, atol=0)
             np.testing.assert_array_equal(one.masks.masks, other.masks.masks)

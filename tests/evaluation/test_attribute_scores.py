@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fashion_mmdet.datasets.multi_hot import to_multi_hot
+from fashion_mmdet.classes import to_multi_hot
 from fashion_mmdet.evaluation.attribute_scores import format_attributes, score_attributes
 from fashion_mmdet.evaluation.attributes import (
     average_precisions,

@@ -6,8 +6,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from sklearn.metrics import f1_score
 
-from fashion_mmdet.classes import NUM_ATTRIBUTES
-from fashion_mmdet.datasets.multi_hot import to_multi_hot
+from fashion_mmdet.classes import NUM_ATTRIBUTES, to_multi_hot
 from fashion_mmdet.evaluation.fashionpedia import (
     FALSE_POSITIVE,
     IGNORE_F1,

@@ -11,9 +11,10 @@ import plain_evaluation as plain
 import pytest
 
 from fashion_mmdet.benchmarks.scenes import make_scenes
-from fashion_mmdet.evaluation.offline import score_submission, truth_from_record
+from fashion_mmdet.evaluation.offline import score_submission
 from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.evaluation.submission import find_problems, read_predictions, write_submission
+from fashion_mmdet.evaluation.truths import truth_from_record
 from fashion_mmdet.masks import rle
 from tools import score_submission as tool
 

@@ -10,7 +10,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from fashion_mmdet.masks import rle, rle_kernels
-from fashion_mmdet.masks.rle_batch import coco_to_edges, edges_to_coco
+from fashion_mmdet.masks.rle import coco_to_edges, edges_to_coco
 
 SIZE = (17, 23)
 
@@ -121,7 +121,7 @@ def test_more_runs_after_settling_than_before():
 
 LONG_COUNTS = """
 import numpy as np
-from fashion_mmdet.masks.rle_batch import coco_to_edges, edges_to_coco
+from fashion_mmdet.masks.rle import coco_to_edges, edges_to_coco
 edges = np.unique(np.random.default_rng(0).integers(1, 2 ** 60, 200_000))[:199_000]
 masks = edges_to_coco(edges, np.array([0, 100_000, 199_000]), 2 ** 30, 2 ** 30)
 np.testing.assert_array_equal(coco_to_edges(masks)[0], edges)

@@ -3,13 +3,12 @@
 import os
 from collections.abc import Sequence
 
-from fashion_mmdet.config import read_postprocess
-from fashion_mmdet.datasets.records import read_records
+from fashion_mmdet.config import parse_options, read_postprocess
 from fashion_mmdet.evaluation.dump import read_dump, read_info
-from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
-from fashion_mmdet.utils.options import parse_options, read_assignment
+from fashion_mmdet.evaluation.truths import Truths
+from fashion_mmdet.utils.literals import read_assignment
 
 
 def read_inputs(
@@ -26,16 +25,12 @@ def read_inputs(
     raws = list(read_dump(dump))
     if not raws:
         raise ValueError(f'{dump}: no images to tune on')
-    records, audit = read_records(truth)
-    known = {record.image_id: record for record in records}
-    truths: dict[str, Truth] = {}
+    known, truths = Truths(truth, size), {}
     for raw in raws:
-        if raw.image_id not in known:
-            raise ValueError(f'{truth}: no image {raw.image_id!r}')
         if raw.image_id in truths:
             raise ValueError(f'{dump}: image {raw.image_id!r} comes twice')
-        truths[raw.image_id] = truth_from_record(known[raw.image_id], size)
-    return raws, truths, audit.report()
+        truths[raw.image_id] = known[raw.image_id]
+    return raws, truths, known.index.audit.report()
 
 
 def read_options(dump: str, postprocess: str | None, changes: Sequence[str]) -> Postprocess:

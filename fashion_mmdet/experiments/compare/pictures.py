@@ -11,12 +11,11 @@ from PIL import Image
 from fashion_mmdet.classes import short_name
 from fashion_mmdet.datasets.decoding import load_photo
 from fashion_mmdet.datasets.images import photo_path
-from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump
-from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.overlay import PAPER, draw_pair
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
+from fashion_mmdet.evaluation.truths import Truths
 from fashion_mmdet.experiments.compare.comparison import Row
 from fashion_mmdet.utils.progress import track
 
@@ -67,12 +66,12 @@ def draw_worst(row: Row, count: int) -> tuple[list[Picture], str]:
 
 def _draw(row: Row, wanted: list[str]) -> list[Picture]:
     """Draw the wanted images in one pass over the dump."""
-    options, index, pictures = Postprocess.from_config(row.run.options), open_index(row.run.truth), []
+    options, truths, pictures = Postprocess.from_config(row.run.options), Truths(row.run.truth), []
     for raw in track(read_dump(row.run.dump), f'pictures of {row.run.name}', total=len(row.scores.images)):
         image = raw.image_id
         if image in wanted:
             photo = read_photo(photo_path(row.run.photos, image))
-            truth, prediction = truth_from_record(index.find(image)), postprocess(raw, options)
+            truth, prediction = truths[image], postprocess(raw, options)
             scores, categories = row.scores.images[image], {*truth.categories.tolist(), *prediction.categories.tolist()}
             text = describe(image, scores[0], truth, prediction)
             uri = to_data_uri(join_panels(*draw_pair(photo, prediction, truth), GAP_PX))

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.datasets.images import photo_path
-from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump, read_info
 from fashion_mmdet.evaluation.error_types import TRUE_POSITIVE, MatchResult, keep_categories, match_objects
 from fashion_mmdet.evaluation.matching import count_image
-from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE
+from fashion_mmdet.evaluation.truths import Truths
 from fashion_mmdet.utils.progress import track
 
 PREDICTED = 'predicted'  # what an object is where no truth says more
@@ -85,15 +84,13 @@ def collect_entries(
     Raises:
         ValueError: not a dump, or an image without truth.
     """
-    index = None if truth is None else open_index(truth)
+    truths = None if truth is None else Truths(truth, SIZE)
     entries, wanted = [], frozenset(categories or range(len(CATEGORIES)))
     for raw in track(read_dump(dump), 'judging', total=len(read_info(dump).images)):
         prediction = keep_categories(postprocess(raw, options, SIZE), wanted)
         entry = Entry(prediction)
-        if index is not None:
-            if raw.image_id not in index:
-                raise ValueError(f'{truth}: no image {raw.image_id!r}')
-            true = keep_categories(truth_from_record(index.find(raw.image_id), SIZE), wanted)
+        if truths is not None:
+            true = keep_categories(truths[raw.image_id], wanted)
             score = summarize([count_image(true, prediction)]).score
             entry = Entry(prediction, true, match_objects(true, prediction, iou), score)
         if entry.categories or not categories:

@@ -11,8 +11,9 @@ from mmdet.structures.mask import BitmapMasks, mask_target
 from mmengine.config import ConfigDict
 from pycocotools import mask as coco
 
-from fashion_mmdet.datasets.rle_masks import RunMasks
+from fashion_mmdet.datasets.rle_masks import RLEMasks
 from fashion_mmdet.masks import rle
+from fashion_mmdet.masks.transform import crop, flip
 from tests.masks.test_rle import random_mask, random_side
 
 
@@ -35,9 +36,9 @@ def encode(masks: np.ndarray) -> list[dict]:
     return [dict(size=one['size'], counts=one['counts'].decode()) for one in found]
 
 
-def pair(masks: np.ndarray) -> tuple[RunMasks, BitmapMasks]:
+def pair(masks: np.ndarray) -> tuple[RLEMasks, BitmapMasks]:
     size = masks.shape[1:]
-    return RunMasks.from_coco(encode(masks), size), BitmapMasks(masks, *size)
+    return RLEMasks.from_coco(encode(masks), size), BitmapMasks(masks, *size)
 
 
 def assert_same(ours: BitmapMasks, theirs: BitmapMasks) -> None:
@@ -48,41 +49,41 @@ def assert_same(ours: BitmapMasks, theirs: BitmapMasks) -> None:
     np.testing.assert_array_equal(drawn, theirs.masks)
 
 
-def resize_both(generator: np.random.Generator, ours: RunMasks, theirs: BitmapMasks) -> tuple[RunMasks, BitmapMasks]:
+def resize_both(generator: np.random.Generator, ours: RLEMasks, theirs: BitmapMasks) -> tuple[RLEMasks, BitmapMasks]:
     shape = (random_side(generator, 90), random_side(generator, 90))
     return ours.resize(shape), theirs.resize(shape)
 
 
-def rescale_both(generator: np.random.Generator, ours: RunMasks, theirs: BitmapMasks) -> tuple[RunMasks, BitmapMasks]:
+def rescale_both(generator: np.random.Generator, ours: RLEMasks, theirs: BitmapMasks) -> tuple[RLEMasks, BitmapMasks]:
     longest = max(ours.height, ours.width) / min(ours.height, ours.width)
     scale = (int(generator.integers(np.ceil(longest), 120 + np.ceil(longest))),) * 2
     return ours.rescale(scale), theirs.rescale(scale)
 
 
-def flip_both(generator: np.random.Generator, ours: RunMasks, theirs: BitmapMasks) -> tuple[RunMasks, BitmapMasks]:
+def flip_both(generator: np.random.Generator, ours: RLEMasks, theirs: BitmapMasks) -> tuple[RLEMasks, BitmapMasks]:
     direction = ('horizontal', 'vertical', 'diagonal')[generator.integers(3)]
     return ours.flip(direction), theirs.flip(direction)
 
 
-def crop_both(generator: np.random.Generator, ours: RunMasks, theirs: BitmapMasks) -> tuple[RunMasks, BitmapMasks]:
+def crop_both(generator: np.random.Generator, ours: RLEMasks, theirs: BitmapMasks) -> tuple[RLEMasks, BitmapMasks]:
     x1, y1 = generator.integers(ours.width), generator.integers(ours.height)
     x2, y2 = generator.integers(x1, ours.width + 5), generator.integers(y1, ours.height + 5)  # empty, or beyond
     box = np.array([x1, y1, x2, y2])
     return ours.crop(box), theirs.crop(box)
 
 
-def pad_both(generator: np.random.Generator, ours: RunMasks, theirs: BitmapMasks) -> tuple[RunMasks, BitmapMasks]:
+def pad_both(generator: np.random.Generator, ours: RLEMasks, theirs: BitmapMasks) -> tuple[RLEMasks, BitmapMasks]:
     shape = (ours.height + int(generator.integers(4)), ours.width + int(generator.integers(4)))
     return ours.pad(shape), theirs.pad(shape)
 
 
-def expand_both(generator: np.random.Generator, ours: RunMasks, theirs: BitmapMasks) -> tuple[RunMasks, BitmapMasks]:
+def expand_both(generator: np.random.Generator, ours: RLEMasks, theirs: BitmapMasks) -> tuple[RLEMasks, BitmapMasks]:
     top, left = generator.integers(5, size=2)
     args = (ours.height + int(top) + 2, ours.width + int(left) + 1, int(top), int(left))
     return ours.expand(*args), theirs.expand(*args)
 
 
-def choose_both(generator: np.random.Generator, ours: RunMasks, theirs: BitmapMasks) -> tuple[RunMasks, BitmapMasks]:
+def choose_both(generator: np.random.Generator, ours: RLEMasks, theirs: BitmapMasks) -> tuple[RLEMasks, BitmapMasks]:
     index = np.flatnonzero(generator.random(len(ours)) < 0.8)
     generator.shuffle(index)
     return ours[index], theirs[index]
@@ -113,7 +114,7 @@ def test_chains_of_operations_equal_those_on_bitmaps():
             ours, theirs = OPERATIONS[choice](generator, ours, theirs)
             np.testing.assert_array_equal(ours.areas, theirs.areas)
             np.testing.assert_array_equal(ours.get_bboxes('hbox').tensor, theirs.get_bboxes('hbox').tensor)
-        assert isinstance(ours, RunMasks)
+        assert isinstance(ours, RLEMasks)
         assert_same(ours, theirs)
 
 
@@ -124,7 +125,7 @@ def test_a_photos_masks_scaled_on_the_way_in_equal_opencvs():
         height, width = generator.integers(1, 300, 2).tolist()
         masks = random_stack(generator, height, width)
         new_size = tuple(generator.integers(1, 128, 2).tolist())
-        ours = RunMasks.from_coco(encode(masks), (height, width), new_size)
+        ours = RLEMasks.from_coco(encode(masks), (height, width), new_size)
         assert_same(ours, BitmapMasks(masks, height, width).resize(new_size))
 
 
@@ -151,7 +152,7 @@ def test_area_takes_a_pixel_where_at_least_half_is_covered_in_whole_numbers():
         cover = overlaps(height, new_size[0]) @ masks.astype(np.int64) @ overlaps(width, new_size[1]).T
         expected = (2 * cover >= height * width).astype(np.uint8)
         assert_same(
-            RunMasks.from_coco(encode(masks), (height, width), new_size, 'area'),
+            RLEMasks.from_coco(encode(masks), (height, width), new_size, 'area'),
             BitmapMasks(expected.reshape(len(masks), *new_size), *new_size),
         )
 
@@ -160,7 +161,7 @@ def test_area_is_opencvs_area_but_for_half_covered_pixels():
     mask = np.zeros((90, 70), np.uint8)
     cv2.ellipse(mask, (30, 50), (25, 33), 20.0, 0, 360, 1, -1)
     cover = cv2.resize(mask.astype(np.float32), (31, 40), interpolation=cv2.INTER_AREA)
-    ours = RunMasks.from_coco(encode(mask[None]), (90, 70), (40, 31), 'area').masks[0]
+    ours = RLEMasks.from_coco(encode(mask[None]), (90, 70), (40, 31), 'area').masks[0]
     clear = np.abs(cover - 0.5) > 1e-4
     assert clear.mean() > 0.8
     np.testing.assert_array_equal(ours[clear], (cover >= 0.5)[clear])
@@ -169,19 +170,19 @@ def test_area_is_opencvs_area_but_for_half_covered_pixels():
 def test_half_covered_belongs_to_the_mask_and_less_does_not():
     """4 x 4 into 2 x 2: two of four pixels, one of four, four, none."""
     mask = np.array([[1, 1, 1, 0], [0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0]], np.uint8)
-    assert RunMasks.from_bitmaps(mask[None]).resize((2, 2), 'area').masks[0].tolist() == [[1, 0], [1, 0]]
+    assert RLEMasks.from_bitmaps(mask[None]).resize((2, 2), 'area').masks[0].tolist() == [[1, 0], [1, 0]]
 
 
 def test_growing_by_area_is_bilinear_cut_at_a_half():
     mask = random_stack(np.random.default_rng(13), 12, 9)
-    grown = RunMasks.from_coco(encode(mask), (12, 9), (30, 20), 'area')
+    grown = RLEMasks.from_coco(encode(mask), (12, 9), (30, 20), 'area')
     expected = [cv2.resize(one.astype(np.float32), (20, 30), interpolation=cv2.INTER_LINEAR) >= 0.5 for one in mask]
     np.testing.assert_array_equal(grown.masks, np.array(expected, np.uint8).reshape(-1, 30, 20))
 
 
 def test_masks_that_touch_across_the_stack_stay_apart():
     """Two full 2 x 3 masks are one run of the stack: 6 pixels each, and each can be chosen, cropped, padded alone."""
-    ours = RunMasks.from_bitmaps(np.ones((2, 2, 3), np.uint8))
+    ours = RLEMasks.from_bitmaps(np.ones((2, 2, 3), np.uint8))
     assert len(ours._runs[0]) == 1
     assert ours.areas.tolist() == [6, 6]
     assert ours[1].areas.tolist() == [6]
@@ -212,7 +213,7 @@ def test_indexing_is_that_of_the_bitmap(index):
 
 def test_what_is_written_into_the_bitmap_counts():
     """mmdet's RandomErasing writes into `masks`; from then on all follows the bitmap."""
-    ours = RunMasks.from_bitmaps(np.ones((2, 4, 5), np.uint8))
+    ours = RLEMasks.from_bitmaps(np.ones((2, 4, 5), np.uint8))
     ours.masks[:, 1:3, 2:] = 0
     assert ours.areas.tolist() == [14, 14]
     assert ours.flip().areas.tolist() == [14, 14]
@@ -247,7 +248,7 @@ def test_no_masks_go_through_everything():
         assert_same(getattr(ours, name)(*args), getattr(theirs, name)(*args))
     assert ours.to_tensor(torch.float32, 'cpu').shape == (0, 6, 4)
     assert ours.get_bboxes('hbox').tensor.shape == (0, 4)
-    assert RunMasks.from_coco([], (6, 4), (3, 2), 'area').masks.shape == (0, 3, 2)
+    assert RLEMasks.from_coco([], (6, 4), (3, 2), 'area').masks.shape == (0, 3, 2)
 
 
 def test_training_targets_are_those_of_the_bitmap():
@@ -270,30 +271,30 @@ def test_tensors_arrays_and_iteration_are_the_bitmaps():
     np.testing.assert_array_equal(ours.to_ndarray(), theirs.to_ndarray())
     torch.testing.assert_close(ours.to_tensor(torch.bool, 'cpu'), theirs.to_tensor(torch.bool, 'cpu'))
     np.testing.assert_array_equal(list(ours), list(theirs))
-    assert repr(ours) == 'RunMasks(num_masks=2, height=5, width=4)'
+    assert repr(ours) == 'RLEMasks(num_masks=2, height=5, width=4)'
 
 
 def test_stacks_go_together_also_with_bitmaps():
     bitmaps = (np.random.default_rng(4).random((4, 5, 3)) < 0.5).astype(np.uint8)
     bitmaps[1:3] = 1
-    first, second = RunMasks.from_bitmaps(bitmaps[:2]), RunMasks.from_bitmaps(bitmaps[2:])
-    assert isinstance(RunMasks.cat([first, second]), RunMasks)
-    np.testing.assert_array_equal(RunMasks.cat([first, second]).masks, bitmaps)
+    first, second = RLEMasks.from_bitmaps(bitmaps[:2]), RLEMasks.from_bitmaps(bitmaps[2:])
+    assert isinstance(RLEMasks.cat([first, second]), RLEMasks)
+    np.testing.assert_array_equal(RLEMasks.cat([first, second]).masks, bitmaps)
     np.testing.assert_array_equal(first.cat([first, BitmapMasks(bitmaps[2:], 5, 3)]).masks, bitmaps)
     np.testing.assert_array_equal(BitmapMasks.cat([BitmapMasks(bitmaps[:2], 5, 3), second]).masks, bitmaps)
     with pytest.raises(ValueError, match='several sizes'):
-        RunMasks.cat([RunMasks.from_bitmaps(bitmaps), RunMasks.from_bitmaps(bitmaps.transpose(0, 2, 1))])
+        RLEMasks.cat([RLEMasks.from_bitmaps(bitmaps), RLEMasks.from_bitmaps(bitmaps.transpose(0, 2, 1))])
     with pytest.raises(ValueError, match='empty list'):
-        RunMasks.cat([])
+        RLEMasks.cat([])
 
 
 def test_random_masks_are_mmdets():
-    ours, theirs = (kind.random(3, 9, 7, rng=np.random.RandomState(0)) for kind in (RunMasks, BitmapMasks))
+    ours, theirs = (kind.random(3, 9, 7, rng=np.random.RandomState(0)) for kind in (RLEMasks, BitmapMasks))
     assert_same(ours, theirs)
 
 
 def test_boxes_take_the_class_that_a_transform_hands_over():
-    ours = RunMasks.from_bitmaps(np.ones((1, 2, 3), np.uint8))
+    ours = RLEMasks.from_bitmaps(np.ones((1, 2, 3), np.uint8))
     assert isinstance(ours.get_bboxes(HorizontalBoxes), HorizontalBoxes)
 
 
@@ -307,17 +308,17 @@ def test_boxes_take_the_class_that_a_transform_hands_over():
 )
 def test_masks_that_do_not_fit_are_refused(masks: list[dict], message: str):
     with pytest.raises(ValueError, match=message):
-        RunMasks.from_coco(masks, (2, 3))
+        RLEMasks.from_coco(masks, (2, 3))
 
 
 def test_what_cannot_be_cropped_placed_or_flipped_is_refused():
     runs = rle.mask_to_runs(np.ones((2, 3), bool))
     with pytest.raises(ValueError, match='the box must lie inside and hold a pixel'):
-        rle.crop(runs, (2, 3), (1, 0, 1, 2))
+        crop(runs, (2, 3), (1, 0, 1, 2))
     with pytest.raises(ValueError, match='does not fit into 1 x 9'):
-        RunMasks.from_bitmaps(np.ones((1, 2, 3))).expand(1, 9, 0, 0)
+        RLEMasks.from_bitmaps(np.ones((1, 2, 3))).expand(1, 9, 0, 0)
     with pytest.raises(ValueError, match="flip direction 'up'"):
-        rle.flip(runs, (2, 3), 'up')
+        flip(runs, (2, 3), 'up')
 
 
 def test_counts_of_many_masks_are_read_at_once_as_each_alone():
@@ -336,5 +337,5 @@ def test_counts_of_many_masks_are_read_at_once_as_each_alone():
             masks[-1] = dict(
                 masks[-1], counts=np.diff(np.concatenate([[0], np.stack(runs, 1).ravel(), [height * width]])).tolist()
             )
-        ours = RunMasks.from_coco(masks, (height, width)).masks
+        ours = RLEMasks.from_coco(masks, (height, width)).masks
         np.testing.assert_array_equal(ours, [rle.runs_to_mask(rle.coco_to_runs(mask), height, width) for mask in masks])
