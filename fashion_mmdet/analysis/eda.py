@@ -1,4 +1,4 @@
-"""Statistics of a train.csv: sizes, labels, categories, attributes, areas. Arrays in, counts out; no torch."""
+"""Statistics of a train.csv: sizes, labels, categories, attributes, areas. Arrays in, counts out."""
 
 import os
 from array import array

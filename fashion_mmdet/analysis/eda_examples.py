@@ -1,4 +1,4 @@
-"""Example photos: drawn while the rows pass by, one panel an object. No torch."""
+"""Example photos: drawn while the rows pass by, one panel an object."""
 
 from collections.abc import Sequence
 from pathlib import Path

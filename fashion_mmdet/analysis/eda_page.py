@@ -1,4 +1,4 @@
-"""The pages of a data set: one Markdown file with a sentence, a picture and the numbers to each question. No torch."""
+"""The pages of a data set: one Markdown file with a sentence, a picture and the numbers to each question."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Plots of a data set's statistics, 960 pixels wide, one quiet style. No torch."""
+"""Plots of a data set's statistics, 960 pixels wide, one quiet style."""
 
 import math
 from collections.abc import Sequence

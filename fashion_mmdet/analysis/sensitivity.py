@@ -1,4 +1,4 @@
-"""Which classes a model misses, what it calls them instead, and which to resample. No torch."""
+"""Which classes a model misses, what it calls them instead, and which to resample."""
 
 import os
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Writes a train.csv of the competition's size whose masks are as long as the competition's. No torch."""
+"""Writes a train.csv of the competition's size whose masks are as long as the competition's."""
 
 from pathlib import Path
 

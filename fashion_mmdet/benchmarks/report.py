@@ -1,4 +1,4 @@
-"""Lays benchmark tables out for a terminal or for README. No torch."""
+"""Lays benchmark tables out for a terminal or for README."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Measures contenders side by side: interleaved rounds, medians, peak memory in a fresh process each. No torch."""
+"""Measures contenders side by side: interleaved rounds, medians, peak memory in a fresh process each."""
 
 import multiprocessing
 import statistics

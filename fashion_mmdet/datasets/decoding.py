@@ -1,4 +1,4 @@
-"""Decodes a photo at the size that is wanted: a JPEG at a DCT scale near it, then by area. No torch."""
+"""Decodes a photo at the size that is wanted: a JPEG at a DCT scale near it, then by area."""
 
 import io
 import os

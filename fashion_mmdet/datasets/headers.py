@@ -1,4 +1,4 @@
-"""What the headers of a folder's photos say, remembered from run to run. No torch.
+"""What the headers of a folder's photos say, remembered from run to run.
 
 Reading 45,625 headers takes about a minute, asking for a file's size and time of change a fraction of a second.
 """

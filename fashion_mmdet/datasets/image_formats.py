@@ -1,4 +1,4 @@
-"""What a photo's bytes say of it before they are decoded: format, size, EXIF orientation, a regular end. No torch."""
+"""What a photo's bytes say of it before they are decoded: format, size, EXIF orientation, a regular end."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""The images of a split as a sequence of dicts, each made from the index when it is asked for. No torch."""
+"""The images of a split as a sequence of dicts, each made from the index when it is asked for."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where a photo lies, and whether its file is what the CSV says. No torch."""
+"""Where a photo lies, and whether its file is what the CSV says."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The index of a train.csv: parsed once, memory-mapped by every process that reads it. No torch.
+"""The index of a train.csv: parsed once, memory-mapped by every process that reads it.
 
 A sealed file (`utils.files`) that holds an Arrow IPC file with one record batch, a row an image, its objects in
 a list column; the audit and the CSV's hash are in the schema's metadata. Uncompressed, so that an image's masks are a

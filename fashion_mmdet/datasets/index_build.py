@@ -1,4 +1,4 @@
-"""Builds the index of a train.csv: rows checked by all cores, masks spilled to disk, images grouped. No torch.
+"""Builds the index of a train.csv: rows checked by all cores, masks spilled to disk, images grouped.
 
 Memory stays bounded: some chunks of text and 60 bytes an object; the masks wait in a file without a name.
 """

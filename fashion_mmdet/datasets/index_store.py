@@ -1,4 +1,4 @@
-"""Where the index of a train.csv lies, whether it still fits, and who builds it. No torch."""
+"""Where the index of a train.csv lies, whether it still fits, and who builds it."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""How 2019's and 2020's CSV write an object's category and attributes. No torch."""
+"""How 2019's and 2020's CSV write an object's category and attributes."""
 
 import json
 import os

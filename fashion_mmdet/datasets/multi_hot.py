@@ -1,4 +1,4 @@
-"""Attribute ids of objects as rows of marks. No torch."""
+"""Attribute ids of objects as rows of marks."""
 
 from collections.abc import Sequence
 

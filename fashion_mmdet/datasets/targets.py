@@ -1,4 +1,4 @@
-"""The classes to resample: category ids, or the file that tools/sensitivity.py saves. No torch."""
+"""The classes to resample: category ids, or the file that tools/sensitivity.py saves."""
 
 import os
 from collections.abc import Sequence

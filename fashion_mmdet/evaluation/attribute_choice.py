@@ -1,4 +1,4 @@
-"""From attribute probabilities to a ClassId: thresholds by attribute, a policy by category. No torch."""
+"""From attribute probabilities to a ClassId: thresholds by attribute, a policy by category."""
 
 from collections.abc import Mapping
 

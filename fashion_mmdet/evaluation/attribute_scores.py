@@ -1,4 +1,4 @@
-"""The attributes of a dump against a truth: read, postprocess, pair, summarize. No torch."""
+"""The attributes of a dump against a truth: read, postprocess, pair, summarize."""
 
 import os
 from collections.abc import Iterable

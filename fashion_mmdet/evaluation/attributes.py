@@ -1,4 +1,4 @@
-"""How well attributes are told, on the detections that hit a true object: arrays in, scores out. No torch, no files."""
+"""How well attributes are told, on the detections that hit a true object: arrays in, scores out."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

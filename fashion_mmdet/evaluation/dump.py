@@ -1,4 +1,4 @@
-"""Raw predictions on disk: one Parquet file, a row a detection, written while testing and read in passes. No torch.
+"""Raw predictions on disk: one Parquet file, a row a detection, written while testing and read in passes.
 
 Columns: image_id, height, width, category, score, x1, y1, x2, y2, mask_side, mask (mask_side * mask_side float16, row
 by row), attribute_probs (92 float16; null without an attribute head). `pandas.read_parquet` reads it. The file's

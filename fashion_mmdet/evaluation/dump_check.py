@@ -1,4 +1,4 @@
-"""What a dump's file must hold: columns, their types, values that a model gives. No torch."""
+"""What a dump's file must hold: columns, their types, values that a model gives."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Merges dumps of raw predictions of the same photos into one dump, image by image. No torch."""
+"""Merges dumps of raw predictions of the same photos into one dump, image by image."""
 
 import os
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Fashionpedia's AP at IoU and attribute F1: arrays in, scores out; no torch, no files.
+"""Fashionpedia's AP at IoU and attribute F1: arrays in, scores out.
 
 Source: Jia et al., "Fashionpedia: Ontology, Segmentation, and an Attribute Localization Dataset" (ECCV 2020), AP at
 IoU + F1, and its public evaluation code. A detection is a hit if its IoU with a free true object of its category and

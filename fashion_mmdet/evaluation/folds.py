@@ -1,4 +1,4 @@
-"""Folds of images, so that what is fitted on some is scored on others. No torch, no files."""
+"""Folds of images, so that what is fitted on some is scored on others."""
 
 import hashlib
 from collections.abc import Sequence

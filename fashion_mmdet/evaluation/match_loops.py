@@ -1,4 +1,4 @@
-"""Grouping and greedy matching of the objects of many images at once, compiled. No torch.
+"""Grouping and greedy matching of the objects of many images at once, compiled.
 
 `bounds` (2I + 1) int64 tells which objects are whose: first the true objects of I images, then their predictions, each
 image's by descending score.

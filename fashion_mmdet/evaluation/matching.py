@@ -1,4 +1,4 @@
-"""Matching predictions to true objects: arrays in, counts out. No torch, no files."""
+"""Matching predictions to true objects: arrays in, counts out."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence

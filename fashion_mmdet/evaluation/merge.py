@@ -1,4 +1,4 @@
-"""Merges several raw predictions of one image into one: views of a photo, checkpoints of a run, models. No torch.
+"""Merges several raw predictions of one image into one: views of a photo, checkpoints of a run, models.
 
 `Merge` holds the options, `merge` is the whole; `group_boxes` and `resample_masks` are its two steps on arrays.
 """

@@ -1,4 +1,4 @@
-"""Pictures of masks on photos: true and predicted side by side. No torch."""
+"""Pictures of masks on photos: true and predicted side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

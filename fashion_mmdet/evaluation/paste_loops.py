@@ -1,4 +1,4 @@
-"""Pastes mask probabilities into their boxes straight to runs, without a bitmap, compiled. No torch.
+"""Pastes mask probabilities into their boxes straight to runs, without a bitmap, compiled.
 
 The same bilinear sampling as mmdet's paste (pixel centres, zeros beyond the mask's edge). Down a target column the
 value is linear between the centres of two cells, so a stretch between two cells both clearly in or both clearly out is

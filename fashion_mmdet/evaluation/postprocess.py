@@ -1,4 +1,4 @@
-"""The one road from raw predictions to final masks: thresholds, paste, NMS, overlap, area. No torch.
+"""The one road from raw predictions to final masks: thresholds, paste, NMS, overlap, area.
 
 Metric, submission, pictures and rescoring of dumps all call `postprocess`, so one set of options means the same masks
 everywhere.

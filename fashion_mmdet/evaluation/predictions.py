@@ -1,4 +1,4 @@
-"""What travels between the model and its uses: raw predictions in, final masks out. No torch."""
+"""What travels between the model and its uses: raw predictions in, final masks out."""
 
 from dataclasses import dataclass, field, replace
 

@@ -1,4 +1,4 @@
-"""The competition's submission: written from predictions, checked by its rules, read back for scoring. No torch."""
+"""The competition's submission: written from predictions, checked by its rules, read back for scoring."""
 
 import csv
 import io

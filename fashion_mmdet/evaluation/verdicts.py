@@ -1,4 +1,4 @@
-"""Object by object: which predictions hit, which are spurious, what was missed. No torch, no files."""
+"""Object by object: which predictions hit, which are spurious, what was missed."""
 
 from dataclasses import dataclass, replace
 

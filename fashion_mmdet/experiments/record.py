@@ -1,4 +1,4 @@
-"""A run's run.json. No torch."""
+"""A run's run.json."""
 
 from pathlib import Path
 from typing import Any

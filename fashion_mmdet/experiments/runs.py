@@ -1,4 +1,4 @@
-"""Runs as they lie in work_dirs: which folders are runs, their order, their config and record. No torch.
+"""Runs as they lie in work_dirs: which folders are runs, their order, their config and record.
 
 work_dirs/maskrcnn_lite0_cpu/
   maskrcnn_lite0_cpu.py                    resolved config

@@ -1,4 +1,4 @@
-"""A run's curves: the scalars.json of every time it was started, joined. No torch."""
+"""A run's curves: the scalars.json of every time it was started, joined."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

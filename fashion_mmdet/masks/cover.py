@@ -1,4 +1,4 @@
-"""Shrinks run-length masks by area: a new pixel belongs to the mask where at least half of it is covered. No torch."""
+"""Shrinks run-length masks by area: a new pixel belongs to the mask where at least half of it is covered."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Run-length masks: the competition's runs, COCO RLE, and nearest-neighbour scaling without a bitmap. No torch.
+"""Run-length masks: the competition's runs, COCO RLE, and nearest-neighbour scaling without a bitmap.
 
 Three forms of the same (H, W) mask, all column-major (down the columns first):
 

@@ -1,4 +1,4 @@
-"""COCO RLE of many masks to runs and back, all at once. No torch.
+"""COCO RLE of many masks to runs and back, all at once.
 
 `edges` and `bounds` are those of `fashion_mmdet.masks.rle_kernels`.
 """

@@ -1,4 +1,4 @@
-"""Loops over the runs of many masks at once, compiled. No torch.
+"""Loops over the runs of many masks at once, compiled.
 
 Many masks are two arrays: `edges`, the 0-based half-open runs start, end, start, end ... of one mask after another
 (sorted and apart within a mask), and `bounds` (N + 1): mask i owns `edges[bounds[i]:bounds[i + 1]]`. All int64.

@@ -1,4 +1,4 @@
-"""Scales, crops, flips and pads run-length masks without drawing them. No torch.
+"""Scales, crops, flips and pads run-length masks without drawing them.
 
 Runs are two int64 arrays, `starts` and `ends`, 0-based and half open, column-major, sorted, neither touching nor
 overlapping. `count` masks of one size (H, W) form a stack: side by side they are one bitmap (H, count * W), whose runs

@@ -1,4 +1,4 @@
-"""What the command-line tools share: errors as one line, options as `key=value`. No torch."""
+"""What the command-line tools share: errors as one line, options as `key=value`."""
 
 import argparse
 import logging

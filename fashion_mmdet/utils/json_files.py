@@ -1,4 +1,4 @@
-"""JSON objects that may be anybody's: read, and their fields checked. No torch."""
+"""JSON objects that may be anybody's: read, and their fields checked."""
 
 import json
 from collections.abc import Callable, Collection, Mapping

@@ -1,4 +1,4 @@
-"""How far scores can be taken for probabilities of a hit. No torch, no files."""
+"""How far scores can be taken for probabilities of a hit."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The picture of a filter: score against true hit rate, before and after. No torch."""
+"""The picture of a filter: score against true hit rate, before and after."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where a filter comes from, and its confidences as a dump. No torch."""
+"""Where a filter comes from, and its confidences as a dump."""
 
 import os
 from collections.abc import Sequence

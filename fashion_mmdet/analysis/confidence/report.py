@@ -1,4 +1,4 @@
-"""What a filter came to, as a table. No torch, no files."""
+"""What a filter came to, as a table."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""From images to a filter, with what it is worth on images that it did not see. No torch, no files."""
+"""From images to a filter, with what it is worth on images that it did not see."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a filter learns from: which raw detections would count as hits of the sweep. No torch, no files."""
+"""What a filter learns from: which raw detections would count as hits of the sweep."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a filter is worth on images that it did not see: folds, repeated. No torch, no files."""
+"""What a filter is worth on images that it did not see: folds, repeated."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Held-out score against each threshold, and its picture. No torch."""
+"""Held-out score against each threshold, and its picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The slow part of tuning, image by image and once for each set of options: masks, IoUs, exact counts. No torch."""
+"""The slow part of tuning, image by image and once for each set of options: masks, IoUs, exact counts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

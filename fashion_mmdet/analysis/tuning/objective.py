@@ -1,4 +1,4 @@
-"""The sweep score of many images as a function of score thresholds, from tables. No torch, no files."""
+"""The sweep score of many images as a function of score thresholds, from tables."""
 
 import math
 from collections.abc import Sequence

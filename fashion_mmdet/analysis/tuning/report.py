@@ -1,4 +1,4 @@
-"""What tuning found, as a table and as a file that tools take in place of a config's `postprocess`. No torch."""
+"""What tuning found, as a table and as a file that tools take in place of a config's `postprocess`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

@@ -1,4 +1,4 @@
-"""Tuning from files: a dump and a truth CSV in, options and a table out. No torch."""
+"""Tuning from files: a dump and a truth CSV in, options and a table out."""
 
 import os
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The search for postprocessing options on given images: stages, each from where the one before ended. No torch."""
+"""The search for postprocessing options on given images: stages, each from where the one before ended."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

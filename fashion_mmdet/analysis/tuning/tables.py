@@ -1,4 +1,4 @@
-"""One image's detections under fixed options, laid out so that every score threshold is a prefix. No torch, no files.
+"""One image's detections under fixed options, laid out so that every score threshold is a prefix.
 
 Postprocessing and matching go down the detections by score: whether one is suppressed, which pixels it keeps and what
 it hits depend on those above it alone. So masks made once at a low score threshold (the floor) hold the counts of every

@@ -1,4 +1,4 @@
-"""What tuning is worth on images that it did not see: folds, repeated. No torch."""
+"""What tuning is worth on images that it did not see: folds, repeated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A smaller copy of a data set in the same layout, for those who train for weeks. No torch."""
+"""A smaller copy of a data set in the same layout, for those who train for weeks."""
 
 from fashion_mmdet.converters.downscale.check import check_copy
 from fashion_mmdet.converters.downscale.copy import prepare

@@ -1,4 +1,4 @@
-"""What a raw prediction tells of each of its detections beyond the score, as numbers. No torch, no files.
+"""What a raw prediction tells of each of its detections beyond the score, as numbers.
 
 Everything is taken from the prediction alone, a few milliseconds an image, so that a filter can run wherever
 postprocessing does.

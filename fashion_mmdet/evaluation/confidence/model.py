@@ -1,4 +1,4 @@
-"""The models of a filter: fitted on features and hits, asked for confidences. No torch, no files."""
+"""The models of a filter: fitted on features and hits, asked for confidences."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Filters as files: saved with skops, which runs no code of a stranger's file; loaded once a process. No torch."""
+"""Filters as files: saved with skops, which runs no code of a stranger's file; loaded once a process."""
 
 import functools
 import json

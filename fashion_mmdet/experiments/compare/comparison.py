@@ -1,4 +1,4 @@
-"""Runs side by side: scores with their errors, paired differences, what changed. No torch.
+"""Runs side by side: scores with their errors, paired differences, what changed.
 
 The score's standard error and the difference's interval say how far other val photos of the same kind could move
 them. Another seed moves a training too; that is not in them.

@@ -1,4 +1,4 @@
-"""What a run's config changed against another's, as far as it describes the experiment. No torch."""
+"""What a run's config changed against another's, as far as it describes the experiment."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Curves of all runs as inline SVG. No torch."""
+"""Curves of all runs as inline SVG."""
 
 import math
 from collections.abc import Sequence

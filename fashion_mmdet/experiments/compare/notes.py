@@ -1,4 +1,4 @@
-"""The lines below a comparison: what its numbers mean, and what stands in the way of comparing. No torch."""
+"""The lines below a comparison: what its numbers mean, and what stands in the way of comparing."""
 
 from collections.abc import Container, Iterator
 

@@ -1,4 +1,4 @@
-"""A comparison as one HTML file that needs nothing else. No torch.
+"""A comparison as one HTML file that needs nothing else.
 
 Everything from a run's folder (names, config values, paths) is untrusted text and goes through `escape`.
 """

@@ -1,4 +1,4 @@
-"""The worst pictures of a run for its page: true and predicted, small. No torch."""
+"""The worst pictures of a run for its page: true and predicted, small."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""A comparison as text: table, Markdown, JSON. No torch."""
+"""A comparison as text: table, Markdown, JSON."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The scores of every image of a run's dump, kept beside it. No torch.
+"""The scores of every image of a run's dump, kept beside it.
 
 The score is the competition's whatever the run's own metric: category only, image average, masks at 512x512.
 """

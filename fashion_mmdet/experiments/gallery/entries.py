@@ -1,4 +1,4 @@
-"""Every image of a dump, scored and judged object by object. No torch, no files written."""
+"""Every image of a dump, scored and judged object by object."""
 
 import os
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The gallery: a folder with index.html and a JPEG an image. No torch.
+"""The gallery: a folder with index.html and a JPEG an image.
 
 Everything from a dump (image ids, its path) is untrusted text and goes through `escape`.
 """
