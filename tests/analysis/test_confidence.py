@@ -4,10 +4,10 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from skops import io as skops_io
 
@@ -19,11 +19,11 @@ from fashion_mmdet.evaluation.confidence import model, store
 from fashion_mmdet.evaluation.confidence.features import FEATURE_NAMES, extract_features
 from fashion_mmdet.evaluation.confidence.model import ConfidenceFilter, fit_gain, fit_hit, predict_gain, predict_hit
 from fashion_mmdet.evaluation.confidence.store import load_filter, save_filter
-from fashion_mmdet.evaluation.dump import DumpWriter, read_dump
+from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.offline import score_dump
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
-from fashion_mmdet.evaluation.predictions import RawPrediction, Truth, empty_prediction
-from fashion_mmdet.masks.rle import coco_to_runs, mask_to_runs, runs_to_coco, runs_to_kaggle
+from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
+from tests.builders import make_raw, make_truth, write_dump, write_truths
 from tools import train_filter
 
 HEIGHT, WIDTH = 96, 48
@@ -33,28 +33,7 @@ METRIC = Metric(size=SIZE)
 QUICK = Settings(folds=2, repeats=1)
 
 
-def raw_of(image_id: str, *objects: tuple[int, float, tuple], probability: float = 1.0) -> RawPrediction:
-    """Solid objects (category, score, box x1 y1 x2 y2) in a photo 48 wide and 96 high: one cell of the grid a pixel."""
-    if not objects:
-        return empty_prediction(image_id, *SIZE)
-    return RawPrediction(
-        image_id,
-        *SIZE,
-        np.array([one[0] for one in objects], np.int64),
-        np.array([one[1] for one in objects], np.float32),
-        np.array([one[2] for one in objects], np.float32),
-        np.full((len(objects), 28, 28), probability, np.float16),
-    )
-
-
-def truth_of(image_id: str, *objects: tuple[int, tuple]) -> Truth:
-    """Solid objects (category, box)."""
-    masks = []
-    for _, (x1, y1, x2, y2) in objects:
-        mask = np.zeros(SIZE, bool)
-        mask[y1:y2, x1:x2] = True
-        masks.append(runs_to_coco(mask_to_runs(mask), *SIZE))
-    return Truth(image_id, SIZE, np.array([one[0] for one in objects], np.int64), masks, [()] * len(objects))
+raw_of, truth_of = partial(make_raw, size=SIZE), partial(make_truth, size=SIZE)
 
 
 def columns(raw: RawPrediction) -> dict[str, list[float]]:
@@ -464,20 +443,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     raws, truths = random_images(8, 6)
     raws.append(raw_of('empty.jpg'))
     truths['empty.jpg'] = truth_of('empty.jpg', (1, (0, 0, 5, 5)))
-    writer = DumpWriter(folder / 'val.parquet', 'postprocess = dict(nms_iou=0.4)', 'a.pth')
-    rows = []
-    for raw in raws:
-        writer.write(raw)
-        true = truths[raw.image_id]
-        rows += [
-            (raw.image_id, runs_to_kaggle(coco_to_runs(mask)), HEIGHT, WIDTH, str(category))
-            for mask, category in zip(true.masks, true.categories, strict=True)
-        ]
-    writer.close()
-    pd.DataFrame(rows, columns=['ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId']).to_csv(
-        folder / 'train.csv', index=False
-    )
-    return folder / 'val.parquet', folder / 'train.csv'
+    dump = write_dump(folder / 'val.parquet', raws, config='postprocess = dict(nms_iou=0.4)', checkpoint='a.pth')
+    return dump, write_truths(folder, (truths[raw.image_id] for raw in raws))
 
 
 def test_the_tool_writes_a_filter_that_scores(files, tmp_path: Path, capsys: pytest.CaptureFixture):

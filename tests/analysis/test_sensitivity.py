@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,38 +19,20 @@ from fashion_mmdet.analysis.sensitivity import (
     pick_targets,
 )
 from fashion_mmdet.classes import CATEGORIES
-from fashion_mmdet.evaluation.dump import DumpWriter
-from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth
+from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.masks import rle
+from tests.builders import make_prediction, make_raw, make_truth, write_csv, write_dump
 from tools import sensitivity as tool
 
 SIZE = (10, 10)
 
 
+truth_of, prediction_of = (partial(make, 'a', size=SIZE) for make in (make_truth, make_prediction))
+
+
 def column(start: int, stop: int) -> dict:
     """A mask of whole columns of a 10x10 image."""
     return rle.runs_to_coco((np.array([10 * start]), np.array([10 * stop])), *SIZE)
-
-
-def make_truth(*objects: tuple[int, dict]) -> Truth:
-    return Truth(
-        'a',
-        SIZE,
-        np.array([category for category, _ in objects], int),
-        [mask for _, mask in objects],
-        [()] * len(objects),
-    )
-
-
-def make_prediction(*objects: tuple[int, dict]) -> Prediction:
-    """Objects by descending score 0.9, 0.8, ..."""
-    return Prediction(
-        'a',
-        SIZE,
-        np.array([category for category, _ in objects], int),
-        0.9 - 0.1 * np.arange(len(objects)),
-        [mask for _, mask in objects],
-    )
 
 
 def test_each_kind_of_error_is_counted_once():
@@ -59,8 +42,8 @@ def test_each_kind_of_error_is_counted_once():
     """
     tallies = [ClassTally(category) for category in range(46)]
     count_errors(
-        make_truth((6, column(0, 3)), (8, column(3, 6)), (23, column(8, 10))),
-        make_prediction((6, column(0, 3)), (10, column(3, 6)), (6, column(0, 3)), (24, column(6, 8))),
+        truth_of((6, column(0, 3)), (8, column(3, 6)), (23, column(8, 10))),
+        prediction_of((6, column(0, 3)), (10, column(3, 6)), (6, column(0, 3)), (24, column(6, 8))),
         tallies,
     )
     pants, skirt, dress, shoe, bag = (tallies[category] for category in (6, 8, 10, 23, 24))
@@ -76,9 +59,9 @@ def test_each_kind_of_error_is_counted_once():
 @pytest.mark.parametrize(
     ('truth', 'prediction'),
     [
-        (make_truth(), make_prediction()),
-        (make_truth((0, column(0, 2))), make_prediction()),
-        (make_truth(), make_prediction((0, column(0, 2)))),
+        (truth_of(), prediction_of()),
+        (truth_of((0, column(0, 2))), prediction_of()),
+        (truth_of(), prediction_of((0, column(0, 2)))),
     ],
     ids=['nothing', 'nothing_predicted', 'nothing_true'],
 )
@@ -155,9 +138,9 @@ def draw_image(rng: np.random.Generator) -> tuple[Truth, Prediction]:
         (category if rng.random() < 0.7 else int(rng.integers(3)), column(start + int(rng.integers(2)), start + 3))
         for (category, _), start in zip(true, starts, strict=True)
     ]
-    prediction = make_prediction(*guessed)
+    prediction = prediction_of(*guessed)
     prediction.scores = np.sort(rng.random(len(guessed)))[::-1]
-    return make_truth(*true), prediction
+    return truth_of(*true), prediction
 
 
 def test_targets_are_the_least_sensitive_of_the_more_frequent_half():
@@ -175,22 +158,8 @@ def test_targets_are_the_least_sensitive_of_the_more_frequent_half():
 
 def test_the_tool_prints_and_saves(tmp_path: Path, capsys: pytest.CaptureFixture):
     """One photo, a shirt found, pants missed twice: of two classes the more frequent half is the pants."""
-    (tmp_path / 'train.csv').write_text(
-        'ImageId,EncodedPixels,Height,Width,ClassId\na.jpg,1 50,10,10,0\na.jpg,51 50,10,10,6\na.jpg,1 5,10,10,6\n'
-    )
-    writer = DumpWriter(tmp_path / 'val.parquet')
-    writer.write(
-        RawPrediction(
-            'a.jpg',
-            10,
-            10,
-            np.array([0]),
-            np.array([0.9], np.float32),
-            np.array([[0, 0, 5, 10]], np.float32),
-            np.ones((1, 28, 28), np.float16),
-        )
-    )
-    writer.close()
+    write_csv(tmp_path, 'a.jpg,1 50,10,10,0', 'a.jpg,51 50,10,10,6', 'a.jpg,1 5,10,10,6')
+    write_dump(tmp_path / 'val.parquet', [make_raw('a.jpg', (0, 0.9, (0, 0, 5, 10)), size=(10, 10))])
     out = tmp_path / 's.json'
     assert tool.main([str(tmp_path / 'val.parquet'), '--truth', str(tmp_path / 'train.csv'), '--out', str(out)]) == 0
     assert 'least sensitive: 6 pants' in capsys.readouterr().out

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from pycocotools import mask as coco_mask
 
 from fashion_mmdet.analysis.tuning.curves import held_out_curves
 from fashion_mmdet.analysis.tuning.engine import Engine
@@ -16,13 +16,12 @@ from fashion_mmdet.analysis.tuning.run import Plan, options_of_dump, read_inputs
 from fashion_mmdet.analysis.tuning.search import SCORES, STAGES, Tuner
 from fashion_mmdet.analysis.tuning.validation import choose_stages, make_splits
 from fashion_mmdet.config import load_config, read_postprocess
-from fashion_mmdet.evaluation.dump import DumpWriter
 from fashion_mmdet.evaluation.matching import count_image
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
-from fashion_mmdet.evaluation.predictions import RawPrediction, Truth, empty_prediction
+from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
 from fashion_mmdet.evaluation.scoring import summarize
-from fashion_mmdet.masks.rle import mask_to_runs, runs_to_coco, runs_to_kaggle
 from fashion_mmdet.utils.options import read_assignment
+from tests.builders import make_raw, make_truth, write_dump, write_truths
 from tests.conftest import ROOT
 from tools import score_dump, tune_thresholds
 
@@ -39,30 +38,7 @@ AXES = {
 EVERYTHING = Postprocess(score_thr=0.05, nms_iou=None, overlap='none')
 
 
-def block(x1: int, y1: int, x2: int, y2: int) -> np.ndarray:
-    mask = np.zeros(SIZE, bool)
-    mask[y1:y2, x1:x2] = True
-    return mask
-
-
-def truth_of(image_id: str, *objects: tuple[int, tuple], attributes: tuple[int, ...] = ()) -> Truth:
-    """Solid objects (category, box)."""
-    masks = [runs_to_coco(mask_to_runs(block(*box)), *SIZE) for _, box in objects]
-    return Truth(image_id, SIZE, np.array([one[0] for one in objects], np.int64), masks, [attributes] * len(objects))
-
-
-def raw_of(image_id: str, *objects: tuple[int, float, tuple]) -> RawPrediction:
-    """Solid objects (category, score, box)."""
-    if not objects:
-        return empty_prediction(image_id, *SIZE)
-    return RawPrediction(
-        image_id,
-        *SIZE,
-        np.array([one[0] for one in objects], np.int64),
-        np.array([one[1] for one in objects], np.float32),
-        np.array([one[2] for one in objects], np.float32),
-        np.ones((len(objects), 28, 28), np.float16),
-    )
+raw_of, truth_of = partial(make_raw, size=SIZE), partial(make_truth, size=SIZE)
 
 
 def random_images(count: int, seed: int) -> tuple[list[RawPrediction], dict[str, Truth]]:
@@ -77,7 +53,7 @@ def random_images(count: int, seed: int) -> tuple[list[RawPrediction], dict[str,
     for image in range(count):
         name = f'{image}.jpg'
         true = [(int(generator.choice(CATEGORIES)), box()) for _ in range(generator.integers(0, 5))]
-        truths[name] = truth_of(name, *true, attributes=(92, 100) if image % 4 == 0 else ())
+        truths[name] = truth_of(name, *((*one, 92, 100) if image % 4 == 0 else one for one in true))
         found = [
             (category, 0.3 + 0.7 * generator.random(), place + generator.normal(0, 0.8, 4))
             for category, place in true
@@ -420,20 +396,9 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     """A dump and its truth."""
     raws, truths = random_images(16, 11)
     raws = [raw for raw in raws if truths[raw.image_id].masks]  # an image of a CSV has objects
-    writer = DumpWriter(tmp_path / 'val.parquet', 'postprocess = dict(nms_iou=0.4, score_thr=dict({3: 0.4}))', 'a.pth')
-    rows = []
-    for raw in raws:
-        writer.write(raw)
-        truth = truths[raw.image_id]
-        rows += [
-            (raw.image_id, runs_to_kaggle(mask_to_runs(coco_mask.decode(mask))), *SIZE, category)
-            for mask, category in zip(truth.masks, truth.categories, strict=True)
-        ]
-    writer.close()
-    pd.DataFrame(rows, columns=['ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId']).to_csv(
-        tmp_path / 'train.csv', index=False
-    )
-    return tmp_path / 'val.parquet', tmp_path / 'train.csv'
+    config = 'postprocess = dict(nms_iou=0.4, score_thr=dict({3: 0.4}))'
+    dump = write_dump(tmp_path / 'val.parquet', raws, config=config, checkpoint='a.pth')
+    return dump, write_truths(tmp_path, (truths[raw.image_id] for raw in raws))
 
 
 def test_the_tool_writes_options_that_score_as_it_says(

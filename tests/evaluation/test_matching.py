@@ -1,5 +1,7 @@
 """Hits at ten thresholds, against the definition by hand and in plain loops."""
 
+from functools import partial
+
 import numpy as np
 import plain_evaluation as plain
 import pytest
@@ -14,40 +16,14 @@ from fashion_mmdet.evaluation.matching import (
     match_greedily,
     sweep_counts,
 )
-from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.evaluation.scoring import summarize
-from fashion_mmdet.masks.rle import mask_to_runs, runs_to_coco
+from tests.builders import make_prediction, make_truth
 
 HEIGHT, WIDTH = 10, 20
 
 
-def coco(x1: int, y1: int, x2: int, y2: int, size: tuple[int, int] = (HEIGHT, WIDTH)) -> dict:
-    mask = np.zeros(size, bool)
-    mask[y1:y2, x1:x2] = True
-    return runs_to_coco(mask_to_runs(mask), *size)
-
-
-def truth(*objects: tuple, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Truth:
-    """Objects: category, box, and attributes where there are any."""
-    return Truth(
-        'x.jpg',
-        size,
-        np.array([one[0] for one in objects], np.int64),
-        [coco(*one[1], size=size) for one in objects],
-        [tuple(one[2:]) for one in objects],
-    )
-
-
-def prediction(*objects: tuple, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Prediction:
-    """Objects by descending score: category, box, and attributes where there are any."""
-    return Prediction(
-        'x.jpg',
-        size,
-        np.array([one[0] for one in objects], np.int64),
-        np.linspace(0.9, 0.5, len(objects), dtype=np.float32),
-        [coco(*one[1], size=size) for one in objects],
-        [tuple(one[2:]) for one in objects],
-    )
+# Objects: category, box, and attributes where there are any.
+truth, prediction = (partial(make, 'x.jpg', size=(HEIGHT, WIDTH)) for make in (make_truth, make_prediction))
 
 
 def by_class(counts: ImageCounts) -> dict[int, list[list[int]]]:

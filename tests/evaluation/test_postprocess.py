@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,25 +17,14 @@ from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.postprocess import Postprocess, paste, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
 from fashion_mmdet.masks import rle
+from tests import builders
 
 HEIGHT, WIDTH = 10, 20
 EVERYTHING = dict(score_thr=0.0, nms_iou=None, overlap='none')
 
 
-def raw_prediction(
-    *objects: tuple[int, float, tuple], size: tuple[int, int] = (HEIGHT, WIDTH), probability: float = 1.0
-) -> RawPrediction:
-    """Solid objects (category, score, box x1 y1 x2 y2); a box of whole pixels up to 28 wide pastes to its block."""
-    count = len(objects)
-    return RawPrediction(
-        image_id='x.jpg',
-        height=size[0],
-        width=size[1],
-        categories=np.array([one[0] for one in objects], np.int64),
-        scores=np.array([one[1] for one in objects], np.float32),
-        boxes=np.array([one[2] for one in objects], np.float32).reshape(count, 4),
-        mask_probs=np.full((count, 28, 28), probability, np.float16),
-    )
+raw_prediction = partial(builders.make_raw, 'x.jpg', size=(HEIGHT, WIDTH))
+block = partial(builders.block, size=(HEIGHT, WIDTH))
 
 
 def areas(prediction: Prediction) -> list[int]:
@@ -45,12 +35,6 @@ def found(prediction: Prediction) -> list[tuple[int, float, int]]:
     """Category, score and area of every object."""
     scores = [round(float(score), 3) for score in prediction.scores]
     return list(zip(prediction.categories.tolist(), scores, areas(prediction), strict=True))
-
-
-def block(x1: int, y1: int, x2: int, y2: int, size: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
-    mask = np.zeros(size, np.uint8)
-    mask[y1:y2, x1:x2] = 1
-    return mask
 
 
 # Paste.

@@ -1,41 +1,24 @@
 """Hits, misses and spurious objects, one by one; and the same number as the metric counts."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from fashion_mmdet.evaluation.matching import count_image
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.evaluation.verdicts import HIT, MISSED, SPURIOUS, judge, keep_categories
-from fashion_mmdet.masks import rle
+from tests.builders import block, encode, make_prediction, make_truth
 
 SIDE = 8
 
 
+true, predicted = (partial(make, 'a.jpg', size=(SIDE, SIDE)) for make in (make_truth, make_prediction))
+
+
 def bar(start: int, stop: int) -> dict:
     """A mask of whole columns, so that IoUs are ratios of small numbers."""
-    mask = np.zeros((SIDE, SIDE), bool)
-    mask[:, start:stop] = True
-    return rle.runs_to_coco(rle.mask_to_runs(mask), SIDE, SIDE)
-
-
-def true(*objects: tuple[int, dict]) -> Truth:
-    return Truth(
-        'a.jpg',
-        (SIDE, SIDE),
-        np.array([one[0] for one in objects], np.int64),
-        [one[1] for one in objects],
-        [()] * len(objects),
-    )
-
-
-def predicted(*objects: tuple[int, dict]) -> Prediction:
-    return Prediction(
-        'a.jpg',
-        (SIDE, SIDE),
-        np.array([one[0] for one in objects], np.int64),
-        np.linspace(0.9, 0.5, len(objects), dtype=np.float32),
-        [one[1] for one in objects],
-    )
+    return encode(block(start, 0, stop, SIDE, (SIDE, SIDE)))
 
 
 def test_a_hit_has_its_iou_and_the_rest_is_missed_or_spurious():

@@ -11,13 +11,10 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from mmengine import Config
 
-from fashion_mmdet.evaluation.dump import DumpWriter
-from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
 from fashion_mmdet.experiments.compare import scores as scores_module
 from fashion_mmdet.experiments.compare.comparison import Comparison, compare, paired_difference, standard_error
 from fashion_mmdet.experiments.compare.configs import experiment_changes, summarize_changes
@@ -29,6 +26,7 @@ from fashion_mmdet.experiments.compare.scores import RunScores
 from fashion_mmdet.experiments.diff import MISSING, read_dumped
 from fashion_mmdet.experiments.runs import Run, find_runs, read_runs
 from fashion_mmdet.experiments.runs_log import Log, join, read_log
+from tests.builders import EVIL, write_shirt_dump, write_shirts
 from tests.conftest import run_here
 from tools import compare_runs as tool
 from tools import diff_configs as diff_tool
@@ -40,42 +38,12 @@ postprocess = dict(score_thr={score_thr})
 val_dataloader = dict(dataset=dict(data_root={root!r}, ann_file='train.csv', data_prefix=dict(img_path='train')))
 {more}
 """
-EVIL = '<script>alert("1|2")</script>'
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Truth of the images a, b and c: a shirt each, its photo beside it."""
-    return make_truth(tmp_path / 'data')
-
-
-def make_truth(root: Path, names: str = 'abc', runs: str = '1 50') -> Path:
-    (root / 'train').mkdir(parents=True)
-    rows = [f'{name}.jpg,{runs},10,10,0' for name in names]
-    (root / 'train.csv').write_text('\n'.join(['ImageId,EncodedPixels,Height,Width,ClassId', *rows, '']))
-    for name in names:
-        cv2.imwrite(str(root / 'train' / f'{name}.jpg'), np.full((10, 10, 3), 128, np.uint8))
-    return root
-
-
-def write_dump(path: Path, widths: list[float | None], names: str = 'abc') -> None:
-    """Predict a shirt of each width from the left edge; None for nothing."""
-    writer = DumpWriter(path, checkpoint='epoch_4.pth')
-    for name, width in zip(names, widths, strict=True):
-        writer.write(
-            empty_prediction(f'{name}.jpg', 10, 10)
-            if width is None
-            else RawPrediction(
-                f'{name}.jpg',
-                10,
-                10,
-                np.array([0]),
-                np.array([0.9], np.float32),
-                np.array([[0, 0, width, 10]], np.float32),
-                np.ones((1, 28, 28), np.float16),
-            )
-        )
-    writer.close()
+    return write_shirts(tmp_path / 'data')
 
 
 def make_run(
@@ -95,7 +63,7 @@ def make_run(
     if record is not None:
         (folder / 'run.json').write_text(json.dumps(record))
     if widths is not None:
-        write_dump(folder / 'val.parquet', widths, names)
+        write_shirt_dump(folder / 'val.parquet', widths, names)
     return folder
 
 
@@ -192,7 +160,7 @@ def test_targets_are_the_first_scored_run_s_unless_given(tmp_path: Path, root: P
 )
 def test_what_does_not_compare_gets_no_difference(tmp_path: Path, root: Path, change: str, obstacle: str):
     shas = {'a': 'x', 'b': 'y' if change == 'fingerprint' else 'x'}
-    other = make_truth(tmp_path / 'other', runs='1 40') if change == 'truth' else root
+    other = write_shirts(tmp_path / 'other', runs='1 40') if change == 'truth' else root
     names = 'ab' if change == 'images' else 'abc'
     a = make_run(tmp_path / 'a', root, [5, 5, None], record=dict(data=dict(train_csv_sha256=shas['a'])))
     b = make_run(
@@ -301,7 +269,7 @@ def test_kept_scores_are_read_until_dump_or_options_or_truth_change(
     assert compare_folders(folder).rows[0].scores == first
     assert len(calls) == 1
 
-    write_dump(folder / 'val.parquet', [5, 5, None])
+    write_shirt_dump(folder / 'val.parquet', [5, 5, None])
     assert compare_folders(folder).rows[0].score == pytest.approx(2 / 3)
     assert len(calls) == 2
 
@@ -519,7 +487,7 @@ def test_runs_of_one_name_go_by_their_paths(tmp_path: Path, root: Path):
 def evil(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """Two runs, the second with markup and pipes in its name, config and commit."""
     folder = tmp_path_factory.mktemp('evil')
-    root = make_truth(folder / 'data')
+    root = write_shirts(folder / 'data')
     a = make_run(folder / 'a', root, [5, 3.8, None])
     b = make_run(
         folder / 'b<i>|x',
@@ -845,7 +813,7 @@ def test_a_crafted_file_is_one_line_that_names_file_and_field(
     if name == 'log':
         name = write_log(folder, '20260101_000000').relative_to(folder)
     if name == 'val.json' or 'blur' in text or 'finished' in text:
-        write_dump(folder / 'val.parquet', [5, 5, 5])
+        write_shirt_dump(folder / 'val.parquet', [5, 5, 5])
     if name == 'val.json':
         (root / 'train.csv').unlink()  # so that the dump cannot be scored
     (folder / name).write_text(text)
