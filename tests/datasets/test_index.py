@@ -17,6 +17,7 @@ from fashion_mmdet.datasets.index import Index, empty_batch, read_batch
 from fashion_mmdet.datasets.index_build import build_index
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.datasets.records import read_records
+from fashion_mmdet.utils.files import SEAL_BYTES, read_sealed
 from tests.builders import HEADER, write_csv
 from tests.conftest import ROOT
 
@@ -277,11 +278,15 @@ def test_a_csv_rewritten_in_place_while_it_is_read_gives_no_index(tmp_path, monk
         open_index(csv)
 
 
-def test_a_worker_trusts_what_its_parent_has_checked(tmp_path, monkeypatch):
-    """Eight of them would read the whole index eight times."""
-    csv = write_csv(tmp_path, 'a.jpg,1 2,5,4,3')
-    text = pickle.dumps(open_index(csv))
-    monkeypatch.setattr('fashion_mmdet.utils.files._make_seal', None)
+def test_a_worker_trusts_what_its_parent_has_checked(tmp_path):
+    """Eight of them would read the whole index eight times. A seal that does not fit tells whether one was checked."""
+    index = open_index(write_csv(tmp_path, 'a.jpg,1 2,5,4,3'))
+    text = pickle.dumps(index)
+    with open(index.path, 'r+b') as file:
+        file.seek(SEAL_BYTES - 1)
+        file.write(b'x')
+    with pytest.raises(ValueError, match='damaged'):
+        read_sealed(index.path)
     assert len(pickle.loads(text)) == 1
 
 

@@ -205,7 +205,7 @@ def test_masks_come_at_the_size_asked_for():
     prediction = postprocess(raw, Postprocess(), size=(10, 10))
     assert prediction.size == (10, 10)
     assert prediction.masks[0]['size'] == [10, 10]
-    np.testing.assert_array_equal(coco_mask.decode(prediction.masks[0]), block(2, 2, 6, 6, (10, 10)))
+    np.testing.assert_array_equal(coco_mask.decode(prediction.masks[0]), block(2, 2, 6, 6, size=(10, 10)))
 
 
 def test_at_512_a_mask_is_pasted_into_the_scaled_box():
