@@ -16,7 +16,7 @@ COMPARE := $(BIN)/python tools/compare_runs.py --targets $(STEP)_lossw/sensitivi
 # A step that is done has its scores; one that was stopped goes on from its newest checkpoint.
 SCORED := $(ABLATION:%=%/val.json)
 
-.PHONY: demo test crash fuzz lint clean ablation ladder
+.PHONY: demo test crash fuzz lint lock clean ablation ladder
 .SECONDARY:
 
 # The stamp is newer than requirements.txt and pyproject.toml exactly when the environment fits them.
@@ -24,7 +24,8 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	@# Two builds of OpenCV arrive in one folder; the headless one, put there last, needs no graphics library.
-	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps `grep opencv requirements.txt`
+	grep ^opencv-python-headless requirements.txt \
+	    | $(BIN)/python -m pip install --quiet --force-reinstall --no-deps -r /dev/stdin
 	touch $@
 
 demo: $(VENV)/.installed
@@ -75,6 +76,12 @@ fuzz: $(VENV)/.installed
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Writes requirements.txt from pyproject.toml, keeping the versions that still fit; all anew: make lock UPGRADE=--upgrade
+lock:
+	echo '-e .[dev,benchmark]' | uv pip compile - --universal --python-version 3.10 --no-annotate --quiet $(UPGRADE) \
+	    --custom-compile-command 'make lock (needs uv: pip install uv)' --output-file requirements.txt
 
 clean:
 	rm -rf $(VENV) $(DEMO_DATA) $(RUN)

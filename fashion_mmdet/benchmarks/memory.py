@@ -1,4 +1,4 @@
-"""Memory of whole process trees, shared pages counted once, from Linux's /proc. No torch."""
+"""Memory of whole process trees, shared pages counted once, from Linux's /proc."""
 
 import threading
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Photos and masks to measure with: drawn from a seed, of any size, as detailed as a camera's. No torch."""
+"""Photos and masks to measure with: drawn from a seed, of any size, as detailed as a camera's."""
 
 import cv2
 import numpy as np

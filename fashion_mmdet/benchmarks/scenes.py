@@ -1,4 +1,4 @@
-"""Made-up garments for the benchmarks: raw predictions, true and predicted masks of many images. Seeded; no torch."""
+"""Made-up garments for the benchmarks: raw predictions, true and predicted masks of many images. Seeded."""
 
 import functools
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Scores without the model: of a submission, or of a dump of raw predictions. No torch."""
+"""Scores without the model: of a submission, or of a dump of raw predictions."""
 
 import os
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Loops that numba compiles, for work that numpy, OpenCV and pycocotools do too slowly mask by mask. No torch."""
+"""Loops that numba compiles, for work that numpy, OpenCV and pycocotools do too slowly mask by mask."""
 
 from collections.abc import Callable
 

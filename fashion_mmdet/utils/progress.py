@@ -1,4 +1,4 @@
-"""A progress bar on the terminal, none in a log file. No torch."""
+"""A progress bar on the terminal, none in a log file."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar

@@ -20,9 +20,9 @@ from fashion_mmdet.analysis.eda_plots import FADE, isolate, pick_columns, plot_e
 from fashion_mmdet.classes import PALETTE
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.records import Record, Row, read_records, read_rows
+from tests.builders import write_csv
 from tools import eda as tool
 
-HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId'
 # 4x5 and 10x2 photos have 20 pixels. d.jpg has an empty mask alone: the audit drops it.
 ROWS = (
     'a.jpg,1 4,4,5,0_34_3',
@@ -35,19 +35,13 @@ ROWS = (
 )
 
 
-def write(root: Path, *rows: str) -> Path:
-    root.mkdir(exist_ok=True)
-    (root / 'train.csv').write_text('\n'.join([HEADER, *rows]) + '\n')
-    return root
-
-
 def read_tables(path: Path) -> eda.Tables:
     return eda.collect(read_rows(path, Audit()))
 
 
 @pytest.fixture
 def tables(tmp_path: Path) -> eda.Tables:
-    return read_tables(write(tmp_path, *ROWS) / 'train.csv')
+    return read_tables(write_csv(tmp_path, *ROWS))
 
 
 @pytest.fixture(scope='module')
@@ -348,7 +342,7 @@ def test_bad_photos_are_left_out_of_the_examples_and_reported(sample_root: Path,
 
 
 def test_two_sizes_are_drawn_and_listed(tmp_path: Path, unsaved: list[str]):
-    page = run(write(tmp_path / 'data', *ROWS), tmp_path / 'eda')
+    page = run(write_csv(tmp_path / 'data', *ROWS).parent, tmp_path / 'eda')
     assert '2 distinct sizes' in page
     assert '| 4 | 5 | 2 | 66.7 % |\n| 10 | 2 | 1 | 33.3 % |' in page
     assert unsaved[0] == 'sizes.png'
@@ -362,17 +356,17 @@ def test_two_sizes_are_drawn_and_listed(tmp_path: Path, unsaved: list[str]):
 def test_shares_of_attributes_are_drawn_where_they_differ(tmp_path: Path, unsaved: list[str]):
     """Both shirts have an attribute and so has the coat; then another coat has none: a half of the coats."""
     rows = ('a.jpg,1 2,4,5,0_20', 'a.jpg,5 2,4,5,0_21', 'a.jpg,9 2,4,5,9_20')
-    page = run(write(tmp_path / 'equal', *rows), tmp_path / 'eda')
+    page = run(write_csv(tmp_path / 'equal', *rows).parent, tmp_path / 'eda')
     assert 'is the commonest (2).' in page
     assert 'attribute_shares.png' not in {*unsaved, *re.findall(r'\w+\.png', page)}
-    page = run(write(tmp_path / 'unequal', *rows, 'a.jpg,13 2,4,5,9'), tmp_path / 'eda')
+    page = run(write_csv(tmp_path / 'unequal', *rows, 'a.jpg,13 2,4,5,9').parent, tmp_path / 'eda')
     assert 'is the commonest (2), shirt, blouse the category that has them most often (100.0 %).' in page
     assert 'attribute_shares.png' in unsaved
     assert '(attribute_shares.png)' in page
 
 
 def test_one_object_makes_a_page(tmp_path: Path):
-    page = run(write(tmp_path / 'data', 'a.jpg,1 4,4,5,23'), tmp_path / 'eda')
+    page = run(write_csv(tmp_path / 'data', 'a.jpg,1 4,4,5,23').parent, tmp_path / 'eda')
     assert '1 image with 1 object in' in page
     assert 'None of the 0 main garments (categories 0 to 12) has an attribute.' in page
     assert 'No image holds two categories.' in page
@@ -399,7 +393,7 @@ def test_one_object_makes_a_page(tmp_path: Path):
 def test_bad_input_is_one_line_and_status_2(rows, options, message, tmp_path: Path, capsys: pytest.CaptureFixture):
     root = tmp_path / 'data'
     if rows is not None:
-        write(root, *rows)
+        write_csv(root, *rows)
     with pytest.raises(SystemExit) as exit_:
         tool.main(['--data', str(root), '--out', str(tmp_path / 'eda'), *options])
     assert exit_.value.code == 2
@@ -413,6 +407,6 @@ def test_bad_input_is_one_line_and_status_2(rows, options, message, tmp_path: Pa
 def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture):
     (tmp_path / 'eda').write_text('')
     with pytest.raises(SystemExit) as exit_:
-        tool.main(['--data', str(write(tmp_path / 'data', *ROWS)), '--out', str(tmp_path / 'eda')])
+        tool.main(['--data', str(write_csv(tmp_path / 'data', *ROWS).parent), '--out', str(tmp_path / 'eda')])
     assert exit_.value.code == 2
     assert capsys.readouterr().err == f'eda: {tmp_path / "eda"}: File exists\n'

@@ -16,10 +16,9 @@ from scipy.io import savemat
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES
 from fashion_mmdet.converters import ccp
 from fashion_mmdet.masks.rle import kaggle_to_runs, runs_to_mask
-from tests.conftest import find_ccp, run_here
+from tests.conftest import ROOT, find_ccp, run_here
 from tools import convert_ccp as tool
 
-ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'convert_ccp.py'
 REAL = find_ccp()
 needs_ccp = pytest.mark.skipif(not REAL.is_dir(), reason=f'no CCP folder at {REAL} (FASHION_CCP)')

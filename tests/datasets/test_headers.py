@@ -151,6 +151,6 @@ def test_a_full_disk_costs_the_memory_only(tmp_path, monkeypatch, caplog):
     def fail(*_):
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr(headers, '_write', fail)
+    monkeypatch.setattr(headers, 'write_sealed', fail)
     assert sizes(tmp_path / 'train', 'a.jpg') == [(5, 9)]
     assert "the photos' sizes are not kept: No space left on device" in caplog.text

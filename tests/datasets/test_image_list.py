@@ -9,8 +9,8 @@ from mmengine.dataset import ClassBalancedDataset, ConcatDataset
 
 from fashion_mmdet.datasets.image_list import ImageList
 from fashion_mmdet.datasets.imaterialist import IMaterialistDataset
+from tests.builders import write_csv
 
-HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId'
 IMAGES = 12
 
 
@@ -22,7 +22,7 @@ def root(tmp_path) -> Path:
         for image in range(IMAGES)
         for number in range(1 + image % 3)
     ]
-    (tmp_path / 'train.csv').write_text('\n'.join([HEADER, *rows]) + '\n')
+    write_csv(tmp_path, *rows)
     return tmp_path
 
 

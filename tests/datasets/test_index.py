@@ -17,15 +17,9 @@ from fashion_mmdet.datasets.index import Index, empty_batch, read_batch
 from fashion_mmdet.datasets.index_build import build_index
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.datasets.records import read_records
-
-ROOT = Path(__file__).parents[2]
-HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId'
-
-
-def write(folder: Path, *rows: str, name: str = 'train.csv') -> Path:
-    path = folder / name
-    path.write_text('\n'.join([HEADER, *rows]) + '\n')
-    return path
+from fashion_mmdet.utils.files import SEAL_BYTES, read_sealed
+from tests.builders import HEADER, write_csv
+from tests.conftest import ROOT
 
 
 def random_rows(count: int, seed: int, images: int = 30) -> list[str]:
@@ -112,7 +106,7 @@ def test_new_names_of_attributes_build_it_anew(tmp_path):
 def test_it_holds_what_reading_row_by_row_gives(tmp_path, monkeypatch, jobs, seed):
     """600 rows in batches of 17, so that duplicates, conflicts and examples reach over batches and processes."""
     monkeypatch.setattr(index_build, 'BATCH_ROWS', 17)
-    csv = write(tmp_path, *random_rows(600, seed))
+    csv = write_csv(tmp_path, *random_rows(600, seed))
     build_index(csv, tmp_path / 'index', jobs)
     index = Index.open(tmp_path / 'index', csv)
     assert_same(index, csv)
@@ -122,7 +116,7 @@ def test_it_holds_what_reading_row_by_row_gives(tmp_path, monkeypatch, jobs, see
 
 def test_columns_are_those_of_the_records(tmp_path):
     """Photo b, 5 x 4, in rows 0 and 2: pixels 1-2 and 20, the last. Photo a, 7 x 9, in row 1: pixels 2-4."""
-    csv = write(tmp_path, 'b.jpg,1 2,5,4,10_3_20', 'a.jpg,2 3,7,9,23', 'b.jpg,20 1,5,4,33')
+    csv = write_csv(tmp_path, 'b.jpg,1 2,5,4,10_3_20', 'a.jpg,2 3,7,9,23', 'b.jpg,20 1,5,4,33')
     index = open_index(csv)
     assert [index.image_id(position) for position in range(2)] == ['b.jpg', 'a.jpg']
     assert (index.heights.tolist(), index.widths.tolist(), index.first_rows.tolist()) == ([5, 7], [4, 9], [0, 1])
@@ -136,7 +130,7 @@ def test_columns_are_those_of_the_records(tmp_path):
 
 
 def test_a_csv_without_a_good_row_has_an_empty_index(tmp_path):
-    csv = write(tmp_path, 'a.jpg,1 1,5,4,46', 'b.jpg,,5,4,1')
+    csv = write_csv(tmp_path, 'a.jpg,1 1,5,4,46', 'b.jpg,,5,4,1')
     index = open_index(csv)
     assert_same(index, csv)
     assert len(index) == 0
@@ -153,7 +147,7 @@ def test_a_csv_without_a_good_row_has_an_empty_index(tmp_path):
     ],
 )
 def test_a_file_that_is_not_this_csv_leaves_no_index(tmp_path, rows, message):
-    csv = write(tmp_path, *rows)
+    csv = write_csv(tmp_path, *rows)
     with pytest.raises(ValueError, match=message):
         open_index(csv)
     assert not list(tmp_path.glob('*.arrow'))
@@ -161,7 +155,7 @@ def test_a_file_that_is_not_this_csv_leaves_no_index(tmp_path, rows, message):
 
 def test_an_error_in_the_middle_ends_the_processes_too(tmp_path, monkeypatch):
     monkeypatch.setattr(index_build, 'BATCH_ROWS', 5)
-    csv = write(tmp_path, *random_rows(60, 0), 'a.jpg,1 2,5,0,3')
+    csv = write_csv(tmp_path, *random_rows(60, 0), 'a.jpg,1 2,5,0,3')
     with pytest.raises(ValueError, match=":62: Width '0' is no"):
         build_index(csv, tmp_path / 'index', jobs=2)
     assert {path.name for path in tmp_path.iterdir()} == {'train.csv'}
@@ -186,7 +180,7 @@ def builds(monkeypatch) -> list[Path]:
 
 
 def test_it_is_built_once_whatever_the_csvs_time(tmp_path, builds):
-    csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
+    csv = write_csv(tmp_path, 'a.jpg,1 2,5,4,3')
     for time_ns in (1, 2, 123_456_789):
         os.utime(csv, ns=(time_ns, time_ns))
         open_index(csv)
@@ -195,14 +189,14 @@ def test_it_is_built_once_whatever_the_csvs_time(tmp_path, builds):
 
 def test_a_changed_csv_is_parsed_anew(tmp_path, builds):
     """Another size; the same size at another time; the same size at the same time; larger than any small file."""
-    csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
+    csv = write_csv(tmp_path, 'a.jpg,1 2,5,4,3')
     open_index(csv)
-    write(tmp_path, 'a.jpg,1 2,5,4,3', 'b.jpg,1 2,5,4,3')
+    write_csv(tmp_path, 'a.jpg,1 2,5,4,3', 'b.jpg,1 2,5,4,3')
     assert len(open_index(csv)) == 2
-    write(tmp_path, 'a.jpg,1 2,5,4,3', 'b.jpg,1 2,5,4,7')
+    write_csv(tmp_path, 'a.jpg,1 2,5,4,3', 'b.jpg,1 2,5,4,7')
     os.utime(csv, ns=(1, 123_456_789))
     assert open_index(csv).categories.tolist() == [3, 7]
-    write(tmp_path, 'a.jpg,1 2,5,4,3', 'b.jpg,1 2,5,4,8')
+    write_csv(tmp_path, 'a.jpg,1 2,5,4,3', 'b.jpg,1 2,5,4,8')
     os.utime(csv, ns=(1, 123_456_789))
     assert open_index(csv).categories.tolist() == [3, 8]
     assert len(builds) == 4
@@ -221,7 +215,7 @@ def test_a_large_csv_of_the_same_size_and_time_but_other_content_is_parsed_anew(
 
 @pytest.mark.parametrize('harm', ['cut', 'empty', 'foreign', 'format'])
 def test_an_index_that_is_not_whole_or_of_another_format_is_built_anew(tmp_path, builds, monkeypatch, caplog, harm):
-    csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
+    csv = write_csv(tmp_path, 'a.jpg,1 2,5,4,3')
     if harm == 'format':
         monkeypatch.setattr('fashion_mmdet.datasets.index.FORMAT', 0)
     open_index(csv)
@@ -242,7 +236,7 @@ def test_an_index_that_is_not_whole_or_of_another_format_is_built_anew(tmp_path,
 
 def test_a_single_flipped_bit_anywhere_is_noticed_and_mended(tmp_path, builds):
     """In a mask's counts it would be another mask without a word."""
-    csv = write(tmp_path, 'a.jpg,1 2 9 3,5,4,3', 'b.jpg,2 3,7,9,23')
+    csv = write_csv(tmp_path, 'a.jpg,1 2 9 3,5,4,3', 'b.jpg,2 3,7,9,23')
     open_index(csv)
     path = tmp_path / 'train.csv.index.arrow'
     content = path.read_bytes()
@@ -255,7 +249,7 @@ def test_a_single_flipped_bit_anywhere_is_noticed_and_mended(tmp_path, builds):
 
 
 def test_a_csv_that_changes_while_it_is_read_gives_no_index(tmp_path, monkeypatch):
-    csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
+    csv = write_csv(tmp_path, 'a.jpg,1 2,5,4,3')
     check = index_build.check_rows
 
     def append_and_check(*arguments):
@@ -271,11 +265,11 @@ def test_a_csv_that_changes_while_it_is_read_gives_no_index(tmp_path, monkeypatc
 
 def test_a_csv_rewritten_in_place_while_it_is_read_gives_no_index(tmp_path, monkeypatch):
     """The same size, and the time set back."""
-    csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
+    csv = write_csv(tmp_path, 'a.jpg,1 2,5,4,3')
     check, stat = index_build.check_rows, csv.stat()
 
     def rewrite_and_check(*arguments):
-        write(tmp_path, 'a.jpg,1 2,5,4,4')
+        write_csv(tmp_path, 'a.jpg,1 2,5,4,4')
         os.utime(csv, ns=(stat.st_atime_ns, stat.st_mtime_ns))
         return check(*arguments)
 
@@ -284,17 +278,21 @@ def test_a_csv_rewritten_in_place_while_it_is_read_gives_no_index(tmp_path, monk
         open_index(csv)
 
 
-def test_a_worker_trusts_what_its_parent_has_checked(tmp_path, monkeypatch):
-    """Eight of them would read the whole index eight times."""
-    csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
-    text = pickle.dumps(open_index(csv))
-    monkeypatch.setattr('fashion_mmdet.utils.files._make_seal', None)
+def test_a_worker_trusts_what_its_parent_has_checked(tmp_path):
+    """Eight of them would read the whole index eight times. A seal that does not fit tells whether one was checked."""
+    index = open_index(write_csv(tmp_path, 'a.jpg,1 2,5,4,3'))
+    text = pickle.dumps(index)
+    with open(index.path, 'r+b') as file:
+        file.seek(SEAL_BYTES - 1)
+        file.write(b'x')
+    with pytest.raises(ValueError, match='damaged'):
+        read_sealed(index.path)
     assert len(pickle.loads(text)) == 1
 
 
 def test_where_the_folder_cannot_be_written_the_index_goes_to_the_users_cache(tmp_path, monkeypatch, caplog, builds):
     (tmp_path / 'data').mkdir()
-    csv = write(tmp_path / 'data', 'a.jpg,1 2,5,4,3')
+    csv = write_csv(tmp_path / 'data', 'a.jpg,1 2,5,4,3')
     access = os.access
     monkeypatch.setattr(os, 'access', lambda path, mode: Path(path) != tmp_path / 'data' and access(path, mode))
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
@@ -310,7 +308,7 @@ def test_where_the_folder_cannot_be_written_the_index_goes_to_the_users_cache(tm
 
 def test_the_audit_names_the_csv_where_it_is_now(tmp_path, builds):
     (tmp_path / 'old').mkdir()
-    write(tmp_path / 'old', 'a.jpg,1 2,5,4,46', 'a.jpg,1 2,5,4,3')
+    write_csv(tmp_path / 'old', 'a.jpg,1 2,5,4,46', 'a.jpg,1 2,5,4,3')
     open_index(tmp_path / 'old' / 'train.csv')
     (tmp_path / 'old').rename(tmp_path / 'new')
     csv = tmp_path / 'new' / 'train.csv'
@@ -319,7 +317,7 @@ def test_the_audit_names_the_csv_where_it_is_now(tmp_path, builds):
 
 
 def test_it_pickles_small_and_opens_the_same_file(tmp_path):
-    csv = write(tmp_path, *random_rows(300, 5))
+    csv = write_csv(tmp_path, *random_rows(300, 5))
     index = open_index(csv)
     text = pickle.dumps(index)
     assert len(text.replace(bytes(tmp_path), b'')) < 4000 < index.path.stat().st_size
@@ -328,9 +326,9 @@ def test_it_pickles_small_and_opens_the_same_file(tmp_path):
 
 
 def test_a_pickled_index_refuses_the_index_of_another_csv(tmp_path):
-    csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
+    csv = write_csv(tmp_path, 'a.jpg,1 2,5,4,3')
     text = pickle.dumps(open_index(csv))
-    write(tmp_path, 'a.jpg,1 2,5,4,4')
+    write_csv(tmp_path, 'a.jpg,1 2,5,4,4')
     open_index(csv)
     with pytest.raises(ValueError, match='rebuilt from another CSV since this process started'):
         pickle.loads(text)
@@ -338,10 +336,10 @@ def test_a_pickled_index_refuses_the_index_of_another_csv(tmp_path):
 
 def test_an_open_index_outlives_its_successor(tmp_path):
     """A training run goes on with the pages it has mapped while another process rebuilds the file."""
-    csv = write(tmp_path, 'a.jpg,1 2,5,4,3')
+    csv = write_csv(tmp_path, 'a.jpg,1 2,5,4,3')
     index = open_index(csv)
     before = index.record(0)
-    write(tmp_path, 'c.jpg,1 9,50,40,7')
+    write_csv(tmp_path, 'c.jpg,1 9,50,40,7')
     open_index(csv)
     assert index.record(0) == before
 
@@ -364,7 +362,7 @@ print(len(index_store.open_index(sys.argv[1])))
 
 @pytest.mark.slow
 def test_of_two_processes_one_builds_and_both_read(tmp_path):
-    csv = write(tmp_path, *random_rows(3000, 7, images=400))
+    csv = write_csv(tmp_path, *random_rows(3000, 7, images=400))
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
     processes = [
         subprocess.Popen([sys.executable, '-c', OPEN_ONE, str(csv)], stdout=subprocess.PIPE, text=True, env=environment)
@@ -377,7 +375,7 @@ def test_of_two_processes_one_builds_and_both_read(tmp_path):
 
 def test_who_waits_for_the_lock_says_so_and_does_not_build(tmp_path, caplog, monkeypatch):
     """A second thread stands for the other process: it builds while this one waits, and once this one has said so."""
-    csv, started, targets = write(tmp_path, 'a.jpg,1 2,5,4,3'), threading.Event(), []
+    csv, started, targets = write_csv(tmp_path, 'a.jpg,1 2,5,4,3'), threading.Event(), []
 
     def build(path, target):
         targets.append(target)

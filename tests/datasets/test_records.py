@@ -12,9 +12,9 @@ from pycocotools import mask as coco_mask
 
 from fashion_mmdet.datasets.audit import RULES, Audit
 from fashion_mmdet.datasets.records import COLUMNS, Record, read_records, read_table
+from tests.builders import HEADER, write_csv
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[2]
-HEADER = 'ImageId,EncodedPixels,Height,Width,ClassId'
 GOOD = 'a.jpg,1 2,5,4,3'  # the upper two pixels of the left column of a photo 5 high and 4 wide: 20 pixels
 FILE_KINDS = {  # see test_images.py
     'missing_file',
@@ -75,14 +75,8 @@ CASES = {
 }
 
 
-def write(folder: Path, *rows: str, header: str = HEADER) -> Path:
-    path = folder / 'train.csv'
-    path.write_text('\n'.join([header, *rows]) + '\n')
-    return path
-
-
 def read(folder: Path, *rows: str) -> tuple[list[Record], Audit]:
-    return read_records(write(folder, *rows))
+    return read_records(write_csv(folder, *rows))
 
 
 def kept(record: Record) -> list[tuple[int, int]]:
@@ -127,7 +121,7 @@ def test_the_same_row_with_its_class_written_in_another_way_is_a_duplicate(tmp_p
 
 def test_attributes_in_a_column_of_their_own_are_read(tmp_path):
     """2020's layout: 103 is no attribute of 2019's 92, a belt (19) has none, and the last row is no number."""
-    path = write(
+    path = write_csv(
         tmp_path,
         'a,1 2,5,4,10,',
         'a,3 2,5,4,10,"34,3"',
@@ -149,15 +143,15 @@ def test_attributes_of_2020_are_known_by_their_names(tmp_path):
     """2020 counts anew: its 146 is 2019's 0, above-the-hip, and its 3 something that 2019 does not have."""
     labels = [dict(id=146, name='above-the-hip (length)'), dict(id=3, name='blouse'), dict(id=7, name='midi')]
     (tmp_path / 'label_descriptions.json').write_text(json.dumps(dict(attributes=labels)))
-    path = write(tmp_path, 'a,1 2,5,4,10,"146,3"', 'a,3 2,5,4,10,7', header=f'{HEADER},AttributesIds')
+    path = write_csv(tmp_path, 'a,1 2,5,4,10,"146,3"', 'a,3 2,5,4,10,7', header=f'{HEADER},AttributesIds')
     records, audit = read_records(path)
     assert [instance.attributes for instance in records[0].instances] == [(0,), (7,)]
     assert audit.examples == {'unknown_attribute': [f"{path}:2: attribute 1003 in ClassId '10_0_1003'"]}
-    records, audit = read_records(write(tmp_path, 'a,1 2,5,4,10_3'))  # in 2019's layout ids are ids
+    records, audit = read_records(write_csv(tmp_path, 'a,1 2,5,4,10_3'))  # in 2019's layout ids are ids
     assert (records[0].instances[0].attributes, audit.report()) == ((3,), '')
     (tmp_path / 'label_descriptions.json').write_text('{"attributes": [{}]}')
     with pytest.raises(ValueError, match=r'label_descriptions\.json: no list of attributes with id and name'):
-        read_records(write(tmp_path, 'a,1 2,5,4,10,3', header=f'{HEADER},AttributesIds'))
+        read_records(write_csv(tmp_path, 'a,1 2,5,4,10,3', header=f'{HEADER},AttributesIds'))
 
 
 def test_every_kind_of_problem_has_a_case():
@@ -192,7 +186,7 @@ def test_thousands_of_runs_in_a_photo_of_garbled_size_end_no_process(tmp_path):
     """4,000 runs whose numbers have 15 digits: no text of theirs may be written past its room."""
     step = 999_999_999**2 // 8000
     pixels = ' '.join(f'{2 * run * step + 1} {step if run % 2 else 1}' for run in range(4000))
-    path = write(tmp_path, f'a.jpg,{pixels},999999999,999999999,3')
+    path = write_csv(tmp_path, f'a.jpg,{pixels},999999999,999999999,3')
     done = subprocess.run([sys.executable, '-c', GARBLED, path], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "{'size_too_large': 1, 'image_without_rows': 1}\n")
 
@@ -269,7 +263,7 @@ def test_an_image_called_nan_is_an_image(tmp_path):
 
 
 def test_a_further_column_and_another_order_of_columns_do_no_harm(tmp_path):
-    path = write(tmp_path, '3,x,a.jpg,4,5,1 2', header='ClassId,Note,ImageId,Width,Height,EncodedPixels')
+    path = write_csv(tmp_path, '3,x,a.jpg,4,5,1 2', header='ClassId,Note,ImageId,Width,Height,EncodedPixels')
     records, _ = read_records(path)
     assert (records[0].height, records[0].width, kept(records[0])) == (5, 4, [(3, 2)])
 
@@ -309,7 +303,7 @@ def test_a_file_that_is_not_this_csv_is_refused_by_name(tmp_path, content, messa
 def test_a_size_that_is_no_positive_whole_number_is_refused_by_line_and_value(tmp_path, name, value):
     """Also in a further row of the same image; beyond 9 digits a pixel count would leave 64 bits."""
     size = f'{value},4' if name == 'Height' else f'5,{value}'
-    path = write(tmp_path, GOOD, f'a.jpg,4 1,{size},7')
+    path = write_csv(tmp_path, GOOD, f'a.jpg,4 1,{size},7')
     with pytest.raises(ValueError, match=re.escape(f'{path}:3: {name} {value[:40]!r} is no positive whole number')):
         read_records(path)
 
@@ -323,7 +317,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_chunks_count_their_rows_on(tmp_path):
-    path = write(tmp_path, *[f'a.jpg,{start} 1,5,4,3' for start in (1, 2, 3)])
+    path = write_csv(tmp_path, *[f'a.jpg,{start} 1,5,4,3' for start in (1, 2, 3)])
     chunks = list(read_table(path, COLUMNS, chunk_rows=2))
     assert [chunk.index.tolist() for chunk in chunks] == [[0, 1], [2]]
     assert [chunk['EncodedPixels'].tolist() for chunk in chunks] == [['1 1', '2 1'], ['3 1']]
@@ -332,13 +326,13 @@ def test_chunks_count_their_rows_on(tmp_path):
 @pytest.mark.parametrize('blank', ['', ',,,,'])
 def test_blank_lines_count_as_lines_and_as_no_rows(tmp_path, blank):
     """The bad ClassId stands in line 6 of the file; a spreadsheet leaves lines of commas."""
-    path = write(tmp_path, GOOD, blank, blank, blank, 'b.jpg,1 2,5,4,99', blank)
+    path = write_csv(tmp_path, GOOD, blank, blank, blank, 'b.jpg,1 2,5,4,99', blank)
     records, audit = read_records(path)
     assert len(records) == 1
     assert audit.examples['unknown_category'] == [f"{path}:6: ClassId '99'"]
     assert [len(chunk) for chunk in read_table(path, COLUMNS, chunk_rows=2)] == [1, 1]
     with pytest.raises(ValueError, match=re.escape(f'{path}:5: Height')):
-        read_records(write(tmp_path, GOOD, blank, blank, 'b.jpg,1 2,x,4,9'))
+        read_records(write_csv(tmp_path, GOOD, blank, blank, 'b.jpg,1 2,x,4,9'))
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):

@@ -1,5 +1,7 @@
 """Attribute scores on hand-made hits: F1, AP, the majority guess; and of a whole dump."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +16,26 @@ from fashion_mmdet.evaluation.attributes import (
     join_hits,
     majority_attributes,
 )
-from fashion_mmdet.evaluation.dump import DumpWriter
 from fashion_mmdet.evaluation.postprocess import Postprocess
-from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth, empty_prediction
-from fashion_mmdet.masks import rle
+from fashion_mmdet.evaluation.predictions import Prediction, empty_prediction
+from tests.builders import block as draw_block
+from tests.builders import encode, make_prediction, make_raw, make_truth, write_csv, write_dump
 from tools import score_attributes as tool
 
 SIDE = 20
 
 
+truth = partial(make_truth, 'a.jpg', size=(SIDE, SIDE))
+
+
 def block(top: int, left: int, height: int = 4, width: int = 4) -> dict:
-    mask = np.zeros((SIDE, SIDE), bool)
-    mask[top : top + height, left : left + width] = True
-    return rle.runs_to_coco(rle.mask_to_runs(mask), SIDE, SIDE)
+    return encode(draw_block(left, top, left + width, top + height, (SIDE, SIDE)))
+
+
+def prediction(*objects: tuple) -> Prediction:
+    """By descending score; an attribute that is predicted has probability 0.75."""
+    probs = probabilities(*({index: 0.75 for index in one[2:]} for one in objects))
+    return replace(make_prediction('a.jpg', *objects, size=(SIDE, SIDE)), attribute_probs=probs)
 
 
 def probabilities(*rows: dict[int, float]) -> np.ndarray:
@@ -36,42 +45,19 @@ def probabilities(*rows: dict[int, float]) -> np.ndarray:
     return probs
 
 
-def truth(*objects: tuple[int, dict, tuple[int, ...]]) -> Truth:
-    return Truth(
-        'a.jpg',
-        (SIDE, SIDE),
-        np.array([one[0] for one in objects], np.int64),
-        [one[1] for one in objects],
-        [one[2] for one in objects],
-    )
-
-
-def prediction(*objects: tuple[int, dict, tuple[int, ...]]) -> Prediction:
-    """By descending score; an attribute that is predicted has probability 0.75."""
-    return Prediction(
-        'a.jpg',
-        (SIDE, SIDE),
-        np.array([one[0] for one in objects], np.int64),
-        np.linspace(0.9, 0.5, len(objects), dtype=np.float32),
-        [one[1] for one in objects],
-        [one[2] for one in objects],
-        probabilities(*({index: 0.75 for index in one[2]} for one in objects)),
-    )
-
-
 def test_hits_pair_category_and_iou_and_leave_unlabelled_objects_out():
     """A dress and a labelled top are hit; the skirt carries no attributes; the shirt is elsewhere; a coat is spurious.
 
     4x4 at (0, 0) against 4x5: IoU 16 / 20 = 0.8.
     """
     hits = find_hits(
-        truth((10, block(0, 0), (3,)), (8, block(6, 0), ()), (1, block(12, 0), (5, 6)), (0, block(0, 8), (7,))),
+        truth((10, block(0, 0), 3), (8, block(6, 0)), (1, block(12, 0), 5, 6), (0, block(0, 8), 7)),
         prediction(
-            (1, block(12, 0), (5,)),
-            (10, block(0, 0, 4, 5), (3, 4)),
-            (8, block(6, 0), (9,)),
-            (0, block(12, 12), (7,)),
-            (9, block(0, 0), (3,)),
+            (1, block(12, 0), 5),
+            (10, block(0, 0, 4, 5), 3, 4),
+            (8, block(6, 0), 9),
+            (0, block(12, 12), 7),
+            (9, block(0, 0), 3),
         ),
     )
     assert sorted(zip(hits.categories.tolist(), map(ids, hits.true), map(ids, hits.predicted), strict=True)) == [
@@ -87,16 +73,16 @@ def ids(row: np.ndarray) -> list[int]:
 
 def test_images_without_objects_or_detections_have_no_hits():
     empty = Prediction('a.jpg', (SIDE, SIDE), np.zeros(0, np.int64), np.zeros(0, np.float32), [])
-    hits = join_hits([find_hits(truth((1, block(0, 0), (3,))), empty), find_hits(truth(), empty)])
+    hits = join_hits([find_hits(truth((1, block(0, 0), 3)), empty), find_hits(truth(), empty)])
     assert hits.true.shape == hits.predicted.shape == hits.probs.shape == (0, 92)
     assert join_hits([]).categories.shape == (0,)
 
 
 def test_a_model_without_an_attribute_head_is_named():
-    blind = prediction((1, block(0, 0), ()))
+    blind = prediction((1, block(0, 0)))
     blind.attribute_probs = None
     with pytest.raises(ValueError, match=r'a\.jpg: no attribute probabilities'):
-        find_hits(truth((1, block(0, 0), (3,))), blind)
+        find_hits(truth((1, block(0, 0), 3)), blind)
 
 
 def test_f1_by_hand():
@@ -120,28 +106,15 @@ def test_the_majority_guess_takes_what_more_than_half_have():
 
 def write_case(folder: Path) -> tuple[Path, Path]:
     """Two photos in the dump, one of them without a detection, and two to learn the majority from."""
-    rows = ['ImageId,EncodedPixels,Height,Width,ClassId']
+    rows = []
     for image, class_id in (('a', '10_3_20'), ('a', '23'), ('b', '10_4_20'), ('c', '10_3_20'), ('d', '10_3_20')):
         start = 1 if class_id != '23' else 211
         rows.append(f'{image}.jpg,{start} 100,{SIDE},{SIDE},{class_id}')
-    (folder / 'truth.csv').write_text('\n'.join(rows))
     # 100 pixels down the columns of a 20 x 20 photo: its five columns from the left.
-    writer = DumpWriter(folder / 'a.parquet')
-    writer.write(
-        RawPrediction(
-            'a.jpg',
-            SIDE,
-            SIDE,
-            np.array([10]),
-            np.array([0.9], np.float32),
-            np.array([[0, 0, 5, 20]], np.float32),
-            np.ones((1, 28, 28), np.float16),
-            probabilities({4: 0.75, 20: 0.75}),
-        )
-    )
-    writer.write(empty_prediction('b.jpg', SIDE, SIDE))
-    writer.close()
-    return folder / 'a.parquet', folder / 'truth.csv'
+    found = make_raw('a.jpg', (10, 0.9, (0, 0, 5, 20)), size=(SIDE, SIDE))
+    found.attribute_probs = probabilities({4: 0.75, 20: 0.75})
+    dump = write_dump(folder / 'a.parquet', [found, empty_prediction('b.jpg', SIDE, SIDE)])
+    return dump, write_csv(folder, *rows, name='truth.csv')
 
 
 def test_a_dump_is_scored_beside_the_majority_guess(tmp_path: Path):

@@ -8,7 +8,7 @@ import pytest
 from fashion_mmdet.evaluation.dump import IMAGES_A_GROUP, read_dump, read_info
 from fashion_mmdet.evaluation.merge import Merge, merge
 from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
-from tests.evaluation.test_dump import assert_same, make_raw, write
+from tests.builders import assert_same_raw, random_raw, write_dump
 from tools import ensemble as tool
 
 
@@ -28,7 +28,7 @@ def refuse(capsys: pytest.CaptureFixture, *arguments: object) -> str:
 
 def make_pair(count: int, shift: int = 0) -> list[RawPrediction]:
     """Make raw predictions of 0 to 3 detections of `count` images; `shift` gives another model's of the same."""
-    raws = [make_raw(f'{index}.jpg', (index + shift) % 4, index) for index in range(count)]
+    raws = [random_raw(f'{index}.jpg', (index + shift) % 4, index) for index in range(count)]
     for raw in raws:
         raw.boxes[:, 2:] += raw.boxes[:, :2] + 1
     return raws
@@ -38,8 +38,8 @@ def test_each_image_is_merged_by_itself_over_all_groups(tmp_path: Path):
     """More images than a row group holds, some empty in one model or in both, with options."""
     first, second = make_pair(IMAGES_A_GROUP + 5), make_pair(IMAGES_A_GROUP + 5, shift=2)
     first[3] = second[3] = empty_prediction('3.jpg', 43, 33)
-    write(tmp_path / 'a.parquet', first)
-    write(tmp_path / 'b.parquet', second)
+    write_dump(tmp_path / 'a.parquet', first)
+    write_dump(tmp_path / 'b.parquet', second)
     assert (
         run(
             tmp_path / 'a.parquet',
@@ -58,7 +58,7 @@ def test_each_image_is_merged_by_itself_over_all_groups(tmp_path: Path):
     assert len(merged) == len(first)
     assert sum(len(raw.scores) for raw in merged) > 100
     for got, *pair in zip(merged, first, second, strict=True):
-        assert_same(got, merge(pair, options))
+        assert_same_raw(got, merge(pair, options))
     assert sorted(path.name for path in tmp_path.iterdir()) == ['a.parquet', 'b.parquet', 'e.parquet']
 
 
@@ -69,7 +69,7 @@ def test_the_dump_says_what_it_was_made_of(tmp_path: Path, capsys: pytest.Captur
         ('b', 'lr = 2', 'other.pth'),
         ('c', 'lr = 1', 'epoch_2.pth'),
     ):
-        write(tmp_path / f'{name}.parquet', [make_raw('x.jpg', 0, 0)], config=config, checkpoint=checkpoint)
+        write_dump(tmp_path / f'{name}.parquet', [random_raw('x.jpg', 0, 0)], config=config, checkpoint=checkpoint)
     assert run(*(tmp_path / f'{name}.parquet' for name in 'abc'), '--out', tmp_path / 'e.parquet') == 0
     info = read_info(tmp_path / 'e.parquet')
     assert info.checkpoint == 'epoch_1.pth + other.pth + epoch_2.pth'
@@ -99,8 +99,8 @@ def test_the_dump_says_what_it_was_made_of(tmp_path: Path, capsys: pytest.Captur
 def test_dumps_of_different_images_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture, images: list, complaint: str
 ):
-    write(tmp_path / 'a.parquet', make_pair(2))
-    write(tmp_path / 'b.parquet', [empty_prediction(*image) for image in images])
+    write_dump(tmp_path / 'a.parquet', make_pair(2))
+    write_dump(tmp_path / 'b.parquet', [empty_prediction(*image) for image in images])
     err = refuse(capsys, tmp_path / 'a.parquet', tmp_path / 'b.parquet', '--out', tmp_path / 'e.parquet')
     with pytest.raises(AssertionError, match=complaint):
         raise AssertionError(err)
@@ -110,7 +110,7 @@ def test_dumps_of_different_images_are_refused(
 def test_a_wrong_command_is_one_line_and_leaves_the_dumps(tmp_path: Path, capsys: pytest.CaptureFixture):
     paths = [tmp_path / 'a.parquet', tmp_path / 'b.parquet']
     for path in paths:
-        write(path, make_pair(2))
+        write_dump(path, make_pair(2))
     before = [path.read_bytes() for path in paths]
     assert 'is one of the files to read' in refuse(capsys, *paths, '--out', paths[1])
     assert '3 weights for 2 models' in refuse(capsys, *paths, '--out', tmp_path / 'e', '--options', 'weights=[1,1,1]')
@@ -125,10 +125,10 @@ def test_a_wrong_command_is_one_line_and_leaves_the_dumps(tmp_path: Path, capsys
 
 def test_a_copy_adds_nothing(tmp_path: Path):
     """Of a model and its copy by fusion: the model itself, where no two of its boxes overlap."""
-    raw = make_raw('a.jpg', 3, 0)
+    raw = random_raw('a.jpg', 3, 0)
     raw.boxes = np.array([[0, 0, 5, 5], [10, 0, 15, 9], [0, 20, 9, 29]], np.float32)
     raw.scores = np.sort(raw.scores)[::-1].copy()
     for name in 'ab':
-        write(tmp_path / f'{name}.parquet', [raw])
+        write_dump(tmp_path / f'{name}.parquet', [raw])
     assert run(tmp_path / 'a.parquet', tmp_path / 'b.parquet', '--out', tmp_path / 'e.parquet') == 0
-    assert_same(next(read_dump(tmp_path / 'e.parquet')), raw)
+    assert_same_raw(next(read_dump(tmp_path / 'e.parquet')), raw)

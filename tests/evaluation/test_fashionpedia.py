@@ -19,7 +19,7 @@ from fashion_mmdet.evaluation.fashionpedia import (
     mean_average_precision,
 )
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
-from fashion_mmdet.masks import rle
+from tests.builders import block, encode
 
 ANY_F1 = np.array([IGNORE_F1])
 
@@ -76,12 +76,7 @@ def random_images(count: int) -> list[tuple[Truth, Prediction]]:
     rng = np.random.default_rng(5)
 
     def masks(boxes: np.ndarray) -> list[dict]:
-        encoded = []
-        for x, y, width, height in boxes:
-            mask = np.zeros((40, 30), bool)
-            mask[y : y + height, x : x + width] = True
-            encoded.append(rle.runs_to_coco(rle.mask_to_runs(mask), 40, 30))
-        return encoded
+        return [encode(block(x, y, x + width, y + height, (40, 30))) for x, y, width, height in boxes]
 
     images = []
     for index in range(count):

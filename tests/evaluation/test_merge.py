@@ -7,6 +7,7 @@ from fashion_mmdet.evaluation.matching import box_ious
 from fashion_mmdet.evaluation.merge import Merge, merge, resample_masks
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
+from tests.builders import assert_same_raw
 
 EMPTY = empty_prediction('a.jpg', 40, 30)
 LEFT, RIGHT = [0.0, 0, 8, 8], [16.0, 4, 28, 20]
@@ -44,20 +45,12 @@ def random_raw(seed: int, count: int = 12) -> RawPrediction:
     )
 
 
-def assert_same(got: RawPrediction, wanted: RawPrediction) -> None:
-    assert (got.image_id, got.height, got.width) == (wanted.image_id, wanted.height, wanted.width)
-    for name in ('categories', 'scores', 'boxes', 'mask_probs'):
-        one, other = getattr(got, name), getattr(wanted, name)
-        np.testing.assert_array_equal(one, other, err_msg=name)
-        assert one.dtype == other.dtype, name
-
-
 @pytest.mark.parametrize('method', ['nms', 'wbf'])
 @pytest.mark.parametrize('copies', [1, 2, 3])
 def test_identical_predictions_merge_to_themselves(method: str, copies: int):
     """No object overlaps another: boxes, scores and masks stay to the bit, of one model or of several that agree."""
     one = random_raw(0)
-    assert_same(merge([one] * copies, Merge(method=method, score_thr=0)), one)
+    assert_same_raw(merge([one] * copies, Merge(method=method, score_thr=0)), one)
 
 
 @pytest.mark.parametrize('method', ['nms', 'wbf'])
@@ -74,7 +67,7 @@ def test_one_model_by_nms_loses_duplicates_and_keeps_the_rest_as_it_is(duplicate
     """The second box, 0 0 8 6, covers 48 of 64: IoU 0.75. Its mask of 0 does not touch the first's of 1."""
     model = raw((3, 0.9, LEFT, 1.0), (3, 0.8, [0.0, 0, 8, 6], 0.0), (3, 0.7, RIGHT, 0.5))
     got = merge([model], Merge(method='nms', duplicate_iou=duplicate_iou))
-    assert_same(got, raw((3, 0.9, LEFT, 1.0), (3, 0.7, RIGHT, 0.5)))
+    assert_same_raw(got, raw((3, 0.9, LEFT, 1.0), (3, 0.7, RIGHT, 0.5)))
 
 
 def test_an_iou_of_the_threshold_itself_does_not_merge():
@@ -160,7 +153,7 @@ def test_nms_keeps_the_best_box_and_averages_one_mask_a_model():
     """The second model's best mask (score 0.6) counts, its duplicate (0.3) not: (0.9 * 1 + 0.6 * 0.5) / 1.5 = 0.8."""
     models = [raw((3, 0.9, LEFT, 1.0)), raw((3, 0.6, LEFT, 0.5), (3, 0.3, LEFT, 0.0))]
     got = merge(models, Merge(method='nms', duplicate_iou=None))
-    assert_same(got, raw((3, 0.9, LEFT, 0.8)))
+    assert_same_raw(got, raw((3, 0.9, LEFT, 0.8)))
 
 
 @pytest.mark.parametrize('method', ['nms', 'wbf'])
@@ -175,7 +168,7 @@ def test_different_classes_never_merge(method: str):
     'models', [[EMPTY], [EMPTY, EMPTY], [raw((3, 0.005, LEFT, 1.0))]], ids=['one', 'two', 'all_below_the_threshold']
 )
 def test_nothing_merges_to_nothing(method: str, models: list[RawPrediction]):
-    assert_same(merge(models, Merge(method=method)), EMPTY)
+    assert_same_raw(merge(models, Merge(method=method)), EMPTY)
 
 
 def test_min_votes_counts_models_not_detections():

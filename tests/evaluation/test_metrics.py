@@ -24,15 +24,9 @@ from fashion_mmdet.evaluation.metrics import (
 )
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.predictions import Truth
-from fashion_mmdet.masks.rle import mask_to_runs, runs_to_coco
+from tests.builders import block, encode
 
 SIZE = (20, 10)  # height and width of the photos
-
-
-def draw(box: tuple, size: tuple[int, int] = SIZE) -> np.ndarray:
-    mask = np.zeros(size, bool)
-    mask[box[1] : box[3], box[0] : box[2]] = True
-    return mask
 
 
 def sample(image_id: str, true: list[tuple], predicted: list[tuple], size: tuple[int, int] = SIZE) -> dict:
@@ -48,7 +42,7 @@ def sample(image_id: str, true: list[tuple], predicted: list[tuple], size: tuple
         dict(
             bbox=list(one[1]),
             bbox_label=one[0],
-            mask=runs_to_coco(mask_to_runs(draw(one[1], size)), *size),
+            mask=encode(block(*one[1], size)),
             attributes=tuple(one[2:]),
             ignore_flag=0,
         )
@@ -159,7 +153,7 @@ def test_true_masks_are_scaled_as_by_opencv(size):
             'x.jpg',
             (height, width),
             np.array([1, 2, 3]),
-            [runs_to_coco(mask_to_runs(mask), height, width) for mask in masks],
+            [encode(mask) for mask in masks],
             [(), (4,), ()],
         )
         resized = resize_truth(truth, size)
@@ -236,7 +230,7 @@ def random_samples(count: int, seed: int = 0) -> list[dict]:
 def as_mmdet_gives_it(one: dict) -> dict:
     """The sample with pasted masks, (N, H, W) bool, in place of raw ones; whole-pixel boxes paste to their blocks."""
     instances = one['pred_instances']
-    masks = [draw(box, one['ori_shape']) for box in instances['bboxes'].long().tolist()]
+    masks = [block(*box, one['ori_shape']) for box in instances['bboxes'].long().tolist()]
     masks = torch.from_numpy(np.array(masks, bool).reshape(-1, *one['ori_shape']))
     return {
         **one,
@@ -295,7 +289,7 @@ def test_a_finished_sample_has_final_masks_with_boxes_around_them():
     assert instances['labels'].tolist() == [1, 1]
     assert instances['bboxes'].tolist() == [[0, 0, 10, 10], [0, 10, 10, 15]]
     np.testing.assert_allclose(instances['scores'].numpy(), [0.9, 0.7], rtol=1e-6)
-    np.testing.assert_array_equal(coco_mask.decode(instances['masks'][1]), draw((0, 10, 10, 15)))
+    np.testing.assert_array_equal(coco_mask.decode(instances['masks'][1]), block(0, 10, 10, 15, SIZE))
     assert done['img_id'] == 'x.jpg'
     assert raw['pred_instances'].keys() == before['pred_instances'].keys()
     assert torch.equal(raw['pred_instances']['bboxes'], before['pred_instances']['bboxes'])

@@ -9,13 +9,13 @@ from PIL import Image
 from fashion_mmdet.classes import PALETTE
 from fashion_mmdet.evaluation.overlay import GAP_PX, PANEL_HEIGHT_PX, TITLE_PX, draw_objects, save_picture, side_by_side
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
-from fashion_mmdet.masks import rle
+from tests.builders import encode
 
 
 def make_mask(height: int, width: int, rows: slice, columns: slice) -> dict:
     mask = np.zeros((height, width), bool)
     mask[rows, columns] = True
-    return rle.runs_to_coco(rle.mask_to_runs(mask), height, width)
+    return encode(mask)
 
 
 def test_the_fill_is_the_class_colour_mixed_with_the_photo():

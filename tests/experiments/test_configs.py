@@ -431,8 +431,8 @@ def test_epochs_for_a_loop_by_iterations_are_refused():
 
 
 def read_knobs() -> list[tuple[str, str, str]]:
-    """Read the rows of configs/README.md's table of knobs: name, first key, first example."""
-    text = (ROOT / 'configs/README.md').read_text().split('## Knobs')[1].split('## ')[0]
+    """Read the rows of configs/README.md's table of settings: name, first key, first example."""
+    text = (ROOT / 'configs/README.md').read_text().split('## Settings')[1].split('## ')[0]
     rows = [line.split('|')[1:-1] for line in text.splitlines() if line.startswith('| ') and '`' in line]
     return [(name.strip(), key.split('`')[1], example.split('`')[1].strip('"')) for name, key, example in rows]
 

@@ -17,7 +17,7 @@ from fashion_mmdet.evaluation.overlay import ERROR_LOOKS
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.experiments.gallery.entries import PREDICTED, collect_entries, find_photos, rank, read_categories
 from fashion_mmdet.experiments.gallery.page import draw_entry
-from tests.experiments.test_compare import EVIL, make_truth, write_dump
+from tests.builders import EVIL, write_shirt_dump, write_shirts
 from tools import visualize as tool
 
 WIDTHS = [5, 3.8, None]
@@ -26,8 +26,8 @@ WIDTHS = [5, 3.8, None]
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Truth, photos and `val.parquet` of the images a, b, c."""
-    write_dump(tmp_path / 'val.parquet', WIDTHS)
-    return make_truth(tmp_path / 'data')
+    write_shirt_dump(tmp_path / 'val.parquet', WIDTHS)
+    return write_shirts(tmp_path / 'data')
 
 
 def run(root: Path, *options: str) -> tuple[str, list[str]]:
@@ -117,9 +117,9 @@ def test_the_picture_marks_what_was_missed_left_and_what_was_hit_right(root: Pat
 
 def test_the_page_fetches_nothing_from_elsewhere_and_runs_no_foreign_text(tmp_path: Path):
     name = EVIL.replace('/', '')
-    make_truth(tmp_path / 'data', names=['a'])
+    write_shirts(tmp_path / 'data', names=['a'])
     (tmp_path / 'data' / 'train' / 'a.jpg').rename(tmp_path / 'data' / 'train' / f'{name}.jpg')
-    write_dump(tmp_path / 'val.parquet', [5], names=[name])
+    write_shirt_dump(tmp_path / 'val.parquet', [5], names=[name])
     text, _ = run(tmp_path / 'data', '--images', str(tmp_path / 'data' / 'train'))
     assert not re.search(r'url\(|@import|https?://', text)
     assert text.count('<script') == 1
@@ -129,10 +129,10 @@ def test_the_page_fetches_nothing_from_elsewhere_and_runs_no_foreign_text(tmp_pa
 def test_photos_of_one_stem_get_a_picture_each(tmp_path: Path):
     """x/1.jpg and x_1.jpg were both drawn into x_1.jpg."""
     names = ['x_1', 'x/1']
-    root = make_truth(tmp_path / 'data', names=['x_1', 'y'])
+    root = write_shirts(tmp_path / 'data', names=['x_1', 'y'])
     (root / 'train' / 'x').mkdir()
     (root / 'train' / 'y.jpg').rename(root / 'train' / 'x' / '1.jpg')
-    write_dump(tmp_path / 'val.parquet', [5, None], names=names)
+    write_shirt_dump(tmp_path / 'val.parquet', [5, None], names=names)
     text, _ = run(root, '--images', str(root / 'train'))
     sources = re.findall(r'<img src="([^"]+)"', text)
     assert len(set(sources)) == len(list((tmp_path / 'gallery' / 'pictures').iterdir())) == 2

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from fashion_mmdet.models import TimmBackbone, timm_backbone
 from fashion_mmdet.models.timm_backbone import load_pypi_weights
 from tests.conftest import find_ccp
 
-ROOT = Path(__file__).parents[2]
 PHOTOS = find_ccp() / 'photos'
 needs_photos = pytest.mark.skipif(not PHOTOS.is_dir(), reason=f'no CCP photos at {PHOTOS} (FASHION_CCP)')
 

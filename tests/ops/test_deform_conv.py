@@ -10,7 +10,7 @@ import torchvision
 from mmcv.ops import DeformConv2dPack, ModulatedDeformConv2dPack
 
 from fashion_mmdet import ops
-from tests.ops.test_ops import bilinear_weights
+from tests.ops.rois import bilinear_weights
 
 needs_stand_in = pytest.mark.skipif(ops.has_compiled_ops(), reason='mmcv brings compiled operators')
 GEOMETRIES = {  # stride, padding, dilation, groups, deformable groups

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttnFunction
 
-from tests.ops.test_ops import bilinear_weights
+from tests.ops.rois import bilinear_weights
 
 SHAPES = [(4, 3), (2, 2)]  # two levels, height and width
 STARTS = [0, 12]

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torchvision
 
-from tests.ops.test_ops import HEIGHT, ROIS, SCALE, WIDTH
+from tests.ops.rois import HEIGHT, ROIS, SCALE, WIDTH
 
 
 def features(seed: int = 0) -> torch.Tensor:

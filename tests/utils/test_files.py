@@ -24,8 +24,8 @@ from fashion_mmdet.utils.files import (
     write_sealed,
     write_text,
 )
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[2]
 FULL_DEVICE = Path('/dev/full')
 
 
