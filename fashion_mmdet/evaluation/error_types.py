@@ -60,4 +60,5 @@ def keep_categories(objects: Truth | Prediction, categories: frozenset[int]) -> 
     )
     if isinstance(objects, Prediction):
         changes['scores'] = objects.scores[kept]
+        changes['sources'] = None if objects.sources is None else objects.sources[kept]
     return replace(objects, **changes)
