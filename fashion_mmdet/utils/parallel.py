@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from multiprocessing import current_process, get_context, parent_process
+from multiprocessing import current_process, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.pool import ExceptionWithTraceback
 from multiprocessing.process import BaseProcess
@@ -103,6 +103,7 @@ class WorkerPool:
 
     def _start(self, count: int) -> None:
         context = get_context('spawn')  # threads, such as OpenCV's and torch's, do not survive a fork
+        resource_tracker.ensure_running()  # which lets Ctrl-C through again: not within `_spawning`
         while len(self._processes) < count:
             here, there = context.Pipe()
             process = context.Process(target=_serve, args=(there, self._initializer), daemon=True)
