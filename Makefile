@@ -1,5 +1,5 @@
 # make demo: from nothing to a scored submission.  make test: the tests.  make crash: what a kill -9 leaves.
-# make fuzz MINUTES=10: odd inputs at every entrance.  # make ladder: the deck's experiments on a CPU.
+# make fuzz MINUTES=10: odd inputs at every entrance.  # make ablation: the reference report's experiments on a CPU.
 # All make .venv where it is missing.
 PYTHON ?= python3
 VENV := .venv
@@ -8,15 +8,15 @@ DEMO_DATA := data/sample
 DEMO_OPTIONS ?=
 MINUTES ?= 10
 RUN := work_dirs/quickstart
-LADDER_DATA ?= data/ccp
-RUNGS := baseline heads all aug ident lossw resampled full smooth
-LADDER_RUN := work_dirs/maskrcnn_lite0
-LADDER := $(RUNGS:%=$(LADDER_RUN)_%)
-COMPARE := $(BIN)/python tools/compare_runs.py --targets $(LADDER_RUN)_lossw/sensitivity.json --format markdown
-# A rung that is done has its scores; one that was stopped goes on from its newest checkpoint.
-SCORED := $(LADDER:%=%/val.json)
+ABLATION_DATA ?= $(or $(LADDER_DATA),data/ccp)
+STEPS := baseline heads all aug ident lossw resampled full smooth
+STEP := work_dirs/maskrcnn_lite0
+ABLATION := $(STEPS:%=$(STEP)_%)
+COMPARE := $(BIN)/python tools/compare_runs.py --targets $(STEP)_lossw/sensitivity.json --format markdown
+# A step that is done has its scores; one that was stopped goes on from its newest checkpoint.
+SCORED := $(ABLATION:%=%/val.json)
 
-.PHONY: demo test crash fuzz lint clean ladder
+.PHONY: demo test crash fuzz lint lock clean ablation ladder
 .SECONDARY:
 
 # The stamp is newer than requirements.txt and pyproject.toml exactly when the environment fits them.
@@ -24,7 +24,8 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	@# Two builds of OpenCV arrive in one folder; the headless one, put there last, needs no graphics library.
-	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps `grep opencv requirements.txt`
+	grep ^opencv-python-headless requirements.txt \
+	    | $(BIN)/python -m pip install --quiet --force-reinstall --no-deps -r /dev/stdin
 	touch $@
 
 demo: $(VENV)/.installed
@@ -40,24 +41,26 @@ demo: $(VENV)/.installed
 	$(BIN)/python tools/score_submission.py $(RUN)/submission.csv $(DEMO_DATA)/test_truth.csv
 	@echo "pictures: $(RUN)/pictures   submission: $(RUN)/submission.csv"
 
-ladder: $(SCORED)
-	$(COMPARE) $(LADDER) --deck --columns score,difference,deck,cost
-	@# These two stand on lossw, not on the rung above them.
-	$(COMPARE) $(LADDER_RUN)_lossw $(LADDER_RUN)_full $(LADDER_RUN)_smooth --columns difference
-	$(COMPARE) $(LADDER_RUN)_lossw $(LADDER_RUN)_resampled --columns difference,classes
-	$(COMPARE) $(LADDER) --deck --format html --out work_dirs/ladder.html
+ladder: ablation  # its former name
+
+ablation: $(SCORED)
+	$(COMPARE) $(ABLATION) --deck --columns score,difference,deck,cost
+	@# These two stand on lossw, not on the step above them.
+	$(COMPARE) $(STEP)_lossw $(STEP)_full $(STEP)_smooth --columns difference
+	$(COMPARE) $(STEP)_lossw $(STEP)_resampled --columns difference,classes
+	$(COMPARE) $(ABLATION) --deck --format html --out work_dirs/ablation.html
 
 work_dirs/maskrcnn_lite0_%/val.json: | $(VENV)/.installed
-	FASHION_DATA=$(LADDER_DATA) $(BIN)/python tools/train.py configs/fashion/cpu/maskrcnn_lite0_$*.py --resume \
+	FASHION_DATA=$(ABLATION_DATA) $(BIN)/python tools/train.py configs/fashion/cpu/maskrcnn_lite0_$*.py --resume \
 	    --cfg-options train_cfg.val_begin=1000  # tools/test.py scores the end
-	FASHION_DATA=$(LADDER_DATA) $(BIN)/python tools/test.py configs/fashion/cpu/maskrcnn_lite0_$*.py \
+	FASHION_DATA=$(ABLATION_DATA) $(BIN)/python tools/test.py configs/fashion/cpu/maskrcnn_lite0_$*.py \
 	    "$$(cat $(@D)/last_checkpoint)"
 
 work_dirs/maskrcnn_lite0_%/sensitivity.json: work_dirs/maskrcnn_lite0_%/val.json
-	FASHION_DATA=$(LADDER_DATA) $(BIN)/python tools/sensitivity.py $(<:.json=.parquet) --out $@
+	FASHION_DATA=$(ABLATION_DATA) $(BIN)/python tools/sensitivity.py $(<:.json=.parquet) --out $@
 
-# What a rung needs from those below.
-$(patsubst %,work_dirs/maskrcnn_lite0_%/val.json,$(filter-out baseline heads,$(RUNGS))): \
+# What a step needs from those before.
+$(patsubst %,work_dirs/maskrcnn_lite0_%/val.json,$(filter-out baseline heads,$(STEPS))): \
     | work_dirs/maskrcnn_lite0_heads/val.json
 work_dirs/maskrcnn_lite0_resampled/val.json: | work_dirs/maskrcnn_lite0_lossw/sensitivity.json
 
@@ -73,6 +76,12 @@ fuzz: $(VENV)/.installed
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Writes requirements.txt from pyproject.toml, keeping the versions that still fit; all anew: make lock UPGRADE=--upgrade
+lock:
+	echo '-e .[dev,benchmark]' | uv pip compile - --universal --python-version 3.10 --no-annotate --quiet $(UPGRADE) \
+	    --custom-compile-command 'make lock (needs uv: pip install uv)' --output-file requirements.txt
 
 clean:
 	rm -rf $(VENV) $(DEMO_DATA) $(RUN)

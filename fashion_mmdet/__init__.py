@@ -1,7 +1,9 @@
 """MMDetection experiments for iMaterialist (Fashion) 2019.
 
 Importing the package makes mmcv's operators available from torchvision where mmcv was installed without compiled ones,
-so it must come before mmdet. It loads neither torch nor mmdet.
+so it must come before mmdet. It loads neither torch nor mmdet, and what works on files, arrays and masks alone imports
+without torch: `masks`, `utils`, `converters`, `synthetic`, most of `datasets`, `evaluation` and `analysis`
+(`tests/test_imports.py` has the list).
 
 It also bounds how long OpenMP's threads spin at a barrier, which the library reads when torch loads it. Left alone, a
 thread spins 3 ms for one that another process keeps off its core, and a training step has thousands of barriers: it

@@ -5,6 +5,9 @@ main garments and may carry attributes; 13 to 26 are accessories; 27 to 45 are g
 """
 
 import colorsys
+from collections.abc import Sequence
+
+import numpy as np
 
 CATEGORIES: tuple[str, ...] = (
     'shirt, blouse',  # 0 upperbody
@@ -169,15 +172,28 @@ PALETTE = _palette(NUM_CATEGORIES)
 
 
 def short_name(category: int) -> str:
-    """Give the first of a category's names: 'shirt' for 'shirt, blouse'."""
+    """Return the first of a category's names: 'shirt' for 'shirt, blouse'."""
     return CATEGORIES[category].split(',')[0]
 
 
+def category_ids(dataset_meta: dict) -> tuple[int, ...]:
+    """Return the category id of each label of a data set."""
+    return tuple(CATEGORIES.index(name) for name in dataset_meta['classes'])
+
+
+def to_multi_hot(attributes: Sequence[Sequence[int]]) -> np.ndarray:
+    """Convert the attribute ids of N objects to (N, 92) bool; the row of an unlabelled object is empty."""
+    marks = np.zeros((len(attributes), NUM_ATTRIBUTES), bool)
+    for row, ids in zip(marks, attributes, strict=True):
+        row[list(ids)] = True
+    return marks
+
+
 def parse_class_id(text: str) -> tuple[int, tuple[int, ...]]:
-    """Split a ClassId such as `10_3_20_34` into its category and its attributes, ascending.
+    """Split a ClassId such as `10_3_20_34` into its category and its attributes, ascending; any numbers are taken.
 
     Raises:
-        ValueError: not whole numbers joined by underscores. Whether they are known ids is not checked.
+        ValueError: not whole numbers joined by underscores.
     """
     words = text.split('_')
     if not all(word.isascii() and word.isdigit() for word in words):

@@ -1,19 +1,22 @@
-"""The one reader of configs: the file, where its data lies, `--cfg-options`, files with a `postprocess`.
+"""The one reader of configs: the file, the data's folder, `--cfg-options`, files with a `postprocess`, runs' configs.
 
 mmengine is imported when a config is read, so that a tool's help needs none.
 """
 
+import ast
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING
 
-from fashion_mmdet.files import own_tempdir
 from fashion_mmdet.utils.checks import COUNT, NATURAL, check_number
+from fashion_mmdet.utils.cli import describe
 from fashion_mmdet.utils.config_keys import check_options
+from fashion_mmdet.utils.files import own_tempdir
+from fashion_mmdet.utils.literals import read_assignments
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -23,28 +26,43 @@ EVALUATORS = ('val_evaluator', 'test_evaluator')
 EVALUATOR_POSTPROCESS = re.compile(r'(val|test)_evaluator(\.\d+)?\.postprocess')
 
 
-def data_root() -> str:
-    """Return the folder of the data set: what FASHION_DATA says, else data/imaterialist."""
-    return os.environ.get('FASHION_DATA') or 'data/imaterialist'
+def parse_options(pairs: Sequence[str]) -> dict:
+    """Parse `key=value` pairs.
+
+    Args:
+        pairs: such as `train_cfg.max_epochs=5`, `load_from=None`, `optim_wrapper.type=SGD`, `a.scale=(384,256)`.
+
+    Raises:
+        ValueError: a pair without `=`, or without a key.
+    """
+    options = {}
+    for pair in pairs:
+        key, equals, text = pair.partition('=')
+        if not equals or not key:
+            raise ValueError(f'option {pair!r}: expected key=value')
+        try:
+            options[key] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            options[key] = {'true': True, 'false': False, 'none': None}.get(text.lower(), text)
+    return options
 
 
 def load_config(path: str, options: dict | None = None, postprocess: str | None = None) -> 'Config':
-    """Read a config, let it use the data of FASHION_DATA, and merge `--cfg-options`.
+    """Read an experiment: its config, with the data of FASHION_DATA and `--cfg-options` merged.
 
-    A schedule that ended with the training still does when an option changes `train_cfg.max_epochs` or `max_iters`. The
-    config's one `postprocess` is given to the metric, so that score, submission and pictures follow the same
-    thresholds.
+    Beyond what the file says (configs/README.md, "Settings"), the end of schedules that ended with the training follows
+    its length, and every evaluator gets the config's `postprocess`.
 
     Args:
-        path: of the config, from the repository or dumped in a work_dir.
+        path: config in the repository, or dumped in a work_dir.
         options: values by dotted key.
-        postprocess: a file with the `postprocess` to take, such as tools/tune_thresholds.py writes.
+        postprocess: file whose `postprocess` replaces the config's, such as tools/tune_thresholds.py writes.
 
     Raises:
         FileNotFoundError: no such config; names those that stand beside it.
         ValueError: the file is no config, or an option does not fit.
     """
-    cfg, options = _read(path), options or {}
+    cfg, options = read_config(path), options or {}
     use_data(cfg, os.environ.get('FASHION_DATA'))
     if postprocess is not None:
         cfg.postprocess = read_postprocess(postprocess)
@@ -63,8 +81,10 @@ def load_config(path: str, options: dict | None = None, postprocess: str | None 
     return cfg
 
 
-def _read(path: str) -> 'Config':
+def read_config(path: str | Path, import_custom_modules: bool = True) -> 'Config':
+    """Read a config with its bases, as it stands in the file; errors as `load_config`."""
     from mmengine.config import Config
+
     file = Path(path)
     if not file.is_file():
         folder = file.parent if file.parent.is_dir() else Path('configs/fashion')
@@ -72,19 +92,48 @@ def _read(path: str) -> 'Config':
         raise FileNotFoundError(f'{path}: no such config' + (f'; {folder} has {beside}' if beside else ''))
     try:
         with own_tempdir():  # where mmengine copies the config and its bases to
-            return Config.fromfile(path)
-    except (SyntaxError, KeyError, TypeError, AttributeError, NameError, ImportError) as error:
-        raise ValueError(f'{path}: not a config: {error}') from None
+            return Config.fromfile(path, import_custom_modules=import_custom_modules)
+    except Exception as error:  # a config is a program: it raises what it likes
+        raise ValueError(f'{path}: not a config ({type(error).__name__}: {describe(error)})') from error
+
+
+def find_config(path: str | Path) -> Path:
+    """Return the config file itself, or the one *.py in a work_dirs folder.
+
+    Raises:
+        ValueError: no such file, or a folder with no or several configs.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        if not path.is_file():
+            raise ValueError(f'{path}: no such file')
+        return path
+    found = sorted(path.glob('*.py'))
+    if len(found) != 1:
+        names = ', '.join(one.name for one in found) or 'none'
+        raise ValueError(f'{path}: a folder stands for the one *.py in it, but there are {len(found)} ({names})')
+    return found[0]
+
+
+def read_dumped(path: str | Path) -> 'Config':
+    """Read a config that mmengine dumped into a run's folder as data: nothing of it is run, whoever wrote it.
+
+    Raises:
+        ValueError: it holds more than plain data; names the file.
+    """
+    from mmengine.config import Config
+
+    path = find_config(path)
+    try:
+        return Config(read_assignments(path.read_text(encoding='utf-8')), filename=str(path))
+    except (ValueError, KeyError, TypeError) as error:  # of Config: a name that it keeps for itself
+        raise ValueError(f"{path}: {error}; a run's config is read as data, as mmengine dumps it") from None
 
 
 def read_postprocess(path: str) -> dict:
-    """Read the `postprocess` of a config or of a file that holds nothing else.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: no `postprocess` in it, or an option that does not exist or is out of its range.
-    """
+    """Read the `postprocess` of a config, or of a file with nothing else; ValueError for a missing or invalid one."""
     from fashion_mmdet.evaluation.postprocess import Postprocess
+
     options = load_config(path).get('postprocess')
     if options is None:
         raise ValueError(f'{path}: has no postprocess')
@@ -97,7 +146,7 @@ def read_postprocess(path: str) -> dict:
 
 
 def data_sets(cfg: 'Config') -> Iterator[tuple[str, dict]]:
-    """Walk the data sets of a config's loaders, through the wrappers around them; yields key and settings."""
+    """Yield key and settings of the data sets of a config's loaders, through the wrappers around them."""
     for name in LOADERS:
         if isinstance(cfg.get(name), Mapping) and isinstance(cfg[name].get('dataset'), Mapping):
             yield from _unwrap(f'{name}.dataset', cfg[name]['dataset'])
@@ -114,18 +163,18 @@ def _unwrap(key: str, part: dict) -> Iterator[tuple[str, dict]]:
 
 
 def use_data(cfg: 'Config', root: str | None) -> None:
-    """Put another folder in the place of a config's data folder, wherever its loaders and evaluators name that.
+    """Replace a config's data folder by another one wherever its loaders and evaluators name it.
 
-    The config's folder is the commonest `data_root` of its data sets. A data set that lies elsewhere stays there.
+    Its folder is the commonest `data_root` of its data sets; a data set that lies elsewhere stays there.
 
     Args:
-        cfg: changed in place.
-        root: the folder; None or '' leaves the config as it is.
+        cfg: config, changed in place.
+        root: new folder; None or '' leaves the config as it is.
     """
     roots = Counter(str(part['data_root']).rstrip('/') for _, part in data_sets(cfg) if part.get('data_root'))
     if not root or not roots:
         return
-    (own, _), = roots.most_common(1)
+    ((own, _),) = roots.most_common(1)
 
     def move(value: object) -> object:
         if isinstance(value, Mapping):
@@ -133,7 +182,7 @@ def use_data(cfg: 'Config', root: str | None) -> None:
         if isinstance(value, (list, tuple)):
             return type(value)(map(move, value))
         inside = isinstance(value, str) and f'{value}/'.startswith(f'{own}/')
-        return root + value[len(own):].rstrip('/') if inside else value
+        return root + value[len(own) :].rstrip('/') if inside else value
 
     for name in (*LOADERS, *EVALUATORS):
         if cfg.get(name) is not None:
@@ -141,7 +190,7 @@ def use_data(cfg: 'Config', root: str | None) -> None:
 
 
 def _stretch_schedule(cfg: 'Config', before: dict) -> None:
-    """Let schedules that were to end with the training end with it when its length has changed."""
+    """Move the end of the schedules that ended with the training, where its length has changed."""
     loop = cfg.get('train_cfg') or {}
     by_epoch = loop.get('type') != 'IterBasedTrainLoop'
     length, other = ('max_epochs', 'max_iters') if by_epoch else ('max_iters', 'max_epochs')
@@ -162,7 +211,7 @@ def _stretch_schedule(cfg: 'Config', before: dict) -> None:
 
 
 def _check_values(cfg: 'Config') -> None:
-    """Raise ValueError where mmengine or torch would fail later, or in words that name no key."""
+    """Raise ValueError where mmengine or torch would fail later, or without naming the key."""
     check_number('randomness.seed', (cfg.get('randomness') or {}).get('seed'), NATURAL, optional=True)
     for key in ('load_from', 'work_dir'):
         if not isinstance(cfg.get(key), (str, NoneType)):
@@ -177,8 +226,10 @@ def _check_values(cfg: 'Config') -> None:
         check_number(f'{name}.num_workers', loader.get('num_workers', 0), NATURAL)
         for key, without in (('persistent_workers', False), ('prefetch_factor', None)):
             if loader.get(key) and not loader.get('num_workers'):
-                raise ValueError(f'{name}.num_workers={loader.get("num_workers", 0)} with {name}.{key}={loader[key]}: '
-                                 f'set {name}.{key}={without} too, or num_workers to at least 1')
+                raise ValueError(
+                    f'{name}.num_workers={loader.get("num_workers", 0)} with {name}.{key}={loader[key]}: '
+                    f'set {name}.{key}={without} too, or num_workers to at least 1'
+                )
 
 
 def _share_postprocess(cfg: 'Config') -> None:

@@ -75,7 +75,8 @@ TINY_PIPELINE = """[
 @pytest.fixture(scope='session')
 def sample_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A generated data set of 12 train and 4 test photos, 96x64; FASHION_DATA names it for the whole session."""
-    from fashion_mmdet.datasets.sample import make_sample
+    from fashion_mmdet.synthetic import make_sample
+
     root = tmp_path_factory.mktemp('data') / 'sample'
     make_sample(root, images=12, test_images=4, height=96, width=64, seed=3, workers=1)
     os.environ['FASHION_DATA'] = str(root)
@@ -94,6 +95,7 @@ def tiny_config(sample_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def tiny_run(tiny_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work_dir of a finished run of `tiny_config`."""
     from tools import train
+
     folder = tmp_path_factory.mktemp('runs') / 'tiny'
     assert train.main([str(tiny_config), '--work-dir', str(folder)]) == 0
     return folder

@@ -75,7 +75,8 @@ class Tally:
 
 def small_sample(folder: Path, images: int = 30, copies: int = 1, photos: bool = True) -> None:
     """Draw a data set; each further copy repeats its rows and, if wanted, photos under other names."""
-    from fashion_mmdet.datasets.sample import make_sample
+    from fashion_mmdet.synthetic import make_sample
+
     make_sample(folder / 'data', images=images, test_images=4, height=96, width=64, seed=3, workers=1)
     header, *lines = (folder / 'data/train.csv').read_text().splitlines(keepends=True)
     names = sorted((folder / 'data/train').glob('*.jpg'))
@@ -91,6 +92,7 @@ def small_sample(folder: Path, images: int = 30, copies: int = 1, photos: bool =
 def build_index() -> None:
     """With two workers, however small the CSV."""
     from fashion_mmdet.datasets import index_build, index_store
+
     index_build.POOL_BYTES = 0
     index_store.open_index('data/train.csv')
 
@@ -98,6 +100,7 @@ def build_index() -> None:
 def read_headers() -> None:
     """Read every photo's header; what is read is kept at the end, also of photos that have just been copied."""
     from fashion_mmdet.datasets import headers
+
     headers.SETTLED_NS = 0
     with headers.HeaderCache(Path('data/train')) as cache:
         for path in sorted(Path('data/train').iterdir()):
@@ -113,6 +116,7 @@ def small_ccp(folder: Path) -> None:
     """Photos of 200 x 100 pixels, one in four without labels."""
     import cv2
     from scipy.io import savemat
+
     rng = np.random.default_rng(0)
     for name in ('ccp/photos', 'ccp/annotations/pixel-level'):
         (folder / name).mkdir(parents=True)
@@ -127,6 +131,7 @@ def small_ccp(folder: Path) -> None:
 def tiny_training(folder: Path) -> None:
     """A data set and the tests' config that trains in seconds; one loading worker."""
     from tests.conftest import TINY_CONFIG, TINY_PIPELINE
+
     small_sample(folder, images=12)
     workers = "\nfor loader in (train_dataloader, val_dataloader):\n    loader['num_workers'] = 1\n"
     (folder / 'tiny.py').write_text(TINY_CONFIG.format(root=ROOT, pipeline=TINY_PIPELINE) + workers)
@@ -158,17 +163,35 @@ def dumped(folder: Path) -> None:
 
 def sweep() -> object:
     """Two trials of the stand-in that the sweep's tests train with."""
-    return tool('sweep', 'tune.py', '--space', 'space.py', '--trials', '2', '--storage', 'sqlite:///sweep.db',
-                '--train', 'stub.py', '--heartbeat-s', '1', '--work-dir', 'runs')()
+    return tool(
+        'sweep',
+        'tune.py',
+        '--space',
+        'space.py',
+        '--trials',
+        '2',
+        '--storage',
+        'sqlite:///sweep.db',
+        '--train',
+        'stub.py',
+        '--heartbeat-s',
+        '1',
+        '--work-dir',
+        'runs',
+    )()
 
 
 def small_space(folder: Path) -> None:
     """A config with one value to search, and the stand-in, half a second an epoch."""
-    import test_sweep
+    from tests.experiments import test_sweep
+
     (folder / 'tune.py').write_text(test_sweep.CONFIG)
     (folder / 'space.py').write_text(test_sweep.SPACE)
-    (folder / 'stub.py').write_text(test_sweep.STUB.format(root=str(ROOT)).replace(
-        "    if epoch == options", "    time.sleep(0.5)\n    if epoch == options"))
+    (folder / 'stub.py').write_text(
+        test_sweep.STUB.format(root=str(ROOT)).replace(
+            '    if epoch == options', '    time.sleep(0.5)\n    if epoch == options'
+        )
+    )
 
 
 # What it came to
@@ -176,15 +199,18 @@ def small_space(folder: Path) -> None:
 
 def file_bytes(*folders: str) -> Callable[[Path], dict[str, object]]:
     """Read all files of some folders; the run's own path in them counts as any other's."""
+
     def read(root: Path) -> dict[str, object]:
         paths = [path for folder in folders for path in sorted((root / folder).rglob('*')) if path.is_file()]
         return {str(path.relative_to(root)): path.read_bytes().replace(str(root).encode(), b'') for path in paths}
+
     return read
 
 
 def index_rows(root: Path) -> dict[str, object]:
     """Read the images of the index, and its bytes."""
     from fashion_mmdet.datasets.index import Index
+
     path = root / 'data/train.csv.index.arrow'
     index = Index.open(path, root / 'data/train.csv')
     return {f'image {number}': index.record(number) for number in range(len(index))} | {'bytes': path.read_bytes()}
@@ -193,6 +219,7 @@ def index_rows(root: Path) -> dict[str, object]:
 def header_rows(root: Path) -> dict[str, object]:
     """Read the height and width of every photo that is kept, with its size in bytes; times differ by the copy."""
     from fashion_mmdet.datasets.headers import HeaderCache
+
     with HeaderCache(root / 'data/train') as cache:
         return {name: (kept[0], *kept[-2:]) for name, kept in cache._known.items()}
 
@@ -202,6 +229,7 @@ def checkpoint_values(root: Path) -> dict[str, object]:
     import torch
 
     from fashion_mmdet.experiments.sweep.trial import read_scores
+
     values: dict[str, object] = {f'score {step}': score for step, score in read_scores(root / 'run').items()}
     for path in sorted((root / 'run').glob('*.pth')):
         checkpoint = torch.load(path, weights_only=False)
@@ -215,12 +243,14 @@ def checkpoint_values(root: Path) -> dict[str, object]:
 def dump_rows(root: Path) -> dict[str, object]:
     """Read the predictions of the dump, image by image, each as often as it comes, and the score."""
     from fashion_mmdet.evaluation.dump import read_dump
+
     rows: Counter[str] = Counter()
     values: dict[str, object] = {}
     for raw in read_dump(root / 'out/val.parquet'):
         rows[raw.image_id] += 1
         values[f'{raw.image_id} {rows[raw.image_id]}'] = [
-            getattr(raw, name).tobytes() for name in ('boxes', 'scores', 'categories', 'mask_probs')]
+            getattr(raw, name).tobytes() for name in ('boxes', 'scores', 'categories', 'mask_probs')
+        ]
     scores = json.loads((root / 'out/val.json').read_text())
     return values | {'score': json.dumps({key: value for key, value in scores.items() if 'score' in key})}
 
@@ -230,36 +260,99 @@ def sweep_rows(root: Path) -> dict[str, object]:
     import optuna
 
     from fashion_mmdet.experiments.sweep.study import trials_by_root
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter('ignore', optuna.exceptions.ExperimentalWarning)
     study = optuna.load_study(study_name='tune_space', storage=f'sqlite:///{root}/sweep.db')
-    trials = {f'trial {number}': (trial.state.name, bool(np.isclose(trial.value or 0, 3 * trial.params['lr'])))
-              for number, trial in trials_by_root(study).items()}
+    trials = {
+        f'trial {number}': (trial.state.name, bool(np.isclose(trial.value or 0, 3 * trial.params['lr'])))
+        for number, trial in trials_by_root(study).items()
+    }
     return trials | {path.name: path.is_dir() for path in (root / 'runs').glob('trial_*')}
 
 
 TORCH = ('tests.conftest', 'fashion_mmdet.register', 'tools.train', 'tools.test')
 OPERATIONS = {
-    'index': Operation(lambda folder: small_sample(folder, copies=40, photos=False), build_index, index_rows, 10,
-                       ('fashion_mmdet.datasets.index_store',)),
-    'headers': Operation(lambda folder: small_sample(folder, copies=8), read_headers, header_rows, 8,
-                         ('fashion_mmdet.datasets.headers',)),
-    'prepare': Operation(lambda folder: small_sample(folder, copies=4),
-                         tool('prepare_data', 'data', 'small', '--max-side', '40', '--workers', '2'),
-                         file_bytes('small'), 10, ('tools.prepare_data', 'fashion_mmdet.datasets.prepare')),
-    'convert': Operation(small_ccp, tool('convert_ccp', 'ccp', 'data'), file_bytes('data'), 8,
-                         ('tools.convert_ccp', 'fashion_mmdet.datasets.ccp')),
-    'sample': Operation(lambda folder: None, tool('make_sample', 'data', '--images', '60', '--test-images', '8',
-                                                  '--height', '96', '--width', '64', '--workers', '2'),
-                        file_bytes('data'), 8, ('tools.make_sample', 'fashion_mmdet.datasets.sample')),
-    'tune': Operation(dumped, tool('tune_thresholds', 'out/val.parquet', '--truth', 'data/train.csv', '--out',
-                                   'tuned/tuned.py', '--repeats', '1', '--size', '64', '--workers', '2'),
-                      file_bytes('tuned'), 6, (*TORCH, 'tools.tune_thresholds', 'fashion_mmdet.analysis.tuning.run')),
+    'index': Operation(
+        lambda folder: small_sample(folder, copies=40, photos=False),
+        build_index,
+        index_rows,
+        10,
+        ('fashion_mmdet.datasets.index_store',),
+    ),
+    'headers': Operation(
+        lambda folder: small_sample(folder, copies=8), read_headers, header_rows, 8, ('fashion_mmdet.datasets.headers',)
+    ),
+    'prepare': Operation(
+        lambda folder: small_sample(folder, copies=4),
+        tool('prepare_data', 'data', 'small', '--max-side', '40', '--workers', '2'),
+        file_bytes('small'),
+        10,
+        ('tools.prepare_data', 'fashion_mmdet.converters.downscale'),
+    ),
+    'convert': Operation(
+        small_ccp,
+        tool('convert_ccp', 'ccp', 'data'),
+        file_bytes('data'),
+        8,
+        ('tools.convert_ccp', 'fashion_mmdet.converters.ccp'),
+    ),
+    'sample': Operation(
+        lambda folder: None,
+        tool(
+            'make_sample',
+            'data',
+            '--images',
+            '60',
+            '--test-images',
+            '8',
+            '--height',
+            '96',
+            '--width',
+            '64',
+            '--workers',
+            '2',
+        ),
+        file_bytes('data'),
+        8,
+        ('tools.make_sample', 'fashion_mmdet.synthetic'),
+    ),
+    'tune': Operation(
+        dumped,
+        tool(
+            'tune_thresholds',
+            'out/val.parquet',
+            '--truth',
+            'data/train.csv',
+            '--out',
+            'tuned/tuned.py',
+            '--repeats',
+            '1',
+            '--size',
+            '64',
+            '--workers',
+            '2',
+        ),
+        file_bytes('tuned'),
+        6,
+        (
+            *TORCH,
+            'tools.tune_thresholds',
+            'fashion_mmdet.analysis.tuning.inputs',
+            'fashion_mmdet.analysis.tuning.curves',
+        ),
+    ),
     'dump': Operation(trained, dump, dump_rows, 6, TORCH, ('out/test/2*',)),
     # A photo's size is remembered once the photo is more than seconds old: by the rerun, at the latest.
     'train': Operation(tiny_training, train, checkpoint_values, 5, TORCH, ('run/2*', 'data/train.headers.arrow')),
-    'sweep': Operation(small_space, sweep, sweep_rows, 4, ('tools.sweep', 'fashion_mmdet.experiments.sweep.loop'),
-                       ('runs/trial_*/run*',)),
+    'sweep': Operation(
+        small_space,
+        sweep,
+        sweep_rows,
+        4,
+        ('tools.sweep', 'fashion_mmdet.experiments.sweep.loop'),
+        ('runs/trial_*/run*',),
+    ),
 }
 QUICK = ('index', 'headers', 'prepare', 'convert', 'sample')
 
@@ -314,6 +407,7 @@ def wait_for_first_change(pid: int, folder: Path) -> None:
 
     def times() -> list[int]:  # a folder's time changes with each file that comes or goes
         return [one.stat().st_mtime_ns for one in folders]
+
     before = times()
     wait_until(lambda: times() != before or not is_running(pid), 'the first change', PATIENCE_S)
 
@@ -371,13 +465,16 @@ def copy_of(inputs: Path, name: str) -> Path:
     return Path(shutil.copytree(inputs, inputs.with_name(name), symlinks=True))
 
 
-def judge(operation: Operation, undisturbed: Path, expected: dict, folder: Path, status: int, orphans: set[int],
-          tally: Tally) -> None:
+def judge(
+    operation: Operation, undisturbed: Path, expected: dict, folder: Path, status: int, orphans: set[int], tally: Tally
+) -> None:
     """Compare what a rerun came to with the undisturbed run's results and files."""
     if status != 0:
         tally.lost += 1
-        tally.notes.append(f'{folder.name}: the rerun ended with {status}: '
-                           f'{folder.with_suffix(".log").read_text().strip().splitlines()[-1:]}')
+        tally.notes.append(
+            f'{folder.name}: the rerun ended with {status}: '
+            f'{folder.with_suffix(".log").read_text().strip().splitlines()[-1:]}'
+        )
         return
     found = operation.results(folder)
     lost = [key for key, value in expected.items() if key not in found or found[key] != value]
@@ -388,7 +485,10 @@ def judge(operation: Operation, undisturbed: Path, expected: dict, folder: Path,
         if keys:
             tally.notes.append(f'{folder.name}: {kind} {len(keys)}: {", ".join(map(str, keys[:3]))}')
     tally.lost, tally.doubled, tally.left_over = (
-        tally.lost + len(lost), tally.doubled + len(doubled), tally.left_over + len(left))
+        tally.lost + len(lost),
+        tally.doubled + len(doubled),
+        tally.left_over + len(left),
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -405,10 +505,16 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         for name in args.only:
             start = time.monotonic()
-            tallies[name] = tally = torment(name, OPERATIONS[name], (args.keep or Path(temporary)).resolve(),
-                                            args.kills or OPERATIONS[name].kills, args.seed)
-            print(f'{name}: {tally.kills} kills in {time.monotonic() - start:.0f} s', *tally.notes, sep='\n  ',
-                  flush=True)
+            tallies[name] = tally = torment(
+                name,
+                OPERATIONS[name],
+                (args.keep or Path(temporary)).resolve(),
+                args.kills or OPERATIONS[name].kills,
+                args.seed,
+            )
+            print(
+                f'{name}: {tally.kills} kills in {time.monotonic() - start:.0f} s', *tally.notes, sep='\n  ', flush=True
+            )
     print(f'\n{"operation":<10}{"kills":>8}{"lost":>8}{"doubled":>10}{"left over":>12}')
     for name, tally in tallies.items():
         print(f'{name:<10}{tally.kills:>8}{tally.lost:>8}{tally.doubled:>10}{tally.left_over:>12}')

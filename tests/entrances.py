@@ -22,7 +22,7 @@ import torch
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from fashion_mmdet import rle
+from fashion_mmdet.config import parse_options
 from fashion_mmdet.datasets.decoding import decode_whole
 from fashion_mmdet.datasets.images import find_problem, read_size
 from fashion_mmdet.datasets.index import Index
@@ -37,8 +37,10 @@ from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Trut
 from fashion_mmdet.evaluation.submission import find_problems, read_predictions
 from fashion_mmdet.experiments.checkpoints import load_file
 from fashion_mmdet.experiments.record import read_record
-from fashion_mmdet.experiments.runs_log import read_log
-from fashion_mmdet.options import parse_options, read_assignment
+from fashion_mmdet.experiments.train_log import read_log
+from fashion_mmdet.masks import rle
+from fashion_mmdet.masks.transform import nearest_source
+from fashion_mmdet.utils.literals import read_assignment
 
 TOLD = (ValueError, OSError)  # what a tool turns into one line
 
@@ -63,18 +65,21 @@ def written(content: bytes, name: str) -> Iterator[Path]:
 
 def damaged(contents: st.SearchStrategy) -> st.SearchStrategy:
     """Cut, overwrite, repeat or leave alone some bytes of each content."""
+
     def damage(content: bytes, cuts: list[tuple[str, float, bytes]]) -> bytes:
         for kind, place, piece in cuts:
             at = int(place * len(content))
             if kind == 'cut':
                 content = content[:at]
             elif kind == 'overwrite':
-                content = content[:at] + piece + content[at + len(piece):]
+                content = content[:at] + piece + content[at + len(piece) :]
             else:
                 content = content[:at] + piece + content[at:]
         return content
-    cut = st.tuples(st.sampled_from(['cut', 'overwrite', 'overwrite', 'insert']), st.floats(0, 1),
-                    st.binary(min_size=1, max_size=8))
+
+    cut = st.tuples(
+        st.sampled_from(['cut', 'overwrite', 'overwrite', 'insert']), st.floats(0, 1), st.binary(min_size=1, max_size=8)
+    )
     return st.builds(damage, contents, st.lists(cut, max_size=3))
 
 
@@ -82,23 +87,32 @@ def damaged(contents: st.SearchStrategy) -> st.SearchStrategy:
 numbers = st.one_of(st.integers(-2, 40), st.sampled_from([0, 2**31, 2**63, 10**12, 999_999_999])).map(str)
 texts = st.text(max_size=6)
 runs = st.one_of(
-    st.lists(st.integers(1, 9), max_size=12).map(lambda steps: ' '.join(
-        f'{start} {length}' for start, length in zip(np.cumsum([1, *steps])[::2], steps[1::2], strict=False))),
-    st.lists(numbers, max_size=8).map(' '.join), texts)
+    st.lists(st.integers(1, 9), max_size=12).map(
+        lambda steps: ' '.join(
+            f'{start} {length}' for start, length in zip(np.cumsum([1, *steps])[::2], steps[1::2], strict=False)
+        )
+    ),
+    st.lists(numbers, max_size=8).map(' '.join),
+    texts,
+)
 class_ids = st.one_of(
     st.integers(0, 50).map(str),
     st.lists(st.integers(0, 99), min_size=1, max_size=4).map(lambda ids: '_'.join(map(str, ids))),
-    st.sampled_from(['6.0', ' 6', '-1', '', '06', '6_', '\u0665']), texts)
+    st.sampled_from(['6.0', ' 6', '-1', '', '06', '6_', '\u0665']),
+    texts,
+)
 image_ids = st.one_of(st.sampled_from(['a.jpg', 'b.jpg', 'a', 'A.JPG', '../x.jpg', '/etc/passwd', '']), texts)
 heights = st.one_of(st.just('7'), st.just('7'), numbers, texts)
 
 
 def tables(header: tuple[str, ...], *columns: st.SearchStrategy) -> st.SearchStrategy:
     """Write CSV files with that header, some of them damaged."""
+
     def write(rows: list[tuple[str, ...]]) -> bytes:
         file = io.StringIO()
         csv.writer(file).writerows([header, *rows])
         return file.getvalue().encode('utf-8', 'surrogatepass')
+
     whole = st.lists(st.tuples(*columns), max_size=6).map(write)
     return st.one_of(whole, damaged(whole))
 
@@ -151,13 +165,19 @@ def check_submission(content: bytes) -> None:
         for prediction in read_predictions(path, size=(7, 7)).values():
             masks = coco_mask.decode(prediction.masks) if prediction.masks else np.zeros((7, 7, 0))
             for key in set(zip(prediction.categories.tolist(), prediction.attributes, strict=True)):
-                same = [number for number, other in enumerate(zip(
-                    prediction.categories.tolist(), prediction.attributes, strict=True)) if other == key]
+                same = [
+                    number
+                    for number, other in enumerate(
+                        zip(prediction.categories.tolist(), prediction.attributes, strict=True)
+                    )
+                    if other == key
+                ]
                 assert masks[..., same].sum(axis=-1).max(initial=0) <= 1
 
 
 bitmaps = st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32 - 1), st.floats(0, 1)).map(
-    lambda drawn: np.random.default_rng(drawn[2]).random(drawn[:2]) < drawn[3])
+    lambda drawn: np.random.default_rng(drawn[2]).random(drawn[:2]) < drawn[3]
+)
 
 
 def check_bitmap(mask: np.ndarray) -> None:
@@ -170,13 +190,18 @@ def check_bitmap(mask: np.ndarray) -> None:
     theirs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
     np.testing.assert_array_equal(rle.runs_to_mask(rle.coco_to_runs(theirs), height, width), mask)
     for new_size in ((1, 1), (5, 9), (2 * height, 3 * width)):
-        rows, columns = (rle.nearest_source(old, new) for old, new in zip(mask.shape, new_size, strict=True))
+        rows, columns = (nearest_source(old, new) for old, new in zip(mask.shape, new_size, strict=True))
         np.testing.assert_array_equal(
-            rle.runs_to_mask(rle.resize(found, mask.shape, new_size), *new_size), mask[np.ix_(rows, columns)])
+            rle.runs_to_mask(rle.resize(found, mask.shape, new_size), *new_size), mask[np.ix_(rows, columns)]
+        )
 
 
-coco_counts = st.one_of(st.binary(max_size=12), st.text(max_size=12), st.lists(st.integers(-5, 2**62), max_size=6),
-                        st.text('0123456789:;<=>?@ABCDEFPQRSTUVWXYZ[]^_`abcdefghijklmno', max_size=24))
+coco_counts = st.one_of(
+    st.binary(max_size=12),
+    st.text(max_size=12),
+    st.lists(st.integers(-5, 2**62), max_size=6),
+    st.text('0123456789:;<=>?@ABCDEFPQRSTUVWXYZ[]^_`abcdefghijklmno', max_size=24),
+)
 
 
 def check_coco(drawn: tuple) -> None:
@@ -199,8 +224,11 @@ def raw_predictions(draw: st.DrawFn) -> dict:
     """Draw the fields of a raw prediction; some hold what no sound model says."""
     count, side = draw(st.integers(0, 4)), draw(st.sampled_from([1, 2, 7, 28]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    height, width = draw(st.one_of(st.tuples(st.integers(1, 40), st.integers(1, 40)),
-                                   st.tuples(st.integers(-1, 10**6), st.integers(-1, 40))))
+    height, width = draw(
+        st.one_of(
+            st.tuples(st.integers(1, 40), st.integers(1, 40)), st.tuples(st.integers(-1, 10**6), st.integers(-1, 40))
+        )
+    )
     corners = rng.uniform(-10, 50, (count, 2, 2)).astype(np.float32)
     boxes = np.concatenate([corners.min(1), corners.max(1)], axis=1)
     scores, probs = rng.random(count, np.float32), rng.random((count, side, side)).astype(np.float16)
@@ -212,14 +240,28 @@ def raw_predictions(draw: st.DrawFn) -> dict:
                 field.ravel()[draw(st.integers(0, field.size - 1))] = draw(odd_floats)
     if count and draw(st.booleans()) and draw(st.booleans()):
         categories[0] = draw(st.integers(-2, 200))
-    return dict(image_id=draw(image_ids), height=height, width=width, categories=categories, scores=scores, boxes=boxes,
-                mask_probs=probs)
+    return dict(
+        image_id=draw(image_ids),
+        height=height,
+        width=width,
+        categories=categories,
+        scores=scores,
+        boxes=boxes,
+        mask_probs=probs,
+    )
 
 
-postprocess_options = st.fixed_dictionaries(dict(
-    score_thr=st.floats(0, 1), nms_iou=st.none() | st.floats(0, 1), cross_class_iou=st.none() | st.floats(0, 1),
-    mask_thr=st.floats(0, 1), overlap=st.sampled_from(OVERLAPS), min_area=st.integers(0, 50),
-    max_per_image=st.none() | st.integers(0, 3)))
+postprocess_options = st.fixed_dictionaries(
+    dict(
+        score_thr=st.floats(0, 1),
+        nms_iou=st.none() | st.floats(0, 1),
+        cross_class_iou=st.none() | st.floats(0, 1),
+        mask_thr=st.floats(0, 1),
+        overlap=st.sampled_from(OVERLAPS),
+        min_area=st.integers(0, 50),
+        max_per_image=st.none() | st.integers(0, 3),
+    )
+)
 
 
 def check_postprocess(drawn: tuple) -> None:
@@ -245,9 +287,17 @@ def _dump_bytes() -> bytes:
         path = Path(folder) / 'd.parquet'
         writer = DumpWriter(path, config='a = 1', checkpoint='x.pth')
         for number in range(3):
-            writer.write(RawPrediction(f'{number}.jpg', 20, 30, np.arange(2), np.array([0.9, 0.5], np.float32),
-                                       np.array([[1, 2, 9, 9]] * 2, np.float32),
-                                       rng.random((2, 7, 7)).astype(np.float16)))
+            writer.write(
+                RawPrediction(
+                    f'{number}.jpg',
+                    20,
+                    30,
+                    np.arange(2),
+                    np.array([0.9, 0.5], np.float32),
+                    np.array([[1, 2, 9, 9]] * 2, np.float32),
+                    rng.random((2, 7, 7)).astype(np.float16),
+                )
+            )
         writer.close()
         return path.read_bytes()
 
@@ -277,11 +327,18 @@ _DUMP = _dump_bytes()
 json_keys = st.sampled_from(['config', 'checkpoint', 'images', 'a'])
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(json_keys, inner, max_size=4), max_leaves=8)
-dumps = st.one_of(damaged(st.just(_DUMP)), st.tuples(
-    st.sampled_from(pq.read_schema(io.BytesIO(_DUMP)).names),
-    st.one_of(st.none(), st.integers(-2**15, 2**31), odd_floats, texts, st.binary(max_size=100)),
-    st.sampled_from(['value', 'value', 'drop', 'text', 'meta']), json_values).map(_altered_dump))
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(json_keys, inner, max_size=4),
+    max_leaves=8,
+)
+dumps = st.one_of(
+    damaged(st.just(_DUMP)),
+    st.tuples(
+        st.sampled_from(pq.read_schema(io.BytesIO(_DUMP)).names),
+        st.one_of(st.none(), st.integers(-(2**15), 2**31), odd_floats, texts, st.binary(max_size=100)),
+        st.sampled_from(['value', 'value', 'drop', 'text', 'meta']),
+        json_values,
+    ).map(_altered_dump),
+)
 
 
 def check_dump(content: bytes) -> None:
@@ -300,8 +357,14 @@ def check_dump(content: bytes) -> None:
 
 
 record_lines = st.one_of(
-    st.dictionaries(st.sampled_from(['step', 'epoch', 'loss', 'fashion/score', 'targets', 'started', 'data', 'seed']),
-                    json_values, max_size=5).map(json.dumps), texts, json_values.map(json.dumps))
+    st.dictionaries(
+        st.sampled_from(['step', 'epoch', 'loss', 'fashion/score', 'targets', 'started', 'data', 'seed']),
+        json_values,
+        max_size=5,
+    ).map(json.dumps),
+    texts,
+    json_values.map(json.dumps),
+)
 record_files = st.lists(record_lines, max_size=4).map(lambda lines: '\n'.join(lines).encode('utf-8', 'surrogatepass'))
 
 
@@ -333,12 +396,51 @@ def check_checkpoint(drawn: tuple[bytes, str]) -> None:
                 raise AssertionError('names no file') from error
 
 
-option_keys = st.sampled_from(['score_thr', 'nms_iou', 'mask_thr', 'overlap', 'min_area', 'drop_categories', 'x', '',
-                               'max_per_image', 'attribute_thr', 'attribute_policy', 'filter', 'cross_class_iou',
-                               'weights', 'iou_thr'])
-option_texts = st.one_of(st.text(max_size=12), st.sampled_from(
-    ['None', 'nan', 'inf', '-1', '0.5', '0,5', '[1,2]', "{'default': 0.5, '3': 0.1}", '1.5', '[1, [2]]', 'true', "'x'",
-     '(0.1, 0.2)', '1e999', '[' * 50, '10**100', '{3: nan}', '__import__("os")']))
+option_keys = st.sampled_from(
+    [
+        'score_thr',
+        'nms_iou',
+        'mask_thr',
+        'overlap',
+        'min_area',
+        'drop_categories',
+        'x',
+        '',
+        'max_per_image',
+        'attribute_thr',
+        'attribute_policy',
+        'filter',
+        'rescorer',
+        'cross_class_iou',
+        'weights',
+        'iou_thr',
+    ]
+)
+option_texts = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(
+        [
+            'None',
+            'nan',
+            'inf',
+            '-1',
+            '0.5',
+            '0,5',
+            '[1,2]',
+            "{'default': 0.5, '3': 0.1}",
+            '1.5',
+            '[1, [2]]',
+            'true',
+            "'x'",
+            '(0.1, 0.2)',
+            '1e999',
+            '[' * 50,
+            '10**100',
+            '{3: nan}',
+            '__import__("os")',
+        ]
+    ),
+)
 
 
 def check_options(pairs: list[tuple[str, str]]) -> None:
@@ -352,8 +454,15 @@ def check_options(pairs: list[tuple[str, str]]) -> None:
                     postprocess(_RAW, made, (16, 16))
 
 
-_RAW = RawPrediction('a.jpg', 20, 30, np.arange(2), np.array([0.9, 0.5], np.float32),
-                     np.array([[1, 2, 9, 9], [3, 3, 12, 12]], np.float32), np.full((2, 7, 7), 0.7, np.float16))
+_RAW = RawPrediction(
+    'a.jpg',
+    20,
+    30,
+    np.arange(2),
+    np.array([0.9, 0.5], np.float32),
+    np.array([[1, 2, 9, 9], [3, 3, 12, 12]], np.float32),
+    np.full((2, 7, 7), 0.7, np.float16),
+)
 
 
 def check_assignment(text: str) -> None:
@@ -362,8 +471,11 @@ def check_assignment(text: str) -> None:
         read_assignment(text, 'a')
 
 
-config_texts = st.one_of(texts, st.text('a=dict(1,)[]{}:\'"b \n', max_size=30), st.integers(1, 3000).map(
-    lambda depth: 'a = ' + '[' * depth + ']' * depth))
+config_texts = st.one_of(
+    texts,
+    st.text('a=dict(1,)[]{}:\'"b \n', max_size=30),
+    st.integers(1, 3000).map(lambda depth: 'a = ' + '[' * depth + ']' * depth),
+)
 
 
 def _photos() -> list[bytes]:
@@ -384,14 +496,17 @@ def _masks_of(drawn: tuple) -> tuple[Truth, Prediction]:
 
     def masks(count: int) -> list[dict]:
         return [rle.runs_to_coco(rle.mask_to_runs(rng.random((6, 5)) < rng.random()), 6, 5) for _ in range(count)]
-    return (Truth('a', (6, 5), rng.integers(0, 3, true), masks(true), [()] * true),
-            Prediction('a', (6, 5), rng.integers(0, 3, predicted), np.sort(rng.random(predicted))[::-1],
-                       masks(predicted)))
+
+    return (
+        Truth('a', (6, 5), rng.integers(0, 3, true), masks(true), [()] * true),
+        Prediction('a', (6, 5), rng.integers(0, 3, predicted), np.sort(rng.random(predicted))[::-1], masks(predicted)),
+    )
 
 
 def check_counts(drawn: tuple) -> None:
     """The compiled matching counts what the plain loops count."""
     import plain_evaluation
+
     truth, prediction = _masks_of(drawn)
     ours, plain = count_image(truth, prediction), plain_evaluation.count_image(truth, prediction)
     order, other = np.argsort(ours.categories), np.argsort(plain.categories)
@@ -400,7 +515,8 @@ def check_counts(drawn: tuple) -> None:
 
 
 train_csv = tables(
-    ('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId'), image_ids, runs, heights, heights, class_ids)
+    ('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId'), image_ids, runs, heights, heights, class_ids
+)
 submission_csv = tables(('ImageId', 'EncodedPixels', 'ClassId'), image_ids, runs, class_ids)
 ENTRANCES = (
     Entrance('train.csv', train_csv, check_train_csv),
@@ -411,8 +527,11 @@ ENTRANCES = (
     Entrance('postprocess', st.tuples(raw_predictions(), postprocess_options), check_postprocess),
     Entrance('dump', dumps, check_dump),
     Entrance('run record', st.one_of(record_files, damaged(record_files)), check_record),
-    Entrance('checkpoint', st.tuples(damaged(st.sampled_from(_checkpoints())),
-                                     st.sampled_from(['a.pth', 'a.safetensors'])), check_checkpoint),
+    Entrance(
+        'checkpoint',
+        st.tuples(damaged(st.sampled_from(_checkpoints())), st.sampled_from(['a.pth', 'a.safetensors'])),
+        check_checkpoint,
+    ),
     Entrance('options', st.lists(st.tuples(option_keys, option_texts), max_size=3), check_options),
     Entrance('config text', config_texts, check_assignment),
     Entrance('photo', damaged(st.sampled_from(_photos())), check_photo),

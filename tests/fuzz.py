@@ -44,9 +44,15 @@ def try_inputs(entrance: Entrance, seed: int, until: float, current: Path, resul
         entrance.check(given)
 
     while time.time() < until:
-        settings = hypothesis.settings(max_examples=BATCH, database=None, deadline=None, report_multiple_bugs=False,
-                                       phases=[hypothesis.Phase.generate], derandomize=False,
-                                       suppress_health_check=list(hypothesis.HealthCheck))
+        settings = hypothesis.settings(
+            max_examples=BATCH,
+            database=None,
+            deadline=None,
+            report_multiple_bugs=False,
+            phases=[hypothesis.Phase.generate],
+            derandomize=False,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
         test = hypothesis.seed(seed)(settings(hypothesis.given(entrance.inputs)(check)))
         try:
             test()
@@ -82,8 +88,9 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _collect(process: multiprocessing.Process, results: multiprocessing.Queue, current: Path, found: dict,
-             kept: Path) -> int:
+def _collect(
+    process: multiprocessing.Process, results: multiprocessing.Queue, current: Path, found: dict, kept: Path
+) -> int:
     """Read what a process reports until it ends, dies or stays on one input; the number of inputs it tried."""
     tried, moved = 0, time.time()
     while True:
@@ -118,6 +125,7 @@ def main(argv: list[str] | None = None) -> int:
     """Fuzz all entrances in turn and print what came of it."""
     from rich.console import Console
     from rich.table import Table
+
     args = parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     table = Table('entrance', 'inputs', 'tracebacks', 'deaths', 'hangs', 'MB first', 'MB last')

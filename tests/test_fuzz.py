@@ -10,6 +10,11 @@ EXAMPLES = 60
 @pytest.mark.parametrize('entrance', ENTRANCES, ids=lambda entrance: entrance.name)
 def test_any_input_is_taken_or_refused_in_one_line(entrance: Entrance):
     """ValueError and OSError are answers; anything else, or an answer that breaks the entrance's rule, is not."""
-    settings = hypothesis.settings(max_examples=EXAMPLES, derandomize=True, database=None, deadline=None,
-                                   suppress_health_check=list(hypothesis.HealthCheck))
+    settings = hypothesis.settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
     settings(hypothesis.given(entrance.inputs)(entrance.check))()

@@ -17,9 +17,11 @@ def die(*_: object, **__: object) -> None:
 
 def die_in_the_middle_of_the_answer(_: int) -> bytes:
     """The length of 10,000 bytes and the first half of them reach the parent."""
+
     def send_half(self: connection.Connection, content: bytes) -> None:
-        os.write(self.fileno(), bytes(content)[:len(content) // 2])
+        os.write(self.fileno(), bytes(content)[: len(content) // 2])
         die()
+
     connection.Connection._send = send_half
     return bytes(10_000)
 
@@ -32,6 +34,7 @@ def count_threads(_: int) -> list[int]:
     """Count the threads of OpenCV and of each library for sums."""
     import cv2
     from threadpoolctl import threadpool_info
+
     return [cv2.getNumThreads(), *(pool['num_threads'] for pool in threadpool_info())]
 
 

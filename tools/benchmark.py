@@ -12,19 +12,19 @@ import importlib
 import sys
 
 from fashion_mmdet.benchmarks import NAMES
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.checks import COUNT
+from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('benchmark', __doc__)
     parser.add_argument('work', nargs='+', choices=(*NAMES, 'all'), help='what to measure')
-    parser.add_argument('--rounds', type=int, default=5, help='timed calls of each contender (default %(default)s)')
+    parser.add_argument(
+        '--rounds', type=number(COUNT), default=5, help='timed calls of each contender (default %(default)s)'
+    )
     parser.add_argument('--format', choices=('table', 'markdown'), default='table')
-    args = parser.parse_args(argv)
-    if args.rounds < 1:
-        parser.error(f'--rounds {args.rounds}: 1 or more')
-    return args
+    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         from rich.progress import Progress
 
         from fashion_mmdet.benchmarks.report import format_tables
+
         names = NAMES if 'all' in args.work else tuple(dict.fromkeys(args.work))
         with Progress(console=Console(stderr=True), transient=True) as progress:
             for name in names:

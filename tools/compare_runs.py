@@ -1,4 +1,4 @@
-"""Compare runs in one table: scores with their errors, sensitivity, cost, what each config changed.
+"""Compare runs in one table: scores with standard errors, sensitivity, cost, and what each config changed.
 
     python tools/compare_runs.py                                        every run under work_dirs, oldest first
     python tools/compare_runs.py work_dirs/run_a work_dirs/run_b --format markdown
@@ -12,34 +12,44 @@ import argparse
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.checks import NATURAL
+from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 
 TEXT_FORMATS = ('table', 'markdown', 'json')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('compare_runs', __doc__)
     parser.add_argument('runs', metavar='RUN', nargs='*', help='folders of work_dirs; default: all, oldest first')
     parser.add_argument('--format', choices=(*TEXT_FORMATS, 'html'), default='table')
     parser.add_argument('--out', metavar='FILE', help='default: print')
-    parser.add_argument('--targets', metavar='FILE|IDS', help='classes to show: the file of tools/sensitivity.py, or '
-                        'ids as 0,6,23; default: the five most occurring but least sensitive of the first run')
-    parser.add_argument('--deck', action='store_true', help="add the deck's Kaggle score, the configs' deck_score")
-    parser.add_argument('--columns', metavar='GROUPS', help='of table and markdown, joined by commas: score, '
-                        'difference, deck, classes, cost, commit, changes; default: all')
-    parser.add_argument('--overlays', metavar='N', type=int, default=8, help='pictures a run in HTML (%(default)s)')
+    parser.add_argument(
+        '--targets',
+        metavar='FILE|IDS',
+        help='classes to show: the file of tools/sensitivity.py, or '
+        'ids as 0,6,23; default: the five most occurring but least sensitive of the first run',
+    )
+    parser.add_argument(
+        '--reference', '--deck', dest='deck', action='store_true', help="add the reference report's scores (deck_score)"
+    )
+    parser.add_argument(
+        '--columns',
+        metavar='GROUPS',
+        help='of table and markdown, joined by commas: score, '
+        'difference, deck, classes, cost, commit, changes; default: all',
+    )
+    parser.add_argument('--overlays', type=number(NATURAL), default=8, help='pictures per run in HTML (%(default)s)')
     args = parser.parse_args(argv)
     if args.format == 'html' and not args.out:
         parser.error('--format html needs --out FILE')
-    if args.overlays < 0:
-        parser.error(f'--overlays {args.overlays}: not a number of pictures')
     return args
 
 
 def read_groups(text: str | None) -> tuple[str, ...]:
     """Read `--columns`; ValueError names a group that does not exist."""
     from fashion_mmdet.experiments.compare.report import GROUPS
+
     groups = GROUPS if text is None else tuple(text.split(','))
     for group in groups:
         if group not in GROUPS:
@@ -54,13 +64,15 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.experiments.compare import report
         from fashion_mmdet.experiments.compare.comparison import compare, read_target_ids
         from fashion_mmdet.experiments.runs import find_runs, read_runs
-        from fashion_mmdet.files import check_outputs, write_text
+        from fashion_mmdet.utils.files import check_outputs, write_text
+
         targets = read_target_ids(args.targets) if args.targets else None
         runs = read_runs(args.runs or find_runs('work_dirs'))
         check_outputs([args.out], [args.targets, *(file for run in runs for file in run.files)])
         comparison = compare(runs, targets, args.targets or '')
         if args.format == 'html':
             from fashion_mmdet.experiments.compare.page import format_html
+
             text = format_html(comparison, args.deck, args.overlays)
         elif args.format == 'json':
             text = report.format_json(comparison, args.deck)

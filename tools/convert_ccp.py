@@ -12,15 +12,19 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', metavar='SRC', nargs='?', type=Path,
-                        help='CCP folder: photos/, annotations/pixel-level/, label_list.mat')
+    parser = ToolParser('convert_ccp', __doc__)
+    parser.add_argument(
+        'source',
+        metavar='SRC',
+        nargs='?',
+        type=Path,
+        help='CCP folder: photos/, annotations/pixel-level/, label_list.mat',
+    )
     parser.add_argument('target', metavar='DST', nargs='?', type=Path, help='folder to write')
     parser.add_argument('--list', action='store_true', help='print the mapping of labels to categories and stop')
     args = parser.parse_args(argv)
@@ -31,44 +35,36 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def print_mapping() -> None:
     """Print every CCP label with its category and the reason."""
-    from rich.console import Console
-    from rich.table import Table
-
     from fashion_mmdet.classes import CATEGORIES
-    from fashion_mmdet.datasets.ccp import LABELS
+    from fashion_mmdet.converters.ccp import LABELS
+    from fashion_mmdet.utils.tables import format_text
 
-    table = Table('CCP label', 'id', 'category', 'why')
-    for name, (category, reason) in LABELS.items():
-        known = category is not None
-        table.add_row(name, str(category) if known else '-', CATEGORIES[category] if known else 'left out', reason)
-    Console().print(table)
+    rows = [
+        (name, category, 'left out' if category is None else CATEGORIES[category], reason)
+        for name, (category, reason) in LABELS.items()
+    ]
+    print(format_text(('CCP label', 'id', 'category', 'why'), rows))
 
 
 def print_summary(photos: int, test_photos: int, class_ids: list[str]) -> None:
     """Print the numbers of photos and instances, and the objects of each category."""
-    from rich.console import Console
-    from rich.table import Table
-
     from fashion_mmdet.classes import CATEGORIES
+    from fashion_mmdet.utils.tables import format_text
 
-    counts = Counter(map(int, class_ids))
-    table = Table('id', 'category', 'objects')
-    for category in sorted(counts):
-        table.add_row(str(category), CATEGORIES[category], str(counts[category]))
-    console = Console()
-    console.print(table)
-    console.print(f'{photos} photos with {len(class_ids)} instances, {test_photos} test photos')
+    counts = sorted(Counter(map(int, class_ids)).items())
+    rows = [(category, CATEGORIES[category], objects) for category, objects in counts]
+    print(format_text(('id', 'category', 'objects'), rows))
+    print(f'{photos} photos with {len(class_ids)} instances, {test_photos} test photos')
 
 
 def convert(source: Path, target: Path) -> None:
     """Convert the whole folder, with a progress bar."""
-    from rich.progress import track
-
-    from fashion_mmdet.datasets import ccp
+    from fashion_mmdet.converters import ccp
+    from fashion_mmdet.utils.progress import track
 
     annotated, unannotated = ccp.list_photos(source)
     total = len(annotated) + len(unannotated)
-    photos = track(ccp.convert_photos(source, target), description='Photos', total=total)
+    photos = track(ccp.convert_photos(source, target), 'photos', total)
     rows = [row for photo in photos for row in photo]
     ccp.write_tables(target, rows, unannotated)
     print_summary(len(annotated), len(unannotated), [row.class_id for row in rows])

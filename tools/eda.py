@@ -10,18 +10,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors
-from fashion_mmdet.config import data_root
+from fashion_mmdet.utils.checks import NATURAL
+from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--data', metavar='ROOT', help='folder of train.csv and train/ (default: FASHION_DATA, else '
-                                                       'data/imaterialist)')
+    parser = ToolParser('eda', __doc__)
+    parser.add_shared('data')
     parser.add_argument('--out', metavar='DIR', required=True, help='the folder to write')
-    parser.add_argument('--examples', type=int, default=4, help='photos to show (default %(default)s)')
-    parser.add_argument('--seed', type=int, default=0, help='of the choice of these (default %(default)s)')
+    parser.add_argument('--examples', type=number(NATURAL), default=4, help='photos to show (default %(default)s)')
+    parser.add_shared(seed='seed of their choice (default %(default)s)')
     return parser.parse_args(argv)
 
 
@@ -29,12 +28,9 @@ def main(argv: list[str] | None = None) -> int:
     """Read, draw, write; 2 for what is wrong with the data."""
     args = parse_args(argv)
     with one_line_errors('eda'):
-        for name in ('examples', 'seed'):
-            if getattr(args, name) < 0:
-                raise ValueError(f'--{name} {getattr(args, name)}: 0 or more')
         from fashion_mmdet.analysis.eda_page import write_pages
-        root = args.data or data_root()
-        print(f'saved: {write_pages(Path(root), Path(args.out), args.examples, args.seed)}')
+
+        print(f'saved: {write_pages(Path(args.data), Path(args.out), args.examples, args.seed)}')
     return 0
 
 

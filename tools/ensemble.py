@@ -11,16 +11,16 @@ Boxes are merged by weighted box fusion or NMS, mask probabilities averaged. The
 import argparse
 import sys
 
-from fashion_mmdet.cli import add_options, one_line_errors
-from fashion_mmdet.options import parse_options
+from fashion_mmdet.config import parse_options
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('ensemble', __doc__)
     parser.add_argument('dumps', nargs='+', metavar='PARQUET', help='dumps of the same photos, by tools/test.py')
     parser.add_argument('--out', required=True, metavar='PARQUET', help='the merged dump')
-    add_options(parser, text='such as weights=[2,1]')
+    parser.add_shared(options='such as weights=[2,1]')
     args = parser.parse_args(argv)
     if len(args.dumps) < 2:
         parser.error('an ensemble needs at least two dumps')
@@ -33,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     with one_line_errors('ensemble'):
         from fashion_mmdet.evaluation.ensemble import merge_dumps
         from fashion_mmdet.evaluation.merge import Merge
+
         options = Merge.from_config(parse_options(args.options))
         images, detections = merge_dumps(args.dumps, args.out, options)
     print(f'{args.out}: {images} images, {detections} detections of {len(args.dumps)} dumps')

@@ -1,10 +1,10 @@
-"""Write a checkpoint's weights as safetensors, to pass on: no training state, and no code that loading it could run.
+"""Export a checkpoint's weights as safetensors: without training state, and without code that loading could run.
 
     python tools/export_weights.py work_dirs/maskrcnn_lite0_cpu/best_fashion_score_iter_1000.pth weights.safetensors
     python tools/export_weights.py CHECKPOINT OUT.safetensors --half
     python tools/test.py CONFIG weights.safetensors
 
-Its metadata holds config, classes, scores and where it comes from. Whatever takes a .pth takes it too: tools/test.py,
+The metadata holds config, classes, scores and source. Such a file can stand wherever a .pth can: tools/test.py,
 `load_from`, `init_cfg`.
 """
 
@@ -12,16 +12,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('checkpoint', help='a .pth file')
+    parser = ToolParser('export_weights', __doc__)
+    parser.add_argument('checkpoint', help='.pth file')
     parser.add_argument('out', metavar='OUT.safetensors')
     parser.add_argument('--half', action='store_true', help='float16: half the size; loads into a float32 model')
-    parser.add_argument('--trust', action='store_true', help='load a checkpoint that may run code')
+    parser.add_shared(trust='load a checkpoint that may run code')
     return parser.parse_args(argv)
 
 
@@ -31,10 +31,13 @@ def main(argv: list[str] | None = None) -> int:
     with one_line_errors('export_weights'):
         from fashion_mmdet.experiments.checkpoints import trust_files
         from fashion_mmdet.experiments.export import export_weights
+
         trust_files(args.trust)
         metadata = export_weights(args.checkpoint, args.out, args.half)
-        print(f'{args.out}: {Path(args.out).stat().st_size / 1e6:.1f} MB; {metadata["facts"]}; '
-              f'scores: {metadata.get("scores", "not known")}')
+        print(
+            f'{args.out}: {Path(args.out).stat().st_size / 1e6:.1f} MB; {metadata["facts"]}; '
+            f'scores: {metadata.get("scores", "not known")}'
+        )
     return 0
 
 

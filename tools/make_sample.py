@@ -8,27 +8,26 @@ Same seed, same files. test_truth.csv holds the truth of test/, so that a submis
 import argparse
 import sys
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('make_sample', __doc__)
     parser.add_argument('root', metavar='DST', help='the folder to write; an older sample in it is replaced')
     parser.add_argument('--images', type=int, default=400, help='training images (default %(default)s)')
     parser.add_argument('--test-images', type=int, default=0, help='test images (default %(default)s)')
     parser.add_argument('--height', type=int, default=384, help='pixels (default %(default)s)')
     parser.add_argument('--width', type=int, default=256, help='pixels (default %(default)s)')
-    parser.add_argument('--seed', type=int, default=0, help='0 or more (default %(default)s)')
     parser.add_argument('--sizes', choices=['imaterialist'], help='mixed sizes instead of --height, --width')
-    parser.add_argument('--workers', type=int, help='processes (default: one a core)')
+    parser.add_shared('seed', 'workers')
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Draw the sample; 0 when it is written, 130 when interrupted."""
     args = parse_args(argv)
-    from fashion_mmdet.datasets.sample import make_sample
+    from fashion_mmdet.synthetic import make_sample
 
     try:
         with one_line_errors('make_sample'):

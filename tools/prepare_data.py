@@ -13,41 +13,38 @@ import argparse
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import one_line_errors
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folders', metavar='SRC DST', nargs='+', type=Path,
-                        help='folder with train.csv and the copy to make; with --check the copy alone')
+    parser = ToolParser('prepare_data', __doc__)
+    parser.add_argument(
+        'folders',
+        metavar='SRC DST',
+        nargs='+',
+        type=Path,
+        help='folder with train.csv and the copy to make; with --check the copy alone',
+    )
     parser.add_argument('--max-side', type=int, help='longest side of a photo, pixels; none is enlarged')
     parser.add_argument('--quality', type=int, default=95, help='of the JPEGs, 1 to 100 (default %(default)s)')
-    parser.add_argument('--workers', type=int, help='processes (default: one a core)')
+    parser.add_shared('workers')
     parser.add_argument('--check', action='store_true', help='only check the copy DST, changing nothing')
     args = parser.parse_args(argv)
     if len(args.folders) != (1 if args.check else 2):
         parser.error('DST alone is needed with --check' if args.check else 'SRC and DST are needed')
     if not args.check and args.max_side is None:
         parser.error('--max-side is needed')
-    if args.workers is not None and args.workers < 1:
-        parser.error(f'--workers {args.workers}: 1 or more')
     return args
 
 
 def print_counts(counts: dict) -> None:
     """Print where rows and photos went, and what the audit found."""
-    from rich.console import Console
-    from rich.table import Table
-
     from fashion_mmdet.classes import CATEGORIES
+    from fashion_mmdet.utils.tables import format_text
 
-    table = Table('of the source', 'number')
-    for name, value in counts.items():
-        if isinstance(value, int):
-            table.add_row(name.replace('_', ' '), f'{value:,}')
-    console = Console()
-    console.print(table)
+    rows = [(name.replace('_', ' '), f'{value:,}') for name, value in counts.items() if isinstance(value, int)]
+    print(format_text(('of the source', 'number'), rows, right=['number']))
     vanished = sorted(counts['vanished_by_category'].items(), key=lambda item: -item[1])
     if vanished:
         print('vanished: ' + ', '.join(f'{number} {CATEGORIES[int(category)]}' for category, number in vanished))
@@ -60,17 +57,16 @@ def print_counts(counts: dict) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Copy, or check; 0 when the copy is right, 2 when not, 130 when interrupted."""
     args = parse_args(argv)
-    from fashion_mmdet.datasets.prepare import Options, check_copy, prepare
-    from fashion_mmdet.progress import track
+    from fashion_mmdet.converters.downscale import Options, check_copy, prepare
     from fashion_mmdet.utils.parallel import WorkerPool
 
     try:
         with one_line_errors('prepare_data'):
             if args.check:
                 with WorkerPool(args.workers) as pool:
-                    counts = check_copy(args.folders[0], pool, track)
+                    counts = check_copy(args.folders[0], pool)
             else:
-                counts = prepare(*args.folders, Options(args.max_side, args.quality), args.workers, track)
+                counts = prepare(*args.folders, Options(args.max_side, args.quality), args.workers)
     except KeyboardInterrupt:
         print('prepare_data: interrupted; the same command goes on', file=sys.stderr)
         return 130

@@ -14,21 +14,25 @@ import json
 import sys
 from dataclasses import asdict
 
-from fashion_mmdet.cli import add_options, one_line_errors
-from fashion_mmdet.options import parse_options
+from fashion_mmdet.config import parse_options
+from fashion_mmdet.utils.checks import COUNT
+from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('score_attributes', __doc__)
     parser.add_argument('dump', help='Parquet file that tools/test.py wrote')
     parser.add_argument('truth', help='CSV with ImageId,EncodedPixels,Height,Width,ClassId')
     parser.add_argument('--train', metavar='CSV', help='whose objects the majority guess is learned from')
-    parser.add_argument('--min-objects', type=int, default=10, metavar='N',
-                        help='attributes of at least N true objects are in the mean (default %(default)s)')
-    add_options(parser)
-    parser.add_argument('--size', type=int, default=512, help='side of the masks compared; 0 for each photo as it is')
-    parser.add_argument('--json', action='store_true', help='print one object')
+    parser.add_argument(
+        '--min-objects',
+        type=number(COUNT),
+        default=10,
+        metavar='N',
+        help='attributes of at least N true objects are in the mean (default %(default)s)',
+    )
+    parser.add_shared('options', 'size', 'json')
     return parser.parse_args(argv)
 
 
@@ -38,9 +42,9 @@ def main(argv: list[str] | None = None) -> int:
     with one_line_errors('score_attributes'):
         from fashion_mmdet.evaluation.attribute_scores import format_attributes, score_attributes
         from fashion_mmdet.evaluation.postprocess import Postprocess
-        size = (args.size, args.size) if args.size > 0 else None
+
         options = Postprocess.from_config(parse_options(args.options))
-        scores = score_attributes(args.dump, args.truth, options, args.train, args.min_objects, size)
+        scores = score_attributes(args.dump, args.truth, options, args.train, args.min_objects, args.size)
     print(json.dumps(asdict(scores)) if args.json else format_attributes(scores))
     return 0
 

@@ -4,7 +4,7 @@
     python tools/score_dump.py DUMP TRUTH.csv --options score_thr=0.3 nms_iou=None overlap=all
     python tools/score_dump.py DUMP TRUTH.csv --postprocess tuned.py
 
-The options are those of the config's `postprocess`; the truth is a CSV like train.csv.
+The options are those of the config's `postprocess`; the ground truth is a CSV like train.csv.
 """
 
 import argparse
@@ -12,22 +12,17 @@ import json
 import sys
 from dataclasses import asdict
 
-from fashion_mmdet.cli import add_options, one_line_errors
-from fashion_mmdet.config import read_postprocess
-from fashion_mmdet.options import parse_options
+from fashion_mmdet.config import parse_options, read_postprocess
+from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('score_dump', __doc__)
     parser.add_argument('dump', help='Parquet file that tools/test.py wrote')
     parser.add_argument('truth', help='CSV with ImageId,EncodedPixels,Height,Width,ClassId')
-    parser.add_argument('--postprocess', metavar='FILE', help="a config's, or one from tools/tune_thresholds.py")
-    add_options(parser)
-    parser.add_argument('--average', choices=('image', 'image_class'), default='image')
-    parser.add_argument('--match', choices=('category', 'class_id'), default='category')
-    parser.add_argument('--size', type=int, default=512, help='side of the masks compared; 0 for each photo as it is')
-    parser.add_argument('--json', action='store_true', help='print one object: score, score_50, score_75, classes')
+    parser.add_shared('postprocess', 'options', 'average', 'match', 'size')
+    parser.add_shared(json='print one object: score, score_50, score_75, classes')
     return parser.parse_args(argv)
 
 
@@ -38,10 +33,10 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.offline import score_dump
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.evaluation.scoring import format_scores
-        size = (args.size, args.size) if args.size > 0 else None
+
         chosen = read_postprocess(args.postprocess) if args.postprocess else {}
         options = Postprocess.from_config({**chosen, **parse_options(args.options)})
-        scores, audit = score_dump(args.dump, args.truth, options, size, args.average, args.match)
+        scores, audit = score_dump(args.dump, args.truth, options, args.size, args.average, args.match)
     if audit:
         print(f'score_dump: the audit of {args.truth} found\n{audit}', file=sys.stderr)
     print(json.dumps(asdict(scores)) if args.json else format_scores(scores))

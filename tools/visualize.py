@@ -12,29 +12,28 @@ import argparse
 import sys
 from pathlib import Path
 
-from fashion_mmdet.cli import add_options, one_line_errors
-from fashion_mmdet.options import parse_options
+from fashion_mmdet.config import parse_options
+from fashion_mmdet.utils.checks import COUNT, Interval
+from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser('visualize', __doc__)
     parser.add_argument('dump', metavar='DUMP', help='Parquet file that tools/test.py wrote')
     parser.add_argument('--out', metavar='DIR', required=True, help='folder for index.html and the pictures')
     parser.add_argument('--truth', metavar='CSV', help='like train.csv; without it nothing is judged')
     parser.add_argument('--images', metavar='PHOTOS', help='folder of the photos; default: train, beside the truth')
     parser.add_argument('--classes', nargs='+', default=[], metavar='CLASS', help='ids or names; default: all')
-    add_options(parser)
-    parser.add_argument('--iou', type=float, default=0.5, help='a hit overlaps by more than this (%(default)s)')
-    parser.add_argument('--limit', type=int, metavar='N', help='draw so many; default: all')
+    parser.add_shared('options')
+    parser.add_argument(
+        '--iou', type=number(Interval(0, 1, open_high=True)), default=0.5, help='IoU of a hit (%(default)s)'
+    )
+    parser.add_argument('--limit', type=number(COUNT), metavar='N', help='draw so many; default: all')
     parser.add_argument('--best', action='store_true', help='the best first, not the worst')
     args = parser.parse_args(argv)
     if args.truth is None and args.images is None:
         parser.error('--images PHOTOS is needed without --truth')
-    if args.limit is not None and args.limit < 1:
-        parser.error(f'--limit {args.limit}: not a number of pictures')
-    if not 0 <= args.iou < 1:
-        parser.error(f'--iou {args.iou}: at least 0, less than 1')
     return args
 
 
@@ -45,12 +44,13 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.experiments.gallery.entries import collect_entries, find_photos, rank, read_categories
         from fashion_mmdet.experiments.gallery.page import describe_gallery, write_gallery
+
         options, classes = Postprocess.from_config(parse_options(args.options)), read_categories(args.classes)
         entries = collect_entries(args.dump, args.truth, options, classes, args.iou)
         photos = Path(args.images) if args.images else Path(args.truth).parent / 'train'
         there, missing = find_photos(rank(entries, args.best), photos)
-        heading = describe_gallery(args.dump, entries, classes, args.iou, missing)
-        page = write_gallery(there[:args.limit], photos, Path(args.out), heading, args.best)
+        title, lead = describe_gallery(args.dump, entries, classes, args.iou, missing)
+        page = write_gallery(there[: args.limit], photos, Path(args.out), title, lead, args.best)
     print(f'saved: {page}, {min(len(there), args.limit or len(there))} pictures')
     return 0
 

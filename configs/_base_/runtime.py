@@ -1,4 +1,5 @@
 """What every run has: registration, hooks, logs, seed."""
+
 default_scope = 'mmdet'
 custom_imports = dict(imports=['fashion_mmdet.register'], allow_failed_imports=False)
 
@@ -9,14 +10,14 @@ default_hooks = dict(
     checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=2, save_best='fashion/score', rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     repeatable=dict(type='RepeatableHook'),
-    invalid_loss=dict(type='StopAtInvalidLoss'))
+    invalid_loss=dict(type='StopAtInvalidLoss'),
+)
 env_cfg = dict(
-    cudnn_benchmark=False,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))
+    cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')
+)
 visualizer = dict(  # without a name, so that several runs in one process do not share it
-    type='DetLocalVisualizer',
-    vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
+    type='DetLocalVisualizer', vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
+)
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 randomness = dict(seed=0)
 log_level = 'INFO'

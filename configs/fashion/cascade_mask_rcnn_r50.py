@@ -7,9 +7,12 @@ Not trained here. Cost: 12 epochs * 36,500 images / 2 = 219,000 iterations.
 
     python tools/train.py configs/fashion/cascade_mask_rcnn_r50.py
 """
+
 _base_ = [
-    '../_base_/models/cascade_mask_rcnn_r50_fpn.py', '../_base_/datasets/imaterialist.py',
-    '../_base_/schedules/sgd.py', '../_base_/runtime.py'
+    '../_base_/models/cascade_mask_rcnn_r50_fpn.py',
+    '../_base_/datasets/imaterialist.py',
+    '../_base_/schedules/sgd.py',
+    '../_base_/runtime.py',
 ]
 
 model = dict(backbone=dict(init_cfg=None))  # the COCO checkpoint holds the backbone too
@@ -19,5 +22,7 @@ param_scheduler = [
     dict(type='MultiStepLR', by_epoch=True, begin=0, end=12, milestones=[8, 11], gamma=0.1),
 ]
 train_cfg = dict(max_epochs=12)
-load_from = ('https://download.openmmlab.com/mmdetection/v2.0/cascade_rcnn/cascade_mask_rcnn_r50_fpn_mstrain_3x_coco/'
-             'cascade_mask_rcnn_r50_fpn_mstrain_3x_coco_20210628_164719-5bdc3824.pth')
+load_from = (
+    'https://download.openmmlab.com/mmdetection/v2.0/cascade_rcnn/cascade_mask_rcnn_r50_fpn_mstrain_3x_coco/'
+    'cascade_mask_rcnn_r50_fpn_mstrain_3x_coco_20210628_164719-5bdc3824.pth'
+)

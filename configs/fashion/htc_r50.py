@@ -7,16 +7,28 @@ Not trained here. Cost: as cascade_mask_rcnn_r50, 219,000 iterations.
 
     python tools/train.py configs/fashion/htc_r50.py
 """
+
 _base_ = './cascade_mask_rcnn_r50.py'
 
 mask_head = dict(
-    type='RawHTCMaskHead', num_convs=4, in_channels=256, conv_out_channels=256, num_classes=46,
-    loss_mask=dict(type='CrossEntropyLoss', use_mask=True, loss_weight=1.0))
+    type='RawHTCMaskHead',
+    num_convs=4,
+    in_channels=256,
+    conv_out_channels=256,
+    num_classes=46,
+    loss_mask=dict(type='CrossEntropyLoss', use_mask=True, loss_weight=1.0),
+)
 model = dict(
     type='HybridTaskCascade',
     roi_head=dict(
-        type='HybridTaskCascadeRoIHead', interleaved=True, mask_info_flow=True,
-        mask_head=[dict(**mask_head, with_conv_res=False), mask_head, mask_head]))
+        type='HybridTaskCascadeRoIHead',
+        interleaved=True,
+        mask_info_flow=True,
+        mask_head=[dict(**mask_head, with_conv_res=False), mask_head, mask_head],
+    ),
+)
 del mask_head
-load_from = ('https://download.openmmlab.com/mmdetection/v2.0/htc/htc_r50_fpn_20e_coco/'
-             'htc_r50_fpn_20e_coco_20200319-fe28c577.pth')
+load_from = (
+    'https://download.openmmlab.com/mmdetection/v2.0/htc/htc_r50_fpn_20e_coco/'
+    'htc_r50_fpn_20e_coco_20200319-fe28c577.pth'
+)

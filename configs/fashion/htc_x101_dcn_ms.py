@@ -7,13 +7,29 @@ Not trained here; the winner scored 0.219 untuned, 0.336 with all that came afte
 
     python tools/train.py configs/fashion/htc_x101_dcn_ms.py
 """
+
 _base_ = './htc_r50.py'
 
-model = dict(backbone=dict(
-    type='ResNeXt', depth=101, groups=64, base_width=4,
-    dcn=dict(type='DCN', deform_groups=1, fallback_on_stride=False), stage_with_dcn=(False, True, True, True)))
-train_dataloader = dict(batch_size=1, dataset=dict(pipeline=dict(load=dict(
-    scale=[(1600, 400), (1600, 600), (1600, 800), (1600, 1000), (1600, 1200), (1600, 1400)]))))
+model = dict(
+    backbone=dict(
+        type='ResNeXt',
+        depth=101,
+        groups=64,
+        base_width=4,
+        dcn=dict(type='DCN', deform_groups=1, fallback_on_stride=False),
+        stage_with_dcn=(False, True, True, True),
+    )
+)
+train_dataloader = dict(
+    batch_size=1,
+    dataset=dict(
+        pipeline=dict(
+            load=dict(scale=[(1600, 400), (1600, 600), (1600, 800), (1600, 1000), (1600, 1200), (1600, 1400)])
+        )
+    ),
+)
 optim_wrapper = dict(accumulative_counts=2)
-load_from = ('https://download.openmmlab.com/mmdetection/v2.0/htc/htc_x101_64x4d_fpn_dconv_c3-c5_mstrain_400_1400_16x1_'
-             '20e_coco/htc_x101_64x4d_fpn_dconv_c3-c5_mstrain_400_1400_16x1_20e_coco_20200312-946fd751.pth')
+load_from = (
+    'https://download.openmmlab.com/mmdetection/v2.0/htc/htc_x101_64x4d_fpn_dconv_c3-c5_mstrain_400_1400_16x1_'
+    '20e_coco/htc_x101_64x4d_fpn_dconv_c3-c5_mstrain_400_1400_16x1_20e_coco_20200312-946fd751.pth'
+)

@@ -6,10 +6,14 @@ Cost: 20 epochs of CCP's 638 train photos = 20 * 80 = 1,600 iterations. Time and
 
     FASHION_DATA=data/ccp python tools/train.py configs/fashion/maskrcnn_lite0_cpu.py
 """
+
 _base_ = [
-    '../_base_/models/mask_rcnn_r50_fpn.py', '../_base_/datasets/imaterialist.py',
-    '../_base_/schedules/adamw_cosine.py', '../_base_/runtime.py', '../_base_/tta.py',
-    '../_base_/cpu.py'
+    '../_base_/models/mask_rcnn_r50_fpn.py',
+    '../_base_/datasets/imaterialist.py',
+    '../_base_/schedules/adamw_cosine.py',
+    '../_base_/runtime.py',
+    '../_base_/tta.py',
+    '../_base_/cpu.py',
 ]
 
 _base_.cpu.train_dataloader.dataset.pipeline = dict(
@@ -17,6 +21,7 @@ _base_.cpu.train_dataloader.dataset.pipeline = dict(
     crop=dict(type='RandomCrop', crop_size=(384, 256), recompute_bbox=True, allow_negative_crop=False),
     # An object cropped away leaves an empty mask, whose box would make the loss NaN.
     filter=dict(type='FilterAnnotations', min_gt_bbox_wh=(1, 1), min_gt_mask_area=4, by_mask=True),
-    color=dict(type='PhotoMetricDistortion'))
+    color=dict(type='PhotoMetricDistortion'),
+)
 locals().update(_base_.cpu, cpu=None)
 train_cfg = dict(val_interval=4)

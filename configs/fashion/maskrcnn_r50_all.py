@@ -2,10 +2,11 @@
 
 Against maskrcnn_r50_heads: nothing frozen, starts from that run's last checkpoint (from COCO weights where it has not
 been trained), 1e-3 to epoch 10, then 1e-4 to epoch 20.
-The deck: 0.063. Cost: 20 epochs * 5,000 images / 2 = 50,000 iterations.
+Reference report: 0.063. Cost: 20 epochs * 5,000 images / 2 = 50,000 iterations.
 
     python tools/train.py configs/fashion/maskrcnn_r50_all.py
 """
+
 _base_ = './maskrcnn_r50_heads.py'
 
 deck_score = 0.063

@@ -1,11 +1,12 @@
 r"""The five loss weights, the learning rate, and the number and width of the box head's dense layers.
 
 A sweep's space: by config key, a distribution with the arguments of Optuna's suggest_float, suggest_int or
-suggest_categorical. A weight of 1.0 is neutral; the deck tried 0.5 to 10.
+suggest_categorical. A weight of 1.0 is neutral; the reference report tried 0.5 to 10.
 
     FASHION_DATA=data/sample python tools/sweep.py configs/fashion/quickstart.py \
         --space configs/spaces/loss_weights.py --trials 20 --cfg-options train_cfg.val_interval=1
 """
+
 space = {
     'model.rpn_head.loss_cls.loss_weight': dict(type='float', low=0.5, high=10.0, log=True),
     'model.rpn_head.loss_bbox.loss_weight': dict(type='float', low=0.5, high=10.0, log=True),

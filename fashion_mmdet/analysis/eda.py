@@ -1,35 +1,32 @@
-"""Statistics of a train.csv: sizes, labels, categories, attributes, areas. Arrays in, counts out; no torch."""
+"""Statistics of a train.csv: sizes, labels, categories, attributes, areas; and a random draw of its images."""
 
 import os
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from fashion_mmdet import rle
-from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
-from fashion_mmdet.datasets.audit import Audit
-from fashion_mmdet.datasets.images import find_problem, photo_path
+from fashion_mmdet.classes import NUM_CATEGORIES, NUM_MAIN_CATEGORIES
 from fashion_mmdet.datasets.records import Record, Row
+from fashion_mmdet.masks import rle
 
 BLOCK_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What a train.csv annotates, without the masks: N images, M objects, K attributes of objects.
+    """Annotations of a train.csv without the masks: N images, M objects, K attributes of objects; arrays of int64.
 
     Attributes:
         image_ids: N file names, in order of their first object.
-        sizes_px: (N, 2) int64, height and width.
-        image: (M,) int64, the index of each object's image.
-        category: (M,) int64, ids.
-        area_px: (M,) int64.
-        attribute: (K,) int64, ids.
-        attribute_object: (K,) int64, the index of the object that has it.
+        sizes_px: (N, 2) height and width.
+        image: (M,) index of each object's image.
+        category: (M,) category ids.
+        area_px: (M,) mask areas.
+        attribute: (K,) attribute ids.
+        attribute_object: (K,) index of the object that has the attribute.
     """
 
     image_ids: list[str]
@@ -47,19 +44,20 @@ class Tables:
 
 
 def count_lines(path: str | os.PathLike) -> int:
-    """Count a file's line ends: 1 GB takes a second; for progress bars."""
+    """Count a file's line ends, for progress bars; 1 GB takes a second."""
     with open(path, 'rb') as file:
         return sum(block.count(b'\n') for block in iter(partial(file.read, BLOCK_BYTES), b''))
 
 
-def collect(rows: Iterable[tuple[Record, Row | None]],
-            keep: Callable[[Record, Row], None] = lambda record, row: None) -> Tables:
-    """Take the numbers from the rows of `records.read_rows` and let the masks go: some 40 bytes an object stay.
+def collect(
+    rows: Iterable[tuple[Record, Row | None]], keep: Callable[[Record, Row], None] = lambda record, row: None
+) -> Tables:
+    """Collect the numbers of the rows of `records.read_rows` without their masks, some 40 bytes an object.
 
     Args:
-        rows: an image and what a row annotates in it; rows that the audit drops are None and not counted, and so are
-            images without any other.
-        keep: called with every counted row, for what wants its mask.
+        rows: images and what each row annotates; rows that the audit drops are None and not counted, nor are images
+            without any other.
+        keep: called with every counted row, for callers that need its mask.
     """
     index: dict[str, int] = {}
     sizes, image, category, area_px, attribute, attribute_object = (array('q') for _ in range(6))
@@ -79,41 +77,43 @@ def collect(rows: Iterable[tuple[Record, Row | None]],
     return Tables(list(index), columns[0].reshape(-1, 2), *columns[1:])
 
 
-def check_photos(folder: Path, images: Iterable[tuple[str, tuple[int, int]]], audit: Audit) -> None:
-    """Compare every photo's header with the CSV; the audit takes the problems. 45,625 headers take about a minute.
+class ExampleDraw:
+    """Draws images evenly at random in one pass and keeps the masks of these alone.
 
-    Args:
-        folder: of the photos.
-        images: name and (height, width) in pixels, as the CSV has them.
-        audit: takes the problems.
+    Every image gets a random number at its first row; the `limit` smallest numbers are in. An image that drops out
+    stays out, so no row of a drawn image is missed, wherever it stands.
     """
-    for image_id, (height, width) in images:
-        problem = find_problem(photo_path(folder, image_id), height, width)
-        if problem:
-            audit.add(*problem)
+
+    def __init__(self, limit: int, seed: int) -> None:
+        self._limit = limit
+        self._rng = np.random.default_rng(seed)
+        self._seen: set[str] = set()
+        self._drawn: dict[str, tuple[float, Record, list[Row]]] = {}
+
+    def offer(self, record: Record, row: Row) -> None:
+        """Add a row of an image."""
+        if record.image_id not in self._seen:
+            self._seen.add(record.image_id)
+            self._drawn[record.image_id] = float(self._rng.random()), record, []
+            if len(self._drawn) > self._limit:
+                del self._drawn[max(self._drawn, key=lambda image_id: self._drawn[image_id][0])]
+        if record.image_id in self._drawn:
+            self._drawn[record.image_id][2].append(row)
+
+    def drawn(self) -> list[tuple[Record, list[Row]]]:
+        """Return the drawn images with their rows, in the order of the draw."""
+        return [(record, rows) for _, record, rows in sorted(self._drawn.values(), key=lambda entry: entry[0])]
 
 
 def count_sizes(sizes_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count the images of every distinct size.
-
-    Args:
-        sizes_px: (N, 2) height and width.
-
-    Returns:
-        sizes, counts: (D, 2) and (D,), the commonest first, of equally common ones the smaller height first.
-    """
+    """Count the images of every distinct size, (N, 2) to (D, 2) and (D,): the commonest first, then by height."""
     sizes, counts = np.unique(sizes_px, axis=0, return_counts=True)
     order = np.argsort(-counts, kind='stable')
     return sizes[order], counts[order]
 
 
-def objects_per_image(image: np.ndarray, num_images: int) -> np.ndarray:
-    """Count the objects of every image, (num_images,); 0 where there is none."""
-    return np.bincount(image, minlength=num_images)
-
-
 def share_between(counts: np.ndarray, low: int, high: int) -> float:
-    """Share of the counts in [low, high]; 0 without any."""
+    """Return the share of the counts in [low, high]; 0 without any."""
     return float(((counts >= low) & (counts <= high)).mean()) if counts.size else 0.0
 
 
@@ -123,13 +123,8 @@ def count_categories(image: np.ndarray, category: np.ndarray) -> tuple[np.ndarra
     return np.bincount(category, minlength=NUM_CATEGORIES), np.bincount(pairs[:, 1], minlength=NUM_CATEGORIES)
 
 
-def count_attributes(attribute: np.ndarray) -> np.ndarray:
-    """Count the objects that have each attribute, (92,)."""
-    return np.bincount(attribute, minlength=NUM_ATTRIBUTES)
-
-
 def attribute_shares(category: np.ndarray, attribute_object: np.ndarray) -> np.ndarray:
-    """Share of the objects of each main category that have at least one attribute, (13,); NaN without an object."""
+    """Return the share of each main category's objects that have attributes, (13,); NaN without an object."""
     described = np.bincount(category[np.unique(attribute_object)], minlength=NUM_CATEGORIES)[:NUM_MAIN_CATEGORIES]
     objects = np.bincount(category, minlength=NUM_CATEGORIES)[:NUM_MAIN_CATEGORIES]
     return np.divide(described, objects, out=np.full(NUM_MAIN_CATEGORIES, np.nan), where=objects > 0)

@@ -1,11 +1,11 @@
-"""Writes a train.csv of the competition's size whose masks are as long as the competition's. No torch."""
+"""Writes a train.csv of the competition's size whose masks are as long as the competition's."""
 
 from pathlib import Path
 
 import numpy as np
 
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
-from fashion_mmdet.rle import runs_to_kaggle
+from fashion_mmdet.masks.rle import runs_to_kaggle
 
 ROWS, IMAGES = 331_213, 45_625
 HEIGHT, WIDTH = 3000, 2000  # the commonest photo; all have it here
@@ -15,16 +15,7 @@ ATTRIBUTE_SHARE = 0.035  # of the main garments' rows
 
 
 def write_csv(path: Path, rows: int = ROWS, seed: int = 0) -> int:
-    """Write `rows` rows in images of about 7 rows each.
-
-    Args:
-        path: of the CSV.
-        rows: how many.
-        seed: of the masks and labels.
-
-    Returns:
-        The number of images.
-    """
+    """Write `rows` rows in images of about 7 rows each; returns the number of images."""
     rng = np.random.default_rng(seed)
     masks = [draw_mask(rng) for _ in range(min(DRAWN, rows))]
     images = max(1, round(rows * IMAGES / ROWS))

@@ -6,8 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from itertools import islice
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +13,7 @@ from rich.progress import Progress
 
 from fashion_mmdet.benchmarks import competition_csv
 from fashion_mmdet.benchmarks.memory import PeakOfFamily
-from fashion_mmdet.benchmarks.timing import Table, format_seconds, status_bytes
+from fashion_mmdet.benchmarks.timing import Table, call_apart, format_seconds, status_bytes, ticker
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.datasets.records import read_records
 from fashion_mmdet.utils.parallel import count_cores
@@ -33,43 +31,39 @@ class Cost(NamedTuple):
 
 
 def run(rounds: int, progress: Progress | None = None, rows: int = competition_csv.ROWS) -> list[Table]:
-    """Write a CSV, build its index, then open it and parse a part of it by turns, each in a process of its own.
-
-    Args:
-        rounds: of opening and parsing; the index is built once.
-        progress: advances by one a step.
-        rows: of the CSV.
-    """
-    task = progress.add_task('index', total=2 + 2 * rounds) if progress else None
-
-    def step(value):
-        if progress:
-            progress.advance(task)
-        return value
-
+    """Write a CSV, build its index once, then open it and parse a part of it by turns, each in a process of its own."""
+    tick = ticker(progress, 'index', 2 + 2 * rounds)
     with tempfile.TemporaryDirectory(prefix='fashion_mmdet_') as folder:
         csv, part = Path(folder) / 'train.csv', Path(folder) / 'part.csv'
-        images = step(competition_csv.write_csv(csv, rows))
+        images = competition_csv.write_csv(csv, rows)
+        tick()
         with open(csv) as source, open(part, 'w') as target:
             target.writelines(islice(source, 1 + rows // FRACTION))
-        built, built_peak = step(_call_apart(open_index, csv))
+        built, watched = call_apart(measure_cost, open_index, csv, watch=PeakOfFamily)
+        tick()
         opened, parsed = [], []
         for _ in range(rounds):
-            opened.append(step(_call_apart(open_labels, csv)[0]))
-            parsed.append(step(_call_apart(read_records, part)[0]))
+            for costs, call, path in ((opened, open_labels, csv), (parsed, read_records, part)):
+                costs.append(call_apart(measure_cost, call, path)[0])
+                tick()
         csv_bytes, index_bytes = csv.stat().st_size, Path(f'{csv}.index.arrow').stat().st_size
     scale = rows / (rows // FRACTION)
     (warm, warm_cores), (again, again_cores) = (
-        [statistics.median(cost[field] for cost in costs) for field in range(2)] for costs in (opened, parsed))
+        [statistics.median(cost[field] for cost in costs) for field in range(2)] for costs in (opened, parsed)
+    )
     resident = max(cost.resident_bytes for cost in opened)
     heap = statistics.median(cost.growth_bytes for cost in parsed)
-    lines = [_row('start, index there', warm, warm_cores, warm, resident),
-             _row('parse row by row', again * scale, again_cores * scale, warm, heap * scale),
-             _row('build the index', built.seconds, built.core_seconds, warm, built_peak)]
-    note = (f'{rows:,} rows, {images:,} images, CSV {_megabytes(csv_bytes)}, index {_megabytes(index_bytes)}, '
-            f'{count_cores()} cores. Start: to the labels of all images, without torch; resident memory of the '
-            f'process; median of {rounds}. Parse: 1/{FRACTION} of the rows, times and growth times {FRACTION}. Build: '
-            'once, memory of all processes together. Core time: of all cores, other programs apart.')
+    lines = [
+        _row('start, index there', warm, warm_cores, warm, resident),
+        _row('parse row by row', again * scale, again_cores * scale, warm, heap * scale),
+        _row('build the index', built.seconds, built.core_seconds, warm, watched.peak_bytes),
+    ]
+    note = (
+        f'{rows:,} rows, {images:,} images, CSV {_megabytes(csv_bytes)}, index {_megabytes(index_bytes)}, '
+        f'{count_cores()} cores. Start: to the labels of all images, without torch; resident memory of the '
+        f'process; median of {rounds}. Parse: 1/{FRACTION} of the rows, times and growth times {FRACTION}. Build: '
+        'once, memory of all processes together. Core time: of all cores, other programs apart.'
+    )
     return [Table('index of train.csv', ('work', 'time', 'core time', 'times the start', 'memory'), lines, note)]
 
 
@@ -79,41 +73,25 @@ def open_labels(csv: Path) -> object:
     return index, index.labels(), index.record(0)
 
 
-def _call_apart(call: Callable[[Path], object], csv: Path) -> tuple[Cost, int]:
-    """Run a call in a fresh process; its cost, and the peak of the process with its children, bytes."""
-    context = get_context('spawn')
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_report, args=(call, csv, sender))
-    process.start()
-    sender.close()
-    try:
-        with PeakOfFamily(process.pid) as watched:
-            cost = receiver.recv()
-    except EOFError:
-        raise RuntimeError(f'{call.__name__}: the process that measures it failed') from None
-    finally:
-        process.join()
-    return cost, watched.peak_bytes
-
-
-def _report(call: Callable[[Path], object], csv: Path, sender: Connection) -> None:
+def measure_cost(call: Callable[[Path], object], csv: Path) -> Cost:
+    """Measure one call in this process."""
     before = status_bytes('VmRSS')
     start, cores = time.perf_counter(), _core_seconds()
     result = call(csv)
     seconds, cores = time.perf_counter() - start, _core_seconds() - cores
     resident, peak = status_bytes('VmRSS'), status_bytes('VmHWM')
     del result
-    sender.send(Cost(seconds, cores, resident, peak - before))
+    return Cost(seconds, cores, resident, peak - before)
 
 
 def _core_seconds() -> float:
-    """What this process and the children that have ended took of all cores so far."""
+    """Return the time on all cores that this process and its ended children have taken so far."""
     return time.process_time() + sum(os.times()[2:4])
 
 
 def _row(work: str, seconds: float, core_seconds: float, start_seconds: float, memory_bytes: float) -> tuple[str, ...]:
-    return (work, format_seconds(seconds), format_seconds(core_seconds), f'{seconds / start_seconds:,.1f}',
-            _megabytes(memory_bytes))
+    times = f'{seconds / start_seconds:,.1f}'
+    return work, format_seconds(seconds), format_seconds(core_seconds), times, _megabytes(memory_bytes)
 
 
 def _megabytes(size: float) -> str:

@@ -1,4 +1,4 @@
-"""Memory of whole process trees, shared pages counted once, from Linux's /proc. No torch."""
+"""Memory of whole process trees, shared pages counted once, from Linux's /proc."""
 
 import threading
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ def rollup_bytes(name: str, pid: int | str = 'self') -> int:
 
 
 def shared_out_bytes(pids: Sequence[int]) -> int:
-    """Add up what processes hold; a page that n of them share counts 1/n in each, so once."""
+    """Sum what processes hold; a page that n of them share counts 1/n in each, so once."""
     return sum(rollup_bytes('Pss', pid) for pid in pids)
 
 

@@ -1,17 +1,17 @@
 """The IoU sweep over ten thresholds, beside COCO's evaluation by pycocotools, faster-coco-eval and hotcoco."""
 
 import contextlib
-import functools
 import importlib.util
 import io
 import warnings
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 
 from rich.progress import Progress
 
 from fashion_mmdet.benchmarks.scenes import make_scenes, to_coco
-from fashion_mmdet.benchmarks.timing import HEADER, Contender, Table, measure, to_rows
+from fashion_mmdet.benchmarks.timing import Table, compare
 from fashion_mmdet.evaluation.matching import count_images
 from fashion_mmdet.evaluation.scoring import Scores, summarize
 
@@ -29,13 +29,15 @@ def prepare_pycocotools(images: int) -> Callable[[], SimpleNamespace]:
     """Prepare pycocotools' COCOeval."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
-    return functools.partial(_evaluate, COCO, COCOeval, *to_coco(*make_scenes(images)))
+
+    return partial(_evaluate, COCO, COCOeval, *to_coco(*make_scenes(images)))
 
 
 def prepare_faster(images: int) -> Callable[[], SimpleNamespace]:
     """Prepare faster-coco-eval's COCOeval_faster."""
     from faster_coco_eval import COCO, COCOeval_faster
-    return functools.partial(_evaluate, COCO, COCOeval_faster, *to_coco(*make_scenes(images)))
+
+    return partial(_evaluate, COCO, COCOeval_faster, *to_coco(*make_scenes(images)))
 
 
 def _evaluate(coco: type, coco_eval: type, dataset: dict, results: list[dict]) -> SimpleNamespace:
@@ -55,6 +57,7 @@ def _evaluate(coco: type, coco_eval: type, dataset: dict, results: list[dict]) -
 def prepare_hotcoco(images: int) -> Callable[[], object]:
     """Prepare hotcoco's COCOeval."""
     import hotcoco
+
     dataset, results = to_coco(*make_scenes(images))
 
     def call() -> object:
@@ -65,21 +68,28 @@ def prepare_hotcoco(images: int) -> Callable[[], object]:
             evaluation.params.area_rng, evaluation.params.area_rng_lbl = evaluation.params.area_rng[:1], ['all']
             evaluation.run()
         return evaluation
+
     return call
 
 
-PEERS = (('hotcoco', 'hotcoco', prepare_hotcoco), ('faster-coco-eval', 'faster_coco_eval', prepare_faster),
-         ('pycocotools', 'pycocotools', prepare_pycocotools))
+PEERS = (
+    ('hotcoco', 'hotcoco', prepare_hotcoco),
+    ('faster-coco-eval', 'faster_coco_eval', prepare_faster),
+    ('pycocotools', 'pycocotools', prepare_pycocotools),
+)
 
 
 def run(rounds: int, progress: Progress | None = None, images: int = IMAGES) -> list[Table]:
     """Measure; a smaller number of images is for tests."""
-    here = [peer for peer in PEERS if importlib.util.find_spec(peer[1])]
-    missing = [name for name, module, _ in PEERS if not importlib.util.find_spec(module)]
-    measured = measure([Contender('fashion_mmdet', functools.partial(prepare_ours, images)),
-                        *(Contender(name, functools.partial(prepare, images)) for name, _, prepare in here)],
-                       rounds, progress=progress)
-    note = ('7 true and 15 predicted masks of 46 classes an image, COCO RLE of 512x512 in memory, to the numbers. '
-            'Peers: data set, loadRes, evaluate, accumulate, summarize; one area range of four. Ours: counts, score.')
-    return [Table('Metric', HEADER, to_rows(f'{images:,} images', measured),
-                  note + (f' Not installed: {", ".join(missing)}.' if missing else ''))]
+    contenders, missing = {'fashion_mmdet': partial(prepare_ours, images)}, []
+    for name, module, prepare in PEERS:
+        if importlib.util.find_spec(module):
+            contenders[name] = partial(prepare, images)
+        else:
+            missing.append(name)
+    note = (
+        '7 true and 15 predicted masks of 46 classes an image, COCO RLE of 512x512 in memory, to the numbers. '
+        'Peers: data set, loadRes, evaluate, accumulate, summarize; one area range of four. Ours: counts, score.'
+        + (f' Not installed: {", ".join(missing)}.' if missing else '')
+    )
+    return [compare('Metric', f'{images:,} images', contenders, note, rounds, progress)]

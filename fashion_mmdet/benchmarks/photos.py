@@ -1,17 +1,24 @@
-"""Photos and masks to measure with: drawn from a seed, of any size, as detailed as a camera's. No torch."""
+"""Photos and masks to measure with: drawn from a seed, of any size, as detailed as a camera's."""
 
 import cv2
 import numpy as np
 
-from fashion_mmdet.rle import mask_to_runs, runs_to_coco
+from fashion_mmdet.masks.rle import mask_to_runs, runs_to_coco
 
 QUALITY = 90
 MASKS = 7  # the competition's mean
 
 # Garments by their centre, half width and half height, as shares of the photo: shirt, trousers, belt, two shoes, bag,
 # hat. Some 20 % of the photo a large one, 1 % a shoe.
-GARMENTS = ((0.5, 0.35, 0.22, 0.17), (0.5, 0.66, 0.17, 0.2), (0.5, 0.5, 0.15, 0.02), (0.42, 0.92, 0.07, 0.03),
-            (0.58, 0.92, 0.07, 0.03), (0.75, 0.55, 0.09, 0.08), (0.5, 0.1, 0.1, 0.05))
+GARMENTS = (
+    (0.5, 0.35, 0.22, 0.17),
+    (0.5, 0.66, 0.17, 0.2),
+    (0.5, 0.5, 0.15, 0.02),
+    (0.42, 0.92, 0.07, 0.03),
+    (0.58, 0.92, 0.07, 0.03),
+    (0.75, 0.55, 0.09, 0.08),
+    (0.5, 0.1, 0.1, 0.05),
+)
 
 
 def draw_garments(height: int, width: int, seed: int = 0) -> list[np.ndarray]:
@@ -24,13 +31,17 @@ def draw_garments(height: int, width: int, seed: int = 0) -> list[np.ndarray]:
     angles = np.linspace(0, 2 * np.pi, 120, endpoint=False)
     outlines = []
     for x, y, half_width, half_height in GARMENTS:
-        waves = sum(generator.uniform(0, 0.15 / wave) * np.sin(wave * angles + generator.uniform(0, 2 * np.pi))
-                    for wave in range(2, 14))
+        waves = sum(
+            generator.uniform(0, 0.15 / wave) * np.sin(wave * angles + generator.uniform(0, 2 * np.pi))
+            for wave in range(2, 14)
+        )
         radius = 1 + waves + generator.normal(0, 0.01, angles.size)
         # Roundish boxes rather than ellipses: garments have sides.
         shape = radius / np.maximum(np.abs(np.cos(angles)), np.abs(np.sin(angles))) ** 0.7
-        points = np.stack([(x + half_width * shape * np.cos(angles)) * width,
-                           (y + half_height * shape * np.sin(angles)) * height], axis=1)
+        points = np.stack(
+            [(x + half_width * shape * np.cos(angles)) * width, (y + half_height * shape * np.sin(angles)) * height],
+            axis=1,
+        )
         outlines.append(np.round(points).astype(np.int32))
     return outlines
 

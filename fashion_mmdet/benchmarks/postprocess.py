@@ -1,7 +1,7 @@
 """Raw predictions to COCO RLE at a large photo's size, beside mmdet's own paste and encoding."""
 
-import functools
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from mmengine.structures import InstanceData
 from rich.progress import Progress
 
 from fashion_mmdet.benchmarks.scenes import make_raw
-from fashion_mmdet.benchmarks.timing import HEADER, Contender, Table, measure, to_rows
+from fashion_mmdet.benchmarks.timing import HEADER, Table, measure, to_rows
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
 
@@ -39,8 +39,9 @@ def prepare_mmdet(size: tuple[int, int], masks: int) -> Callable[[], list[dict]]
     def call() -> list[dict]:
         results = InstanceData(bboxes=boxes.clone(), labels=torch.zeros(len(boxes), dtype=torch.long))
         with torch.no_grad():
-            pasted, = head.predict_by_feat((probs,), [results], [meta], options, rescale=True, activate_map=True)
+            (pasted,) = head.predict_by_feat((probs,), [results], [meta], options, rescale=True, activate_map=True)
         return encode_mask_results(pasted.masks.numpy())
+
     return call
 
 
@@ -55,15 +56,23 @@ def _raw(size: tuple[int, int], masks: int) -> RawPrediction:
     return make_raw('large.jpg', size, masks, np.random.default_rng(0))
 
 
-def run(rounds: int, progress: Progress | None = None, size: Sequence[int] = SIZE, masks: int = MASKS,
-        images: int = 100) -> list[Table]:
+def run(
+    rounds: int, progress: Progress | None = None, size: Sequence[int] = SIZE, masks: int = MASKS, images: int = 100
+) -> list[Table]:
     """Measure; smaller numbers are for tests."""
     size = tuple(size)
-    large = measure([Contender('fashion_mmdet', functools.partial(prepare_ours, size, masks)),
-                     Contender('mmdet', functools.partial(prepare_mmdet, size, masks))], rounds, progress=progress)
-    tuning, = measure([Contender('fashion_mmdet', functools.partial(prepare_tuning, images))], rounds,
-                      progress=progress)
-    work = f'{masks} masks at {size[0]}x{size[1]}'
-    return [Table('Prediction to RLE', HEADER, to_rows(work, large) + to_rows(f'{images} images at 512x512', [tuning]),
-                  'Input: boxes and 28x28 probabilities. mmdet: FCNMaskHead.predict_by_feat, then encode_mask_results. '
-                  f'Second row: all of postprocess (NMS, overlap, encoding), {MASKS} detections an image.')]
+    large = {'fashion_mmdet': partial(prepare_ours, size, masks), 'mmdet': partial(prepare_mmdet, size, masks)}
+    tuning = {'fashion_mmdet': partial(prepare_tuning, images)}
+    rows = [
+        row
+        for work, contenders in (
+            (f'{masks} masks at {size[0]}x{size[1]}', large),
+            (f'{images} images at 512x512', tuning),
+        )
+        for row in to_rows(work, measure(contenders, rounds, progress=progress))
+    ]
+    note = (
+        'Input: boxes and 28x28 probabilities. mmdet: FCNMaskHead.predict_by_feat, then encode_mask_results. '
+        f'Second row: all of postprocess (NMS, overlap, encoding), {MASKS} detections an image.'
+    )
+    return [Table('Prediction to RLE', HEADER, rows, note)]

@@ -1,4 +1,4 @@
-"""Made-up garments for the benchmarks: raw predictions, true and predicted masks of many images. Seeded; no torch."""
+"""Made-up garments for the benchmarks: raw predictions, true and predicted masks of many images. Seeded."""
 
 import functools
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from pycocotools import mask as coco_mask
 from fashion_mmdet.classes import CATEGORIES, NUM_CATEGORIES
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth
-from fashion_mmdet.rle_batch import edges_to_coco
+from fashion_mmdet.masks.rle import edges_to_coco
 
 SIDE = 28  # cells of a mask's side, as Mask R-CNN gives them
 COARSE = 5  # cells of the noise that bends an outline
@@ -30,7 +30,7 @@ def draw_blobs(count: int, generator: np.random.Generator) -> tuple[np.ndarray, 
 
 
 def blobs_from_noise(noise: np.ndarray) -> np.ndarray:
-    """Turn (N, 5, 5) noise into (N, 28, 28) float32 probabilities; equal noise, equal blob."""
+    """Convert (N, 5, 5) noise into (N, 28, 28) float32 probabilities; equal noise, equal blob."""
     position = np.linspace(0, COARSE - 1, SIDE)
     weights = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(COARSE)))  # (28, 5)
     radius = np.abs(np.linspace(-1, 1, SIDE)) ** 3
@@ -55,22 +55,21 @@ def draw_categories(count: int, generator: np.random.Generator) -> np.ndarray:
 def make_raw(image_id: str, size: tuple[int, int], detections: int, generator: np.random.Generator) -> RawPrediction:
     """Make what a model's heads would say of one image of `size` (height, width)."""
     return RawPrediction(
-        image_id, *size, draw_categories(detections, generator),
+        image_id,
+        *size,
+        draw_categories(detections, generator),
         np.sort(generator.beta(0.6, 1.2, detections))[::-1].astype(np.float32),
         draw_boxes(detections, size, generator).astype(np.float32),
-        draw_blobs(detections, generator)[0].astype(np.float16))
+        draw_blobs(detections, generator)[0].astype(np.float16),
+    )
 
 
-def make_scene(image_id: str, true: int, predicted: int, size: tuple[int, int],
-               generator: np.random.Generator) -> tuple[Truth, Prediction]:
-    """Make one image: most predictions near a true object and of its class, some of them second ones, some astray.
+def make_scene(
+    image_id: str, true: int, predicted: int, size: tuple[int, int], generator: np.random.Generator
+) -> tuple[Truth, Prediction]:
+    """Make one image of a size (H, W): most predictions lie near a true object and have its class.
 
-    Args:
-        image_id: of the image.
-        true: number of true objects.
-        predicted: number of predictions, which may overlap each other.
-        size: height and width of the masks in pixels.
-        generator: of the randomness.
+    Some are a second prediction of the same object, some lie astray; they may overlap each other.
     """
     categories, boxes = draw_categories(true, generator), draw_boxes(true, size, generator)
     blobs, noise = draw_blobs(true, generator)
@@ -84,22 +83,31 @@ def make_scene(image_id: str, true: int, predicted: int, size: tuple[int, int],
     astray = predicted - near
     scores = np.concatenate([generator.uniform(0.3, 1, near), generator.uniform(0.05, 0.7, astray)]).astype(np.float32)
     order = np.argsort(-scores, kind='stable')
-    masks = [*_paste(found_blobs, found_boxes, size),
-             *_paste(draw_blobs(astray, generator)[0], draw_boxes(astray, size, generator), size)]
+    masks = [
+        *_paste(found_blobs, found_boxes, size),
+        *_paste(draw_blobs(astray, generator)[0], draw_boxes(astray, size, generator), size),
+    ]
     return truth, Prediction(
-        image_id, size, np.concatenate([found, draw_categories(astray, generator)])[order].astype(np.int64),
-        scores[order], [masks[index] for index in order])
+        image_id,
+        size,
+        np.concatenate([found, draw_categories(astray, generator)])[order].astype(np.int64),
+        scores[order],
+        [masks[index] for index in order],
+    )
 
 
 @functools.lru_cache(maxsize=1)
-def make_scenes(images: int, true: int = 7, predicted: int = 15, size: tuple[int, int] = (512, 512),
-                seed: int = 0) -> tuple[list[Truth], list[Prediction]]:
+def make_scenes(
+    images: int, true: int = 7, predicted: int = 15, size: tuple[int, int] = (512, 512), seed: int = 0
+) -> tuple[list[Truth], list[Prediction]]:
     """Make many images, see `make_scene`; the first of them are the same however many there are.
 
     Contenders of one benchmark share them: nobody may change them.
     """
-    pairs = [make_scene(f'{index:06d}.jpg', true, predicted, size, np.random.default_rng([seed, index]))
-             for index in range(images)]
+    pairs = [
+        make_scene(f'{index:06d}.jpg', true, predicted, size, np.random.default_rng([seed, index]))
+        for index in range(images)
+    ]
     return [truth for truth, _ in pairs], [prediction for _, prediction in pairs]
 
 
@@ -117,11 +125,22 @@ def to_coco(truths: Sequence[Truth], predictions: Sequence[Prediction]) -> tuple
     for number, (truth, prediction) in enumerate(zip(truths, predictions, strict=True), 1):
         images.append(dict(id=number, file_name=truth.image_id, height=truth.size[0], width=truth.size[1]))
         for category, mask in zip(truth.categories.tolist(), truth.masks, strict=True):
-            annotations.append(dict(
-                id=len(annotations) + 1, image_id=number, category_id=category, segmentation=mask, iscrowd=0,
-                area=int(coco_mask.area(mask)), bbox=coco_mask.toBbox(mask).tolist()))
-        results += [dict(image_id=number, category_id=category, segmentation=mask, score=score)
-                    for category, mask, score in zip(
-                        prediction.categories.tolist(), prediction.masks, prediction.scores.tolist(), strict=True)]
+            annotations.append(
+                dict(
+                    id=len(annotations) + 1,
+                    image_id=number,
+                    category_id=category,
+                    segmentation=mask,
+                    iscrowd=0,
+                    area=int(coco_mask.area(mask)),
+                    bbox=coco_mask.toBbox(mask).tolist(),
+                )
+            )
+        results += [
+            dict(image_id=number, category_id=category, segmentation=mask, score=score)
+            for category, mask, score in zip(
+                prediction.categories.tolist(), prediction.masks, prediction.scores.tolist(), strict=True
+            )
+        ]
     categories = [dict(id=index, name=name) for index, name in enumerate(CATEGORIES)]
     return dict(images=images, annotations=annotations, categories=categories), results

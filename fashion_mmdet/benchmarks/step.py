@@ -7,6 +7,7 @@ overlap with the truth is its objectness, and the regression starts at zero. So 
 import copy
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,42 +19,36 @@ from mmengine.utils import import_modules_from_strings
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from fashion_mmdet.benchmarks.timing import HEADER, Contender, Table, measure, to_rows
+from fashion_mmdet.benchmarks.timing import Table, compare
 
 CONFIG = Path(__file__).parents[2] / 'configs' / 'fashion' / 'maskrcnn_r50_lossw.py'
 STOCK = 'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py'
 NUM_CLASSES, NUM_OBJECTS, STRIDES = 46, 7, (4, 8, 16, 32, 64)
-Truth = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Example = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 RATE = 1e-9  # a step costs the same, and the weights stay what they were: every round does the same work
-NOTE = ('Random weights, seed 0, the same backbone; float32; SGD. In the first three rows stem and first stage are '
-        'frozen and BatchNorm keeps its statistics (torchvision: scales and shifts too). Ours and mmdet run on our '
-        'operators; ours gets its masks as runs, as its loader gives them, and clips gradients, as its config says. '
-        'The RPN of all proposes the same: an anchor\'s overlap with the truth is its objectness, its regression '
-        'starts at zero. At the heads arrive (RoIs, with an object): {counts}.')
+NOTE = (
+    'Random weights, seed 0, the same backbone; float32; SGD. In the first three rows stem and first stage are '
+    'frozen and BatchNorm keeps its statistics (torchvision: scales and shifts too). Ours and mmdet run on our '
+    'operators; ours gets its masks as runs, as its loader gives them, and clips gradients, as its config says. '
+    "The RPN of all proposes the same: an anchor's overlap with the truth is its objectness, its regression "
+    'starts at zero. At the heads arrive (RoIs, with an object): {counts}.'
+)
 
 
-def run(rounds: int, progress: Progress | None = None, size_px: int = 512, images: int = 2,
-        memory: bool = True) -> list[Table]:
-    """Measure the step.
-
-    Args:
-        rounds: timed steps of each contender.
-        progress: advances by one a step.
-        size_px: height and width of the photos, a multiple of 64.
-        images: in the batch.
-        memory: also measure the peak memory, in processes of their own.
-    """
-    contenders = [
-        Contender('ours', partial(prepare_ours, size_px, images)),
-        Contender('mmdet, stock config', partial(prepare_stock, size_px, images)),
-        Contender('torchvision', partial(prepare_torchvision, size_px, images)),
-        Contender('ours, all layers (as the config trains)', partial(prepare_ours, size_px, images, frozen_stages=-1)),
-    ]
-    counts = [count_rois(contender.prepare()) for contender in contenders[:3]]
-    measured = measure(contenders, rounds, memory, progress)
-    text = ', '.join(f'{one.name} {rois}, {objects}' for one, (rois, objects) in zip(contenders, counts, strict=False))
+def run(
+    rounds: int, progress: Progress | None = None, size_px: int = 512, images: int = 2, memory: bool = True
+) -> list[Table]:
+    """Measure the step on photos of `size_px` (a multiple of 64) squared; see `timing.measure`."""
+    contenders = {
+        'ours': partial(prepare_ours, size_px, images),
+        'mmdet, stock config': partial(prepare_stock, size_px, images),
+        'torchvision': partial(prepare_torchvision, size_px, images),
+        'ours, all layers (as the config trains)': partial(prepare_ours, size_px, images, frozen_stages=-1),
+    }
+    counts = {name: count_rois(prepare()) for name, prepare in islice(contenders.items(), 3)}
+    note = NOTE.format(counts=', '.join(f'{name} {rois}, {objects}' for name, (rois, objects) in counts.items()))
     work = f'training step, {images} x {size_px} px, {NUM_OBJECTS} objects each'
-    return [Table('One training step', HEADER, to_rows(work, measured), NOTE.format(counts=text))]
+    return [compare('One training step', work, contenders, note, rounds, progress, memory)]
 
 
 class Step:
@@ -77,15 +72,17 @@ class Step:
 def count_rois(step: Step) -> tuple[int, int]:
     """Train a step and count the RoIs that reach the box head and the mask head (those with an object)."""
     seen: dict[str, int] = {}
-    hooks = [head.register_forward_pre_hook(lambda _, inputs, name=name: seen.update({name: len(inputs[0])}))
-             for name, head in step.heads.items()]
+    hooks = [
+        head.register_forward_pre_hook(lambda _, inputs, name=name: seen.update({name: len(inputs[0])}))
+        for name, head in step.heads.items()
+    ]
     step()
     for hook in hooks:
         hook.remove()
     return seen['box'], seen['mask']
 
 
-def make_truth(size_px: int, images: int) -> list[Truth]:
+def make_truth(size_px: int, images: int) -> list[Example]:
     """Draw ellipses on noise.
 
     Returns:
@@ -98,10 +95,15 @@ def make_truth(size_px: int, images: int) -> list[Truth]:
         photo = generator.integers(0, 256, (size_px, size_px, 3), dtype=np.uint8)
         half = generator.uniform(0.06, 0.24, (NUM_OBJECTS, 2)) * size_px  # half of width and height
         centre = generator.uniform(half, size_px - half)
-        masks = np.stack([((columns - x) / a) ** 2 + ((rows - y) / b) ** 2 <= 1
-                          for (x, y), (a, b) in zip(centre, half, strict=True)]).astype(np.uint8)
-        boxes = np.stack([[xs[0], ys[0], xs[-1] + 1, ys[-1] + 1] for xs, ys in (
-            (np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))) for mask in masks)])
+        masks = np.stack(
+            [((columns - x) / a) ** 2 + ((rows - y) / b) ** 2 <= 1 for (x, y), (a, b) in zip(centre, half, strict=True)]
+        ).astype(np.uint8)
+        boxes = np.stack(
+            [
+                [xs[0], ys[0], xs[-1] + 1, ys[-1] + 1]
+                for xs, ys in ((np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))) for mask in masks)
+            ]
+        )
         batch.append((photo, boxes.astype(np.float32), generator.integers(0, NUM_CLASSES, NUM_OBJECTS), masks))
     return batch
 
@@ -109,19 +111,23 @@ def make_truth(size_px: int, images: int) -> list[Truth]:
 def prepare_ours(size_px: int, images: int, frozen_stages: int = 1) -> Step:
     """Build the model of `maskrcnn_r50_lossw` with its optimizer wrapper."""
     from fashion_mmdet.config import load_config
+
     cfg = load_config(str(CONFIG))
     cfg.model.backbone.frozen_stages = frozen_stages
-    from fashion_mmdet.datasets.run_masks import RunMasks
-    return _prepare_mmdet(cfg, size_px, images, RunMasks.from_bitmaps)
+    from fashion_mmdet.datasets.rle_masks import RLEMasks
+
+    return _prepare_mmdet(cfg, size_px, images, RLEMasks.from_bitmaps)
 
 
 def prepare_stock(size_px: int, images: int) -> Step:
     """Build mmdet's own config with 46 categories, on our operators."""
     from mmengine.hub import get_config
+
     cfg = get_config(STOCK)
     for head in (cfg.model.roi_head.bbox_head, cfg.model.roi_head.mask_head):
         head.num_classes = NUM_CLASSES
     from mmdet.structures.mask import BitmapMasks
+
     return _prepare_mmdet(cfg, size_px, images, lambda masks: BitmapMasks(masks, *masks.shape[1:]))
 
 
@@ -129,6 +135,7 @@ def _prepare_mmdet(cfg: Config, size_px: int, images: int, stack: Callable[[np.n
     import_modules_from_strings(['fashion_mmdet.register'])
     from mmdet.registry import MODELS
     from mmengine.optim import build_optim_wrapper
+
     cfg.model.backbone.init_cfg = None
     cfg.optim_wrapper.optimizer.lr = RATE
     with DefaultScope.overwrite_default_scope('mmdet'):
@@ -146,31 +153,23 @@ def _prepare_mmdet(cfg: Config, size_px: int, images: int, stack: Callable[[np.n
     def train() -> None:
         # A copy: the step draws the bitmaps of masks that come as runs, which is part of its work in every round.
         model.train_step(dict(inputs=inputs, data_samples=copy.deepcopy(samples)), wrapper)
+
     return Step(model, train, heads)
 
 
-def pack_for_mmdet(truth: list[Truth], stack: Callable[[np.ndarray], object]) -> list:
-    """Lay the truth out as a loader for mmdet does.
-
-    Args:
-        truth: of the batch.
-        stack: makes the instance masks of an (N, H, W) bitmap.
-
-    Returns:
-        A DetDataSample an image.
-    """
+def pack_for_mmdet(truth: list[Example], stack: Callable[[np.ndarray], object]) -> list:
+    """Make a DetDataSample an image, as a loader does; `stack` makes instance masks of an (N, H, W) bitmap."""
     from mmdet.structures import DetDataSample
     from mmdet.structures.bbox import HorizontalBoxes
     from mmengine.structures import InstanceData
+
     samples = []
     for photo, boxes, labels, masks in truth:
-        size = photo.shape[:2]
-        sample = DetDataSample(metainfo=dict(
-            img_shape=size, ori_shape=size, pad_shape=size, batch_input_shape=size, scale_factor=(1.0, 1.0)))
-        sample.gt_instances = InstanceData(
-            bboxes=HorizontalBoxes(torch.from_numpy(boxes)), labels=torch.from_numpy(labels), masks=stack(masks))
-        sample.ignored_instances = InstanceData(
-            bboxes=HorizontalBoxes(torch.zeros(0, 4)), labels=torch.zeros(0, dtype=torch.int64), masks=stack(masks[:0]))
+        sizes = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape', 'batch_input_shape'), photo.shape[:2])
+        sample = DetDataSample(metainfo=dict(**sizes, scale_factor=(1.0, 1.0)))
+        boxes, labels = HorizontalBoxes(torch.from_numpy(boxes)), torch.from_numpy(labels)
+        sample.gt_instances = InstanceData(bboxes=boxes, labels=labels, masks=stack(masks))
+        sample.ignored_instances = InstanceData(bboxes=boxes[:0], labels=labels[:0], masks=stack(masks[:0]))
         samples.append(sample)
     return samples
 
@@ -183,6 +182,7 @@ def prepare_torchvision(size_px: int, images: int) -> Step:
     """
     from torchvision.models.detection import MaskRCNN
     from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+
     torch.manual_seed(0)
     backbone = resnet_fpn_backbone(backbone_name='resnet50', weights=None, trainable_layers=3)
     names = backbone.body.state_dict().keys()
@@ -194,14 +194,17 @@ def prepare_torchvision(size_px: int, images: int) -> Step:
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(trained, RATE, momentum=0.9, weight_decay=1e-4)
     photos = [_to_tensor(photo).to(get_device()) / 255 for photo, *_ in truth]
-    targets = [{name: torch.from_numpy(value).to(get_device()) for name, value in (
-        ('boxes', boxes), ('labels', labels + 1), ('masks', masks))} for _, boxes, labels, masks in truth]
+    targets = [
+        {name: torch.from_numpy(value).to(get_device()) for name, value in target.items()}
+        for target in (dict(boxes=boxes, labels=labels + 1, masks=masks) for _, boxes, labels, masks in truth)
+    ]
 
     def train() -> None:
         loss = sum(model(photos, targets).values())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
     return Step(model, train, dict(box=model.roi_heads.box_head, mask=model.roi_heads.mask_head))
 
 
@@ -212,23 +215,22 @@ def _to_tensor(photo: np.ndarray) -> Tensor:
 def make_backbone() -> dict[str, Tensor]:
     """Draw ResNet-50 weights from seed 0; each block's last scale is zero, without which frozen statistics overflow."""
     from torchvision.models import resnet50
+
     torch.manual_seed(0)
     weights = resnet50(weights=None, zero_init_residual=True).state_dict()
     return {name: value for name, value in weights.items() if not name.startswith('fc.')}
 
 
-def fix_proposals(objectness: nn.Conv2d, regression: nn.Conv2d, truth: list[Truth], size_px: int) -> None:
+def fix_proposals(objectness: nn.Conv2d, regression: nn.Conv2d, truth: list[Example], size_px: int) -> None:
     """Let an untrained RPN propose, as a trained one does, the anchors that overlap an object most.
 
-    Args:
-        objectness: the head's last convolution; its output (B, 3, H, W) becomes ten times the anchor's IoU.
-        regression: likewise; proposals are the anchors themselves.
-        truth: of the batch.
-        size_px: height and width of the photos.
+    The output (B, 3, H, W) of its last convolution for objectness becomes ten times the anchor's IoU, and that for
+    regression zero, so that proposals are the anchors themselves.
     """
-    priors = {size_px // stride: torch.stack([
-        torch.from_numpy(10 * anchor_overlap(boxes, size_px, stride)) for _, boxes, *_ in truth]).to(get_device())
-        for stride in STRIDES}
+    priors = {}
+    for stride in STRIDES:
+        overlaps = [anchor_overlap(boxes, size_px, stride) for _, boxes, *_ in truth]
+        priors[size_px // stride] = torch.from_numpy(10 * np.stack(overlaps)).to(get_device())
     for layer in (objectness, regression):
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)
@@ -236,20 +238,21 @@ def fix_proposals(objectness: nn.Conv2d, regression: nn.Conv2d, truth: list[Trut
 
 
 def base_anchors(stride: int) -> np.ndarray:
-    """Find a level's anchors round the origin, 8 strides large, of ratios 0.5, 1, 2; (3, 4) float64 x1 y1 x2 y2."""
+    """Return a level's anchors round the origin, 8 strides large, of ratios 0.5, 1, 2; (3, 4) float64 x1 y1 x2 y2."""
     ratios = np.sqrt([0.5, 1.0, 2.0])
     half_height, half_width = 4 * stride * ratios, 4 * stride / ratios
     return np.stack([-half_width, -half_height, half_width, half_height], axis=-1)
 
 
 def anchor_overlap(boxes: np.ndarray, size_px: int, stride: int) -> np.ndarray:
-    """Find each anchor's largest IoU with a box; (3, H, W) float32."""
+    """Return each anchor's largest IoU with a box; (3, H, W) float32."""
     y, x = np.mgrid[:size_px:stride, :size_px:stride]
     anchors = np.stack([x, y, x, y], axis=-1) + base_anchors(stride)[:, None, None]  # (3, H, W, 4)
     best = np.zeros(anchors.shape[:-1])
     for box in boxes:
-        inter = np.prod(np.clip(np.minimum(anchors[..., 2:], box[2:]) - np.maximum(anchors[..., :2], box[:2]), 0, None),
-                        axis=-1)
+        inter = np.prod(
+            np.clip(np.minimum(anchors[..., 2:], box[2:]) - np.maximum(anchors[..., :2], box[:2]), 0, None), axis=-1
+        )
         areas = np.prod(anchors[..., 2:] - anchors[..., :2], axis=-1) + np.prod(box[2:] - box[:2])
         best = np.maximum(best, inter / (areas - inter))
     return best.astype(np.float32)

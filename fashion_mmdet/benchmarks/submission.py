@@ -1,8 +1,8 @@
 """Predictions that overlap to a valid submission, beside the usual kernel's way by bitmaps."""
 
-import functools
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from pycocotools import mask as coco_mask
 from rich.progress import Progress
 
 from fashion_mmdet.benchmarks.scenes import make_scenes
-from fashion_mmdet.benchmarks.timing import HEADER, Contender, Table, measure, to_rows
+from fashion_mmdet.benchmarks.timing import Table, compare
 from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.evaluation.submission import SIZE, write_submission
 
@@ -22,8 +22,8 @@ def prepare_ours(images: int, folder: str) -> Callable[[], int]:
     """Prepare this repository's way; its compiled loops are loaded before anything is timed."""
     _, predictions = make_scenes(images)
     path, names = Path(folder, 'ours.csv'), [prediction.image_id for prediction in predictions]
-    write_submission(path, predictions[:1], names[:1], settle_overlap=True)
-    return lambda: write_submission(path, predictions, names, settle_overlap=True)
+    write_submission(path, predictions[:1], names[:1], resolve_overlaps=True)
+    return lambda: write_submission(path, predictions, names, resolve_overlaps=True)
 
 
 def prepare_kernel(images: int, folder: str) -> Callable[[], None]:
@@ -57,11 +57,14 @@ def encode_bitmap(bitmap: np.ndarray) -> str:
 
 def run(rounds: int, progress: Progress | None = None, images: int = IMAGES) -> list[Table]:
     """Measure; a smaller number of images is for tests."""
+    note = (
+        '15 predicted masks an image, 512x512, COCO RLE in memory, to a CSV on disk; a pixel that several '
+        'masks of a class claim goes to the higher score. Kernel: pycocotools decodes every mask, numpy '
+        'settles the overlap and finds the runs, pandas writes.'
+    )
     with tempfile.TemporaryDirectory() as folder:
-        measured = measure([Contender('fashion_mmdet', functools.partial(prepare_ours, images, folder)),
-                            Contender('kernel, by bitmaps', functools.partial(prepare_kernel, images, folder))],
-                           rounds, progress=progress)
-    return [Table('Submission', HEADER, to_rows(f'{images:,} images', measured),
-                  '15 predicted masks an image, 512x512, COCO RLE in memory, to a CSV on disk; a pixel that several '
-                  'masks of a class claim goes to the higher score. Kernel: pycocotools decodes every mask, numpy '
-                  'settles the overlap and finds the runs, pandas writes.')]
+        contenders = {
+            'fashion_mmdet': partial(prepare_ours, images, folder),
+            'kernel, by bitmaps': partial(prepare_kernel, images, folder),
+        }
+        return [compare('Submission', f'{images:,} images', contenders, note, rounds, progress)]

@@ -14,8 +14,8 @@ from pathlib import Path
 import joblib
 from rich.progress import Progress
 
-from fashion_mmdet.benchmarks.timing import Table
-from fashion_mmdet.datasets.sample import make_sample
+from fashion_mmdet.benchmarks.timing import Table, ticker
+from fashion_mmdet.synthetic import make_sample
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs' / 'fashion' / 'maskrcnn_lite0_cpu.py'
@@ -31,23 +31,22 @@ CONTENDERS = {
 }
 LOADS = {'alone': None, 'beside a busy process': 0, 'beside one of low priority': 19}  # its nice value
 VARIABLES = ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT', 'OMP_NUM_THREADS')
-NOTE = ('{cores} cores; batches of {batch} photos of 256x384 through the loader and its two workers; median of '
-        '{rounds} steps. Where Linux groups processes by session (autogroup), a nice value counts within a session '
-        'only: a process of low priority in another terminal is a busy one, here for the processes of torchrun.')
+NOTE = (
+    '{cores} cores; batches of {batch} photos of 256x384 through the loader and its two workers; median of '
+    '{rounds} steps. Where Linux groups processes by session (autogroup), a nice value counts within a session '
+    'only: a process of low priority in another terminal is a busy one, here for the processes of torchrun.'
+)
 
 
-def run(rounds: int, progress: Progress | None = None, config: Path = CONFIG,
-        contenders: Sequence[str] = tuple(CONTENDERS), loads: Sequence[str] = tuple(LOADS)) -> list[Table]:
-    """Train some steps of `maskrcnn_lite0_cpu` in a process for each contender and load.
-
-    Args:
-        rounds: timed steps of each.
-        progress: advances by one a training.
-        config: to train.
-        contenders: names in `CONTENDERS`.
-        loads: names in `LOADS`.
-    """
-    task = progress.add_task('threads', total=len(contenders) * len(loads)) if progress else None
+def run(
+    rounds: int,
+    progress: Progress | None = None,
+    config: Path = CONFIG,
+    contenders: Sequence[str] = tuple(CONTENDERS),
+    loads: Sequence[str] = tuple(LOADS),
+) -> list[Table]:
+    """Train some steps of a config in a process for each of the `CONTENDERS` and `LOADS`."""
+    tick = ticker(progress, 'threads', len(contenders) * len(loads))
     rows = []
     with tempfile.TemporaryDirectory(prefix='fashion_mmdet_') as folder:
         make_sample(Path(folder) / 'data', images=BATCH * (WARM_UP + rounds), height=384, width=256, seed=0)
@@ -57,8 +56,7 @@ def run(rounds: int, progress: Progress | None = None, config: Path = CONFIG,
                 with busy_process(LOADS[load]):
                     seconds = train(config, Path(folder), CONTENDERS[name])
                 cells.append(f'{1 / statistics.median(seconds[WARM_UP:]):.2f}')
-                if progress:
-                    progress.advance(task)
+                tick()
             rows.append((name, *cells))
     note = NOTE.format(cores=joblib.cpu_count(), batch=BATCH, rounds=rounds)
     return [Table('Training steps a second on a CPU', ('threads', *loads), rows, note)]
@@ -88,23 +86,32 @@ def train(config: Path, folder: Path, settings: dict[str, str]) -> list[float]:
     launcher = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}']
     with tempfile.TemporaryDirectory(dir=folder) as work_dir:
         command = [
-            sys.executable, *(launcher if processes > 1 else []), str(ROOT / 'tools' / 'train.py'), str(config),
-            '--launcher', 'pytorch' if processes > 1 else 'none', '--work-dir', work_dir, '--cfg-options',
-            f'train_dataloader.dataset.data_root={folder}/data', f'val_dataloader.dataset.data_root={folder}/data',
-            'train_dataloader.dataset.split=all', f'train_dataloader.batch_size={BATCH // processes}',
-            'train_cfg.max_epochs=1', 'train_cfg.val_begin=2', 'default_hooks.checkpoint.interval=2',
-            'default_hooks.logger.interval=1', 'log_processor.window_size=1']
+            sys.executable,
+            *(launcher if processes > 1 else []),
+            str(ROOT / 'tools' / 'train.py'),
+            str(config),
+            '--launcher',
+            'pytorch' if processes > 1 else 'none',
+            '--work-dir',
+            work_dir,
+            '--cfg-options',
+            f'train_dataloader.dataset.data_root={folder}/data',
+            f'val_dataloader.dataset.data_root={folder}/data',
+            'train_dataloader.dataset.split=all',
+            f'train_dataloader.batch_size={BATCH // processes}',
+            'train_cfg.max_epochs=1',
+            'train_cfg.val_begin=2',
+            'default_hooks.checkpoint.interval=2',
+            'default_hooks.logger.interval=1',
+            'log_processor.window_size=1',
+        ]
         start(command, settings)
         (scalars,) = Path(work_dir).glob('*/vis_data/scalars.json')
         return [step['time'] for step in map(json.loads, scalars.read_text().splitlines()) if 'loss' in step]
 
 
 def start(command: list[str], settings: dict[str, str]) -> None:
-    """Run a command with some settings in place of the environment's.
-
-    Raises:
-        RuntimeError: it failed; with what it said last.
-    """
+    """Run a command with some settings in place of the environment's; RuntimeError with what it said last."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     done = subprocess.run(command, env={**environment, **settings}, capture_output=True, text=True)
     if done.returncode:

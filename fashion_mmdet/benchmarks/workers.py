@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from fashion_mmdet.benchmarks import competition_csv
 from fashion_mmdet.benchmarks.memory import rollup_bytes, shared_out_bytes
-from fashion_mmdet.benchmarks.timing import Table
+from fashion_mmdet.benchmarks.timing import Table, ticker
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.datasets.image_list import ImageList
 from fashion_mmdet.datasets.index_store import open_index
@@ -23,35 +23,29 @@ KINDS = {'forked worker': 'fork', 'spawned worker': 'spawn', 'rank': 'spawn'}
 
 
 def run(rounds: int, progress: Progress | None = None, rows: int = competition_csv.ROWS) -> list[Table]:
-    """Let 1 and 8 processes read one index.
-
-    Args:
-        rounds: not used; memory does not vary as time does.
-        progress: advances by one a step.
-        rows: of the CSV.
-    """
+    """Let 1 and 8 processes read one index; `rounds` is not used, since memory does not vary as time does."""
     del rounds
-    task = progress.add_task('workers', total=1 + len(KINDS) * len(COUNTS)) if progress else None
+    tick = ticker(progress, 'workers', 1 + len(KINDS) * len(COUNTS))
     lines = []
     with tempfile.TemporaryDirectory(prefix='fashion_mmdet_') as folder:
         csv = Path(folder) / 'train.csv'
         competition_csv.write_csv(csv, rows)
         images = list_images(csv)
         index_bytes = Path(f'{csv}.index.arrow').stat().st_size
-        if progress:
-            progress.advance(task)
+        tick()
         for kind in KINDS:
-            alone = None
+            alone = 0
             for count in COUNTS:
                 total, private = measure_readers(kind, count, csv, images)
-                alone = total if alone is None else alone
+                alone = total if count == 1 else alone
                 growth = '-' if count == 1 else f'{(total - alone) / (count - 1) / index_bytes:.1%}'
                 lines.append((kind, str(count), f'{total / 1e6:,.1f} MB', f'{private / 1e6:,.1f} MB', growth))
-                if progress:
-                    progress.advance(task)
-    note = (f'Index {index_bytes / 1e6:,.0f} MB, {rows:,} objects in {len(images):,} images; every process reads every '
-            'object. Growth over what the idle processes hold; a page that several share counts once in the sum. Own: '
-            'written pages, per process.')
+                tick()
+    note = (
+        f'Index {index_bytes / 1e6:,.0f} MB, {rows:,} objects in {len(images):,} images; every process reads every '
+        'object. Growth over what the idle processes hold; a page that several share counts once in the sum. Own: '
+        'written pages, per process.'
+    )
     header = ('process', 'how many', 'all grow by', 'own, each', 'growth a further one, share of the index')
     return [Table('memory of readers of one index', header, lines, note)]
 
@@ -63,19 +57,10 @@ def list_images(csv: Path) -> ImageList:
 
 
 def measure_readers(kind: str, count: int, csv: Path, images: ImageList) -> tuple[int, int]:
-    """Start readers and let them read at once.
-
-    Args:
-        kind: of `KINDS`.
-        count: how many.
-        csv: for ranks.
-        images: for workers.
+    """Start `count` readers of a kind and let them read at once, ranks the CSV's index, workers the images.
 
     Returns:
         Bytes by which all grow together, and by how much the written pages of one grow, on average.
-
-    Raises:
-        RuntimeError: a reader failed.
     """
     context = get_context(KINDS[kind])
     pairs = [context.Pipe() for _ in range(count)]

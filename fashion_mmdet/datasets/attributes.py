@@ -1,4 +1,4 @@
-"""True attributes through the training pipeline: beside the labels, so that whatever drops an object drops them too."""
+"""Carry the true attributes through the training pipeline beside the labels."""
 
 from typing import ClassVar
 
@@ -7,27 +7,28 @@ from mmcv.transforms import BaseTransform
 from mmdet.datasets.transforms import PackDetInputs
 from mmdet.registry import TRANSFORMS
 
-from fashion_mmdet.datasets.multi_hot import to_multi_hot
+from fashion_mmdet.classes import to_multi_hot
 
 
 @TRANSFORMS.register_module()
 class AttachAttributes(BaseTransform):
-    """Put the true attributes beside the labels: `gt_bboxes_labels` becomes (N, 1 + 92), the label first.
+    """Append the true attributes to the labels: `gt_bboxes_labels` becomes (N, 1 + 92), the label first.
 
-    mmdet's transforms crop, filter, join and reorder the arrays that they know by their first axis; one under a new
-    name would fall out of step. So this comes after the annotations are loaded and before any object can be dropped,
-    and `PackAttributes` takes the columns apart again.
+    mmdet's transforms crop, filter, join and reorder the arrays whose names they know; an array of another name would
+    fall out of step. This step comes before any that drops objects, and `PackAttributes` splits the columns again.
 
     Raises:
         ValueError: the labels are not those of the image's objects, so some were dropped before.
     """
 
     def transform(self, results: dict) -> dict:
-        """Read `instances` (with `attributes`), change `gt_bboxes_labels`."""
+        """Append the `attributes` of the `instances`."""
         labels, instances = results['gt_bboxes_labels'], results['instances']
         if not np.array_equal(labels, [instance['bbox_label'] for instance in instances]):
-            raise ValueError(f'{results.get("img_path")}: {len(labels)} labels for {len(instances)} objects: the '
-                             'pipeline drops objects before AttachAttributes; put it right after the annotations')
+            raise ValueError(
+                f'{results.get("img_path")}: {len(labels)} labels for {len(instances)} objects: the '
+                'pipeline drops objects before AttachAttributes; put it right after the annotations'
+            )
         marks = to_multi_hot([instance['attributes'] for instance in instances])
         results['gt_bboxes_labels'] = np.concatenate([labels.reshape(-1, 1), marks], axis=1).astype(np.int64)
         return results
@@ -41,8 +42,6 @@ class AttachAttributes(BaseTransform):
 class PackAttributes(PackDetInputs):
     """mmdet's PackDetInputs, with `gt_instances.attributes`: (N, 92) bool, empty rows where nothing is labelled.
 
-    Args: as mmdet's `PackDetInputs`.
-
     Raises:
         ValueError: no `AttachAttributes` before it.
     """
@@ -50,9 +49,10 @@ class PackAttributes(PackDetInputs):
     mapping_table: ClassVar[dict] = {**PackDetInputs.mapping_table, 'gt_attributes': 'attributes'}
 
     def transform(self, results: dict) -> dict:
-        """Take labels and attributes apart, then pack."""
+        """Split labels and attributes, then pack."""
         columns = results['gt_bboxes_labels']
         if columns.ndim != 2:
             raise ValueError('PackAttributes: the pipeline has no attributes; add the step AttachAttributes')
-        return super().transform({
-            **results, 'gt_bboxes_labels': columns[:, 0].copy(), 'gt_attributes': columns[:, 1:].astype(bool)})
+        return super().transform(
+            {**results, 'gt_bboxes_labels': columns[:, 0].copy(), 'gt_attributes': columns[:, 1:].astype(bool)}
+        )

@@ -1,10 +1,10 @@
-"""What is wrong with a data set: counted by kind, with examples, each kind with its rule."""
+"""Count what is wrong with a data set by kind; each kind has a rule."""
 
 from collections import Counter
 
 # OpenCV decodes no more. Loops and arrays are sized by a photo's height and width: beyond, a garbled number costs
 # gigabytes.
-MAX_SIDE, MAX_PIXELS = 2 ** 20, 2 ** 30
+MAX_SIDE, MAX_PIXELS = 2**20, 2**30
 
 RULES = {
     'duplicate_row': 'row dropped',
@@ -17,24 +17,28 @@ RULES = {
     'runs_unsorted': 'runs sorted, row kept',
     'runs_overlapping': 'runs united, row kept',
     'empty_mask': 'row dropped',
-    'size_conflict': 'row dropped: its size is not that of the image\'s first row',
+    'size_conflict': "row dropped: its size is not that of the image's first row",
     'size_too_large': f'row dropped: a photo has at most {MAX_SIDE:,} px a side and {MAX_PIXELS:,} in all',
     'image_without_rows': 'image dropped: all its rows were',
     'missing_file': 'image dropped',
-    'name_in_other_case': 'image dropped: upper and lower case of its name are the file\'s others',
+    'name_in_other_case': "image dropped: upper and lower case of its name are the file's others",
     'unreadable_file': 'image dropped',
     'truncated_file': 'image dropped: it cannot be decoded to its end',
     'size_mismatch': 'image dropped: its masks are for another size',
 }
+DROPS_ROW = frozenset({
+    'duplicate_row', 'unsafe_image_id', 'unknown_category', 'runs_malformed', 'runs_outside_image', 'empty_mask',
+    'size_conflict', 'size_too_large',
+})  # fmt: skip
 
 
 def is_size_possible(height: int, width: int) -> bool:
-    """Tell whether a photo can be so large, in pixels."""
+    """Tell whether a photo may have that height and width in pixels."""
     return 0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS
 
 
 class Audit:
-    """Counts problems by kind and keeps the first few of each as examples."""
+    """Problems counted by kind, with the first few of each as examples."""
 
     def __init__(self, examples: int = 3) -> None:
         self.counts: Counter[str] = Counter()
@@ -42,12 +46,7 @@ class Audit:
         self._limit = examples
 
     def add(self, kind: str, where: str) -> None:
-        """Count one problem.
-
-        Args:
-            kind: a key of `RULES`.
-            where: file, line and value, for a person.
-        """
+        """Count a problem of a kind of `RULES`; `where` names file, line and value."""
         if kind not in RULES:
             raise KeyError(kind)
         self.counts[kind] += 1
@@ -60,12 +59,14 @@ class Audit:
         for kind, count in other.counts.items():
             self.counts[kind] += count
             kept = self.examples.setdefault(kind, [])
-            kept.extend(other.examples[kind][:self._limit - len(kept)])
+            kept.extend(other.examples[kind][: self._limit - len(kept)])
 
     def summary(self) -> str:
-        """Describe all problems in one line: of each kind the count, the rule and the first example."""
-        return '; '.join(f'{kind} {count} ({RULES[kind]}), such as {self.examples[kind][0]}'
-                         for kind, count in self.counts.most_common())
+        """Describe all problems in one line: count, rule and first example of each kind."""
+        return '; '.join(
+            f'{kind} {count} ({RULES[kind]}), such as {self.examples[kind][0]}'
+            for kind, count in self.counts.most_common()
+        )
 
     def report(self) -> str:
         """Describe all problems, one kind a line with its rule and, indented, its examples; '' where there are none."""

@@ -1,4 +1,4 @@
-"""What a photo's bytes say of it before they are decoded: format, size, EXIF orientation, a regular end. No torch."""
+"""Read format, size and EXIF orientation of photos, and whether they are whole, without decoding."""
 
 import io
 import os
@@ -27,11 +27,11 @@ class JpegHead(NamedTuple):
     """A JPEG up to its first scan.
 
     Attributes:
-        height, width: as stored, in pixels.
-        orientation: EXIF's, 1 to 8.
+        height, width: stored size in pixels.
+        orientation: EXIF orientation, 1 to 8.
         scan_at: offset of the first scan's data in bytes.
-        has_one_scan: a progressive one has more.
-        tables: the segments that a decoder needs, with a size of 8 x 16.
+        has_one_scan: the first scan is the only one; a progressive JPEG has more.
+        tables: segments that a decoder needs, for an image of 8 x 16 pixels.
     """
 
     height: int
@@ -43,17 +43,12 @@ class JpegHead(NamedTuple):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width once the orientation is applied."""
+        """Height and width with the orientation applied."""
         return (self.width, self.height) if self.orientation in TRANSPOSED else (self.height, self.width)
 
 
 def open_photo(path: str | os.PathLike) -> BinaryIO:
-    """Open a regular file, or a link to one; a FIFO or a device could keep its reader waiting for ever.
-
-    Raises:
-        FileNotFoundError: no such file.
-        OSError: not a regular file, or unreadable.
-    """
+    """Open a regular file, or a link to one; OSError for a FIFO or a device, which could block for ever."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError(f'{path}: not a regular file')
     return open(path, 'rb')
@@ -66,7 +61,7 @@ def read_photo_bytes(path: str | os.PathLike) -> bytes:
 
 
 def identify(start: bytes) -> str | None:
-    """Name the format of a photo from its first 12 bytes, whatever the file is called; None for any other."""
+    """Return the format of a photo from its first 12 bytes; None for an unknown one."""
     if start.startswith(b'\xff\xd8\xff'):
         return 'JPEG'
     if start.startswith(PNG_START):
@@ -79,9 +74,9 @@ def identify(start: bytes) -> str | None:
 
 
 def stored_size(file: BinaryIO, kind: str) -> tuple[int, int] | None:
-    """Read height and width of a PNG, BMP or TIFF as stored, before any turn; None where they are not to be found.
+    """Read the stored height and width of a PNG, BMP or TIFF; None where they cannot be found.
 
-    A WebP's are not looked up: its format holds no more than 16,383 a side.
+    A WebP needs no check: its format allows at most 16,383 px a side.
     """
     file.seek(0)
     try:
@@ -101,7 +96,7 @@ def stored_size(file: BinaryIO, kind: str) -> tuple[int, int] | None:
 
 
 def read_jpeg_head(file: BinaryIO) -> JpegHead | None:
-    """Walk a JPEG's segments to its first scan; None where they do not follow each other as they should."""
+    """Read the segments of a JPEG up to its first scan; None where their order is broken."""
     file.seek(2)
     at, exif, frame, tables, marker = 2, b'', b'', [b'\xff\xd8'], None
     while marker != SOS:
@@ -125,12 +120,18 @@ def read_jpeg_head(file: BinaryIO) -> JpegHead | None:
     if len(frame) < 6 or not content:
         return None
     height, width, components = struct.unpack_from('>x2HB', frame)
-    return JpegHead(height, width, _read_orientation(exif), at,
-                    has_one_scan=content[0] == components and not is_progressive, tables=b''.join(tables))
+    return JpegHead(
+        height,
+        width,
+        _read_orientation(exif),
+        at,
+        has_one_scan=content[0] == components and not is_progressive,
+        tables=b''.join(tables),
+    )
 
 
 def _read_orientation(exif: bytes) -> int:
-    """Read the orientation from an EXIF segment; 1, upright, where there is none."""
+    """Read the orientation from an EXIF segment; 1 (upright) by default."""
     block = Image.Exif()
     try:
         block.load(exif)
@@ -141,13 +142,10 @@ def _read_orientation(exif: bytes) -> int:
 
 
 def read_jpeg_rest(file: BinaryIO, head: JpegHead) -> bytes | None:
-    """Read the segments after the first scan's data, up to the end marker and without any further scan's data.
+    """Read the segments after the first scan's data up to the end marker, without scan data; None without end marker.
 
-    Of a JPEG with one scan the file's last bytes tell, where they hold the end marker. A thumbnail has an end marker of
-    its own, but stands before the scan.
-
-    Returns:
-        None without an end marker.
+    For a JPEG with one scan the last bytes of the file suffice where they hold the end marker: that of a thumbnail
+    stands before the scan.
     """
     if head.has_one_scan:
         file.seek(max(head.scan_at, file.seek(0, os.SEEK_END) - TAIL_BYTES))
@@ -158,22 +156,18 @@ def read_jpeg_rest(file: BinaryIO, head: JpegHead) -> bytes | None:
     while marker := NEXT_MARKER.search(data, at):
         if marker[0] == JPEG_END:
             return b''.join([*segments, JPEG_END])
-        at = marker.end() + int.from_bytes(data[marker.end():marker.end() + 2], 'big')
-        segments.append(data[marker.start():at])
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], 'big')
+        segments.append(data[marker.start() : at])
     return None
 
 
 def plain_jpeg_size(file: BinaryIO) -> tuple[int, int] | None:
-    """Read height and width, upright, of a JPEG that has its end marker and whose tables the decoder takes.
-
-    Returns:
-        None for any other.
-    """
+    """Read the upright height and width of a JPEG with an end marker and tables that decode; None for any other."""
     head = read_jpeg_head(file)
     rest = head and read_jpeg_rest(file, head)
     if not rest:
         return None
-    try:  # a photo of 8 x 16 pixels without data: some microseconds; Pillow's libjpeg does not fill stderr as OpenCV's
+    try:  # 8 x 16 pixels without data take microseconds; Pillow's libjpeg is silent on stderr, OpenCV's is not
         with Image.open(io.BytesIO(head.tables + rest), formats=['JPEG']) as image:
             image.load()
     except (OSError, SyntaxError, ValueError):
@@ -182,11 +176,7 @@ def plain_jpeg_size(file: BinaryIO) -> tuple[int, int] | None:
 
 
 def plain_png_size(file: BinaryIO) -> tuple[int, int] | None:
-    """Read height and width of a PNG whose chunks are whole to the last, by their checksums.
-
-    Returns:
-        None for any other, one that is turned by EXIF or animated too.
-    """
+    """Read height and width of a PNG whose chunks all match their checksums; None for any other, turned or animated."""
     size, has_pixels = stored_size(file, 'PNG'), False
     file.seek(len(PNG_START))
     while True:

@@ -1,4 +1,4 @@
-"""The images of a split as a sequence of dicts, each made from the index when it is asked for. No torch."""
+"""The images of a split as a sequence of dicts, each made from the index when it is asked for."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,17 +10,21 @@ from fashion_mmdet.datasets.index import Index
 
 
 class ImageList(Sequence):
-    """Some images of an index in some order, as mmdet wants them. Holds 8 bytes an image; pickles as small.
+    """Images of an index in the form that mmdet wants; it holds and pickles as 8 bytes an image.
+
+    An item is a dict of img_id, img_path, height, width and instances (bbox, bbox_label, mask, attributes,
+    ignore_flag); a slice is an `ImageList`.
 
     Args:
-        index: of the CSV.
-        positions: (N,) int, which images of the index.
-        folder: of the photos.
-        category_ids: categories that are labels, in the order of these; objects of others are left out.
+        index: index of the CSV.
+        positions: (N,) int, positions of the images in the index.
+        folder: folder of the photos.
+        category_ids: category of each label; objects of other categories are left out.
     """
 
-    def __init__(self, index: Index, positions: Sequence[int] | np.ndarray, folder: Path,
-                 category_ids: tuple[int, ...]) -> None:
+    def __init__(
+        self, index: Index, positions: Sequence[int] | np.ndarray, folder: Path, category_ids: tuple[int, ...]
+    ) -> None:
         self._index, self._folder, self._category_ids = index, folder, category_ids
         self._positions = np.asarray(positions, np.int64)
         self._label_of = {category: label for label, category in enumerate(category_ids)}
@@ -29,19 +33,30 @@ class ImageList(Sequence):
         return len(self._positions)
 
     def __getitem__(self, item: int | slice) -> 'dict | ImageList':
-        """Make an image's dict: img_id, img_path, height, width, instances; a slice gives a part of the list."""
         if isinstance(item, slice):
             return self.take(np.arange(len(self))[item])
         record = self._index.record(self._positions[item])
         instances = [
-            dict(bbox=list(instance.bbox), bbox_label=self._label_of[instance.category], mask=instance.mask,
-                 attributes=instance.attributes, ignore_flag=0)
-            for instance in record.instances if instance.category in self._label_of]
-        return dict(img_id=record.image_id, img_path=str(photo_path(self._folder, record.image_id)),
-                    height=record.height, width=record.width, instances=instances)
+            dict(
+                bbox=list(instance.bbox),
+                bbox_label=self._label_of[instance.category],
+                mask=instance.mask,
+                attributes=instance.attributes,
+                ignore_flag=0,
+            )
+            for instance in record.instances
+            if instance.category in self._label_of
+        ]
+        return dict(
+            img_id=record.image_id,
+            img_path=str(photo_path(self._folder, record.image_id)),
+            height=record.height,
+            width=record.width,
+            instances=instances,
+        )
 
     def take(self, items: Sequence[int] | np.ndarray) -> 'ImageList':
-        """Choose images by their place in this list."""
+        """Take the images at the given places of this list."""
         return ImageList(self._index, self._positions[np.asarray(items, np.int64)], self._folder, self._category_ids)
 
     def labels(self, item: int) -> list[int]:

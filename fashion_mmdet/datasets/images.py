@@ -1,4 +1,4 @@
-"""Where a photo lies, and whether its file is what the CSV says. No torch."""
+"""Find the file of an image and compare it with the CSV."""
 
 import os
 from collections.abc import Callable
@@ -19,11 +19,7 @@ def is_safe_id(image_id: str) -> bool:
 
 
 def photo_path(folder: Path, image_id: str) -> Path:
-    """Find the file of an image, inside the folder of the photos; an ImageId may lack `.jpg`, as 2020's do.
-
-    Raises:
-        ValueError: an ImageId that leads out of the folder.
-    """
+    """Return the path of a photo; an ImageId may lack `.jpg`, as in 2020. ValueError if it leads out of the folder."""
     if not is_safe_id(image_id):
         raise ValueError(f'ImageId {image_id[:80]!r} does not name a photo inside {folder}')
     path = folder / image_id
@@ -44,18 +40,19 @@ def read_size(path: Path) -> tuple[int, int]:
         return find_size(file, str(path))
 
 
-def find_problem(path: Path, height: int | None = None, width: int | None = None,
-                 read: Callable[[Path], tuple[int, int]] = read_size) -> tuple[str, str] | None:
-    """Compare a file with what the CSV says.
+def find_problem(
+    path: Path, height: int | None = None, width: int | None = None, read: Callable[[Path], tuple[int, int]] = read_size
+) -> tuple[str, str] | None:
+    """Compare a file with the CSV.
 
     Args:
-        path: of the image.
-        height: in pixels, as the CSV has it; None skips the comparison.
-        width: likewise.
-        read: `read_size`, or one that remembers what it read.
+        path: photo to check.
+        height: height in pixels in the CSV; None skips the comparison.
+        width: width in pixels in the CSV.
+        read: `read_size`, or one with a cache.
 
     Returns:
-        The audit's kind of problem and where it is, or None.
+        Kind of problem (`audit.RULES`) and where it is, or None.
     """
     try:
         size = read(path)
@@ -74,12 +71,12 @@ def find_problem(path: Path, height: int | None = None, width: int | None = None
 
 
 def _find_other_case(path: Path) -> str | None:
-    """Find a file whose name differs from a path's by upper and lower case alone."""
+    """Find a file whose name differs from that of `path` in upper and lower case only."""
     folder = path.parent
     return _names_by_lower_case(folder, folder.stat().st_mtime_ns).get(path.name.lower()) if folder.is_dir() else None
 
 
 @lru_cache(maxsize=4)
 def _names_by_lower_case(folder: Path, mtime_ns: int) -> dict[str, str]:
-    """List a folder once for all the photos that it lacks."""
+    """List a folder, once for all photos that it lacks."""
     return {path.name.lower(): path.name for path in folder.iterdir()}

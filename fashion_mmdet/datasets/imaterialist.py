@@ -16,56 +16,34 @@ from fashion_mmdet.datasets.image_list import ImageList
 from fashion_mmdet.datasets.images import find_problem, is_safe_id, photo_path
 from fashion_mmdet.datasets.index import Index, empty_batch
 from fashion_mmdet.datasets.index_store import open_index
+from fashion_mmdet.datasets.pipeline import order_steps
 from fashion_mmdet.datasets.records import read_image_ids
 from fashion_mmdet.datasets.split import stratified_split
-from fashion_mmdet.progress import track
 from fashion_mmdet.utils.checks import COUNT, NATURAL, check_choice, check_flag, check_ids, check_number
+from fashion_mmdet.utils.progress import track
 
 SPLITS = ('train', 'val', 'all', 'test')
-
-# mmengine sorts the keys of a config that it dumps: the order of a pipeline by name has to stand here.
-PIPELINE_STEPS = (
-    'load', 'annotations', 'resize', 'attributes', 'rotate', 'crop', 'filter', 'flip', 'color', 'blur', 'pack')
-
-
-def order_steps(pipeline: Sequence[dict] | Mapping[str, dict | None]) -> list[dict]:
-    """Put a pipeline's steps in order; one given as a list is in order already.
-
-    Raises:
-        ValueError: a step's name is not in `PIPELINE_STEPS`.
-    """
-    if not isinstance(pipeline, Mapping):
-        return list(pipeline)
-    unknown = set(pipeline) - set(PIPELINE_STEPS)
-    if unknown:
-        raise ValueError(f'pipeline step {sorted(unknown)[0]!r}: one of {", ".join(PIPELINE_STEPS)}; or give the '
-                         'pipeline as a list')
-    return [pipeline[name] for name in PIPELINE_STEPS if pipeline.get(name)]
 
 
 @DATASETS.register_module()
 class IMaterialistDataset(BaseDetDataset):
-    """Photos and masks of iMaterialist (Fashion) 2019, from the competition's own CSV.
+    """Photos and masks of iMaterialist (Fashion) 2019, read from the competition's own CSV.
 
-    Every problem in the data is counted and logged by kind, with what was done about it (`audit.RULES`); after
-    loading, `audit` holds the counts.
-
+    Problems in the data are counted by kind in `audit` and logged with what was done about them (`audit.RULES`).
     The CSV is parsed once, to an index beside it that all workers and ranks map into memory (`index_store.open_index`);
-    an image's dict is made when it is asked for. What is in the photos' headers is remembered too (`headers`).
+    an image's dict is made when it is asked for. The sizes in the photos' headers are cached too (`headers`).
 
     Args:
         ann_file: train.csv; for `split='test'` a sample_submission.csv, whose images have no annotations.
-        split: 'train', 'val' (stratified by class), 'all', or 'test'.
+        split: 'train', 'val' (stratified by class), 'all' or 'test'.
         val_fraction: share of the images in val.
-        seed: of the split and of the subset; the same seed gives train and val that do not meet.
-        num_images: a random subset of so many images of the split; None for all.
+        seed: seed of the split and of the subset; with the same seed train and val are disjoint.
+        num_images: size of a random subset of the split; None for all.
         categories: category ids to keep, in the order of their labels; None for all 46.
-        check_images: compare each file's header with the CSV. Reading 45,625 headers takes about a minute, the first
-            time.
-        pipeline: transforms as a list, or by name, so that a config can replace one step; they then go in the order of
-            `PIPELINE_STEPS`, and one that is None is left out.
+        check_images: compare each file's header with the CSV; 45,625 headers take about a minute the first time.
+        pipeline: transforms as a list, or by the names of `pipeline.PIPELINE_STEPS`.
         data_root, data_prefix, filter_cfg and so on: as in mmdet. `filter_cfg=dict(filter_empty_gt=True)` leaves out
-            training images without an object. `serialize_data` makes no difference: there is no list to serialize.
+            training images without an object. `serialize_data` has no effect: there is no list to serialize.
 
     Raises:
         ValueError: an unknown option, `proposal_file`, or a file that is not this CSV.
@@ -74,9 +52,18 @@ class IMaterialistDataset(BaseDetDataset):
 
     METAINFO: ClassVar[dict] = dict(classes=CATEGORIES, palette=PALETTE)
 
-    def __init__(self, *args, split: str = 'all', val_fraction: float = 0.1, seed: int = 0,
-                 num_images: int | None = None, categories: Sequence[int] | None = None, check_images: bool = True,
-                 pipeline: Sequence[dict] | Mapping[str, dict | None] = (), **kwargs) -> None:
+    def __init__(
+        self,
+        *args,
+        split: str = 'all',
+        val_fraction: float = 0.1,
+        seed: int = 0,
+        num_images: int | None = None,
+        categories: Sequence[int] | None = None,
+        check_images: bool = True,
+        pipeline: Sequence[dict] | Mapping[str, dict | None] = (),
+        **kwargs,
+    ) -> None:
         check_choice('split', split, SPLITS)
         check_number('seed', seed, NATURAL)
         check_number('num_images', num_images, COUNT, optional=True)
@@ -94,20 +81,16 @@ class IMaterialistDataset(BaseDetDataset):
             kwargs['metainfo'] = dict(
                 classes=tuple(CATEGORIES[category] for category in categories),
                 palette=tuple(PALETTE[category] for category in categories),
-                **(kwargs.get('metainfo') or {}))
+                **(kwargs.get('metainfo') or {}),
+            )
         super().__init__(*args, pipeline=order_steps(pipeline), **kwargs)
 
     def load_data_list(self) -> ImageList:
-        """Read the CSV, audit it, choose the split.
-
-        Returns:
-            A dict an image: img_id, img_path, height, width, instances (bbox, bbox_label, mask, attributes,
-            ignore_flag).
-        """
+        """Read and audit the CSV and choose the split; for the images' dicts see `ImageList`."""
         return self._list_test_images() if self.split == 'test' else self._list_annotated_images()
 
     def filter_data(self) -> ImageList:
-        """Leave out training images without an object where `filter_cfg` says so, then draw the subset."""
+        """Drop training images without an object where `filter_cfg` says so, then draw the subset."""
         images = self.data_list
         if not self.test_mode and (self.filter_cfg or {}).get('filter_empty_gt', False):
             images = images.take(np.flatnonzero(images.have_objects()))
@@ -120,12 +103,12 @@ class IMaterialistDataset(BaseDetDataset):
         return images
 
     def get_data_info(self, idx: int) -> dict:
-        """Make an image's dict (see `load_data_list`), with `sample_idx` as mmdet has it."""
+        """Make the dict of an image, with `sample_idx` as in mmdet."""
         self.full_init()
         return dict(self.data_list[idx], sample_idx=idx if idx >= 0 else len(self) + idx)
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """List the labels of an image's objects, for samplers and mmdet's dataset wrappers; no mask is read."""
+        """List the labels of an image's objects, for samplers and mmdet's dataset wrappers."""
         self.full_init()
         return self.data_list.labels(idx)
 
@@ -146,14 +129,17 @@ class IMaterialistDataset(BaseDetDataset):
             positions = train if self.split == 'train' else val
         if self.check_images:
             with HeaderCache(self._folder) as headers:
-                positions = [position for position in track(positions, 'photos') if self._check(
-                    headers, index.image_id(position), int(index.heights[position]), int(index.widths[position]))]
+                positions = [
+                    position
+                    for position in track(positions, 'photos')
+                    if self._check(headers, index.image_id(position), index.heights[position], index.widths[position])
+                ]
         return ImageList(index, positions, self._folder, self.category_ids)
 
     def _list_test_images(self) -> ImageList:
         with HeaderCache(self._folder) as headers:
-            image_ids = [image_id for image_id in track(read_image_ids(self.ann_file), 'photos')
-                         if self._check(headers, image_id)]
+            listed = track(read_image_ids(self.ann_file), 'photos')
+            image_ids = [image_id for image_id in listed if self._check(headers, image_id)]
             sizes = [headers.read_size(photo_path(self._folder, image_id)) for image_id in image_ids]
         index = Index(empty_batch(image_ids, sizes), Audit())
         return ImageList(index, np.arange(len(index)), self._folder, self.category_ids)
@@ -172,10 +158,13 @@ class IMaterialistDataset(BaseDetDataset):
         return Path(self.data_prefix['img_path'])
 
     def _refuse_empty(self, listed: int) -> None:
-        """Say in one line why no image is left; `listed` have passed the audit."""
-        reasons = (f'none of {listed} has an object of the categories {list(self.category_ids)}' if listed else
-                   f'dropped: {self.audit.summary()}. The photos are looked for in {self._folder}: does FASHION_DATA '
-                   'name the right folder? Else mend the files or rows')
+        """Raise ValueError that says why no image is left; `listed` have passed the audit."""
+        reasons = (
+            f'none of {listed} has an object of the categories {list(self.category_ids)}'
+            if listed
+            else f'dropped: {self.audit.summary()}. The photos are looked for in {self._folder}: does FASHION_DATA '
+            'name the right folder? Else mend the files or rows'
+        )
         raise ValueError(f'{self.ann_file}: no image is left for split {self.split!r}: {reasons}')
 
     def _log(self, count: int) -> None:

@@ -1,87 +1,56 @@
-"""Builds the index of a train.csv: rows checked by all cores, masks spilled to disk, images grouped. No torch.
+"""Build the index of a train.csv: rows checked by all cores, masks spilled to disk, objects grouped by image.
 
 Memory stays bounded: some chunks of text and 60 bytes an object; the masks wait in a file without a name.
 """
 
 import os
 import tempfile
-from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from fashion_mmdet import rle
 from fashion_mmdet.datasets.audit import Audit
-from fashion_mmdet.datasets.index import OBJECT, SCHEMA, IndexInfo, describe_audit
+from fashion_mmdet.datasets.index import OBJECT, SCHEMA, to_metadata
 from fashion_mmdet.datasets.layouts import content_key
 from fashion_mmdet.datasets.records import RowText, audit_images, check_row, screen_rows, to_instance
-from fashion_mmdet.files import write_sealed
-from fashion_mmdet.progress import progress_bar
+from fashion_mmdet.masks import rle
+from fashion_mmdet.utils.files import write_sealed
 from fashion_mmdet.utils.parallel import WorkerPool
+from fashion_mmdet.utils.progress import progress_bar
 
 POOL_BYTES = 8 << 20  # a smaller CSV is parsed within a second: processes would not pay
 BATCH_ROWS = 250  # some 0.7 MB of text
+COLUMNS = pa.schema([*(field for field in OBJECT if field.name != 'mask'), ('mask_bytes', pa.int64())])
 
 
-@dataclass(frozen=True)
-class _Objects:
-    """Objects in columns: where each came from, what it is, and the bytes of all their masks in one string."""
+class Checked(NamedTuple):
+    """Objects of a batch of rows.
 
-    row: list[int]  # of the batch, from 0
-    category: list[int]
-    attributes: list[tuple[int, ...]]
-    box: list[tuple[int, int, int, int]]
-    area: list[int]
-    mask_bytes: list[int]  # lengths
+    Attributes:
+        rows: row of each object in the batch, from 0.
+        columns: the objects without their masks (`COLUMNS`).
+        masks: counts of all masks, one after another.
+        audit: problems of the rows.
+    """
+
+    rows: list[int]
+    columns: pa.RecordBatch
     masks: bytes
     audit: Audit
-
-
-class _Columns:
-    """What `_Objects` gather to, 60 bytes an object; `image` is the object's image, counted by first appearance."""
-
-    def __init__(self) -> None:
-        self.image_ids: dict[str, int] = {}
-        self.sizes, self.first_row = array('q'), array('q')
-        self.image, self.category, self.attribute, self.attribute_count = (array('q') for _ in range(4))
-        self.box, self.area, self.mask_bytes = array('q'), array('q'), array('q')
-
-    def add_images(self, rows: Iterable[RowText]) -> list[int]:
-        """Take new images in; returns the image of each row."""
-        images = []
-        for row in rows:
-            if row.image_id not in self.image_ids:
-                self.image_ids[row.image_id] = len(self.image_ids)
-                self.sizes.extend(row.first_size)
-                self.first_row.append(row.number)
-            images.append(self.image_ids[row.image_id])
-        return images
-
-    def add_objects(self, objects: _Objects, images: list[int]) -> None:
-        """Take a batch's objects in, but for their masks; `images` has the image of each row of the batch."""
-        self.image.extend(images[row] for row in objects.row)
-        self.category.extend(objects.category)
-        self.area.extend(objects.area)
-        self.mask_bytes.extend(objects.mask_bytes)
-        for attributes, box in zip(objects.attributes, objects.box, strict=True):
-            self.attribute.extend(attributes)
-            self.attribute_count.append(len(attributes))
-            self.box.extend(box)
 
 
 def build_index(csv: str | os.PathLike, target: Path, jobs: int | None = None) -> None:
     """Parse a train.csv and write its index: what `records.read_records` returns, to the object and the audit.
 
     Args:
-        csv: the CSV.
-        target: the file to write; it is whole or absent.
+        csv: CSV to read.
+        target: file to write; it is whole or absent.
         jobs: processes; None for all cores where the CSV is large.
 
     Raises:
@@ -94,79 +63,111 @@ def build_index(csv: str | os.PathLike, target: Path, jobs: int | None = None) -
     jobs = jobs or (None if csv_bytes >= POOL_BYTES else 1)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=target.parent) as spill, tempfile.TemporaryFile(dir=target.parent) as grouped:
-        columns, audit = _parse(csv, csv_bytes, spill, jobs)
+        images, image, columns, audit = _parse(csv, csv_bytes, spill, jobs)
         if content_key(csv) != content:
             raise ValueError(f'{csv}: changed while it was read; start again')
-        info = IndexInfo(csv_hash=content, **describe_audit(audit, csv))
-        batch = _to_batch(columns, spill, grouped).replace_schema_metadata(info.to_metadata())
+        objects, counts = _group(image, columns, spill, grouped)
+        batch = _to_batch(images, np.unique(image), counts, objects)
+        batch = batch.replace_schema_metadata(to_metadata(content, audit, csv))
         with write_sealed(target) as file, pa.ipc.new_file(file, batch.schema) as writer:
             writer.write_batch(batch)
 
 
-def check_rows(csv: str, rows: list[RowText]) -> _Objects:
-    """Check rows and encode the masks of those that stay; what a process of the pool does."""
-    audit, kept, areas = Audit(), [], []
+def check_rows(csv: str, rows: list[RowText]) -> Checked:
+    """Check rows and encode the masks of those that stay; runs in the pool's processes."""
+    audit, numbers, areas, instances = Audit(), [], [], []
     for number, text in enumerate(rows):
         row = check_row(csv, text, audit)
         if row is not None:
-            kept.append((number, to_instance(row, *text.first_size)))
+            numbers.append(number)
             areas.append(rle.area(row.runs))
-    masks = [instance.mask['counts'].encode('ascii') for _, instance in kept]
-    return _Objects(
-        row=[number for number, _ in kept], category=[instance.category for _, instance in kept],
-        attributes=[instance.attributes for _, instance in kept], box=[instance.bbox for _, instance in kept],
-        area=areas, mask_bytes=[len(mask) for mask in masks], masks=b''.join(masks), audit=audit)
+            instances.append(to_instance(row, *text.first_size))
+    masks = [instance.mask['counts'].encode('ascii') for instance in instances]
+    columns = dict(
+        category=[instance.category for instance in instances],
+        attributes=[instance.attributes for instance in instances],
+        box=[instance.bbox for instance in instances],
+        area=areas,
+        mask_bytes=list(map(len, masks)),
+    )
+    return Checked(numbers, pa.record_batch(columns, schema=COLUMNS), b''.join(masks), audit)
 
 
-def _parse(csv: str | os.PathLike, csv_bytes: int, spill: BinaryIO, jobs: int | None) -> tuple[_Columns, Audit]:
-    """Check all rows; the masks go to `spill` one after the other."""
-    columns, audit, images = _Columns(), Audit(), deque()
+def _parse(
+    csv: str | os.PathLike, csv_bytes: int, spill: BinaryIO, jobs: int | None
+) -> tuple[dict[str, tuple[int, ...]], np.ndarray, pa.Table, Audit]:
+    """Check all rows; the masks go to `spill` one after another.
+
+    Returns:
+        Number by first appearance, first row, height and width of each image by its name; the number of each object's
+        image, (M,) int64; the objects' `COLUMNS`; and the audit.
+    """
+    images: dict[str, tuple[int, ...]] = {}
+    audit, waiting, image, columns = Audit(), deque(), [], []
 
     def batches() -> Iterator[list[RowText]]:
         rows = screen_rows(csv)
         while batch := list(islice(rows, BATCH_ROWS)):
-            images.append(columns.add_images(batch))
+            numbers = [images.setdefault(row.image_id, (len(images), row.number, *row.first_size))[0] for row in batch]
+            waiting.append(np.array(numbers, np.int64))
             progress.update(task, advance=sum(len(row.pixels) + len(row.image_id) + 15 for row in batch))
             yield batch
 
     with progress_bar() as progress, WorkerPool(jobs) as pool:
         task = progress.add_task(f'index of {Path(csv).name}', total=csv_bytes)
-        for objects in pool.map(partial(check_rows, os.fspath(csv)), batches()):
-            columns.add_objects(objects, images.popleft())
-            audit.extend(objects.audit)
-            spill.write(objects.masks)
-    annotated = set(columns.image)
-    audit_images(csv, columns.image_ids,
-                 {image_id for image_id, image in columns.image_ids.items() if image in annotated}, audit)
-    return columns, audit
+        for checked in pool.map(partial(check_rows, os.fspath(csv)), batches()):
+            image.append(waiting.popleft()[checked.rows])
+            columns.append(checked.columns)
+            audit.extend(checked.audit)
+            spill.write(checked.masks)
+    image = np.concatenate(image)
+    names = list(images)
+    audit_images(csv, names, {names[number] for number in np.unique(image)}, audit)
+    return images, image, pa.Table.from_batches(columns), audit
 
 
-def _to_batch(columns: _Columns, spill: BinaryIO, grouped: BinaryIO) -> pa.RecordBatch:
-    """Group the objects by image, in the order of the CSV within each; images without any are left out."""
-    image, masks = np.array(columns.image, np.int64), _map_file(spill)
-    order = np.argsort(image, kind='stable')
-    ends = np.concatenate([[0], np.cumsum(np.array(columns.mask_bytes, np.int64))])
+def _group(
+    image: np.ndarray, columns: pa.Table, spill: BinaryIO, grouped: BinaryIO
+) -> tuple[pa.StructArray, np.ndarray]:
+    """Sort the objects by image, in the order of the CSV within each.
+
+    Rows of the images 0, 1, 0 with masks of 5, 7 and 4 bytes: `order` is 0, 2, 1, `ends` 0, 5, 12, 16; the bytes 0 to
+    5, 12 to 16 and 5 to 12 are written in that order.
+
+    Returns:
+        The objects, and how many each image with an object has.
+    """
+    order, masks = np.argsort(image, kind='stable'), _map_file(spill)
+    lengths = columns.column('mask_bytes').to_numpy()
     if (np.diff(image) < 0).any():
-        masks = _reorder(masks, ends, order, grouped)
-    lengths, counts = np.diff(ends)[order], np.array(columns.attribute_count, np.int64)
-    first = np.concatenate([[0], np.cumsum(counts)])[:-1]
-    counts, first = counts[order], first[order]
-    attribute_ends = np.concatenate([[0], np.cumsum(counts)])
-    picked = np.repeat(first - attribute_ends[:-1], counts) + np.arange(attribute_ends[-1])
-    objects = pa.StructArray.from_arrays([
-        pa.array(np.array(columns.category, np.int16)[order]),
-        pa.LargeListArray.from_arrays(attribute_ends, pa.array(np.array(columns.attribute, np.int16)[picked])),
-        pa.FixedSizeListArray.from_arrays(np.array(columns.box, np.int32).reshape(-1, 4)[order].ravel(), 4),
-        pa.array(np.array(columns.area, np.int64)[order]),
-        pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(order), [
-            None, pa.py_buffer(np.concatenate([[0], np.cumsum(lengths)])), pa.py_buffer(masks)]),
-    ], fields=list(OBJECT))
-    kept, counts = np.unique(image, return_counts=True)
-    image_ids, sizes = list(columns.image_ids), np.array(columns.sizes, np.int32).reshape(-1, 2)[kept]
-    return pa.record_batch([
-        pa.array([image_ids[position] for position in kept], pa.large_string()), pa.array(sizes[:, 0]),
-        pa.array(sizes[:, 1]), pa.array(np.array(columns.first_row, np.int64)[kept]),
-        pa.LargeListArray.from_arrays(np.concatenate([[0], np.cumsum(counts)]), objects)], schema=SCHEMA)
+        masks = _reorder(masks, _running_sum(lengths), order, grouped)
+    columns = columns.take(order)
+    arrays = {name: columns.column(name).combine_chunks() for name in columns.column_names}
+    buffers = [None, pa.py_buffer(_running_sum(lengths[order])), pa.py_buffer(masks)]
+    arrays['mask'] = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(order), buffers)
+    objects = pa.StructArray.from_arrays([arrays[field.name] for field in OBJECT], fields=list(OBJECT))
+    return objects, np.unique(image, return_counts=True)[1]
+
+
+def _to_batch(
+    images: dict[str, tuple[int, ...]], kept: np.ndarray, counts: np.ndarray, objects: pa.StructArray
+) -> pa.RecordBatch:
+    """Lay out the index's batch; `kept` are the numbers of the images that have an object."""
+    names = list(images)
+    _, first_row, heights, widths = np.array(list(images.values()), np.int64).reshape(-1, 4)[kept].T
+    columns = [
+        pa.array([names[number] for number in kept], pa.large_string()),
+        pa.array(heights.astype(np.int32)),
+        pa.array(widths.astype(np.int32)),
+        pa.array(first_row),
+        pa.LargeListArray.from_arrays(_running_sum(counts), objects),
+    ]
+    return pa.record_batch(columns, schema=SCHEMA)
+
+
+def _running_sum(lengths: np.ndarray) -> np.ndarray:
+    """Return where each of N lengths begins and the last one ends, (N + 1,) int64."""
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def _map_file(file: BinaryIO) -> np.ndarray:
@@ -180,5 +181,5 @@ def _reorder(masks: np.ndarray, ends: np.ndarray, order: np.ndarray, target: Bin
     """Write the masks in another order, stretches that stay together in one piece."""
     breaks = np.flatnonzero(np.diff(order) != 1) + 1
     for stretch in np.split(order, breaks):
-        target.write(masks[ends[stretch[0]]:ends[stretch[-1] + 1]].data)
+        target.write(masks[ends[stretch[0]] : ends[stretch[-1] + 1]].data)
     return _map_file(target)

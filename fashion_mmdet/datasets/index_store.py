@@ -1,4 +1,4 @@
-"""Where the index of a train.csv lies, whether it still fits, and who builds it. No torch."""
+"""Find the index of a train.csv, or build it."""
 
 import logging
 import os
@@ -12,13 +12,11 @@ from fashion_mmdet.utils.locks import locked
 
 
 def open_index(csv: str | os.PathLike) -> Index:
-    """Open the index of a train.csv, built first where there is none or the CSV has changed.
+    """Open the index of a train.csv; build it first where there is none or the CSV has changed.
 
-    It lies beside the CSV, `train.csv.index.arrow`, or in the user's cache where that folder cannot be written. It is
-    known by the CSV's content, which is hashed at every start, as is the index itself: together 0.17 s for the
-    competition's 951 MB where both are in memory, else as long as the disk takes to read them. A size and a time of
-    change would take no time, and let another file of the same pass. Of several processes one builds and the others
-    wait.
+    It lies beside the CSV as `train.csv.index.arrow`, or in the user's cache where that folder cannot be written. The
+    content of the CSV and the index are hashed at every start: together 0.17 s for the competition's 951 MB in the
+    page cache. Size and modification time would miss a change. Of several processes one builds and the others wait.
 
     Raises:
         ValueError: the file is not this CSV at all; names file, line and value.
@@ -35,8 +33,12 @@ def open_index(csv: str | os.PathLike) -> Index:
     if target != beside:
         logging.getLogger(__name__).warning('%s: cannot be written; the index goes to %s', beside.parent, target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with locked(target.with_name(f'.{target.name}.lock'), on_busy=lambda: logging.getLogger(__name__).warning(
-            '%s: another process builds the index; waiting for it', csv)):
+    with locked(
+        target.with_name(f'.{target.name}.lock'),
+        on_busy=lambda: logging.getLogger(__name__).warning(
+            '%s: another process builds the index; waiting for it', csv
+        ),
+    ):
         if (index := open_fitting(target, csv, content, logging.WARNING)) is not None:
             return index
         build_index(csv, target)
@@ -44,10 +46,7 @@ def open_index(csv: str | os.PathLike) -> Index:
 
 
 def open_fitting(path: Path, csv: str | os.PathLike, content: str, level: int = logging.DEBUG) -> Index | None:
-    """Open an index if it is there, whole, and of the CSV's content as `layouts.content_key` gives it.
-
-    One that is there and not whole is logged at `level`.
-    """
+    """Open an index if it is whole and of that content (`layouts.content_key`); log at `level` one that is broken."""
     try:
         index = Index.open(path, csv)
     except FileNotFoundError:

@@ -1,12 +1,12 @@
-"""How 2019's and 2020's CSV write an object's category and attributes. No torch."""
+"""The layouts in which the CSVs of 2019 and 2020 write category and attributes."""
 
 import json
 import os
 import re
 from pathlib import Path
 
-from fashion_mmdet.classes import ATTRIBUTES
-from fashion_mmdet.files import fast_hash
+from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES
+from fashion_mmdet.utils.files import fast_hash, write_text
 
 ATTRIBUTES_COLUMN = 'AttributesIds'  # 2020: `3,20,34`; 2019 has them in ClassId, `10_3_20_34`
 LABELS = 'label_descriptions.json'
@@ -20,10 +20,9 @@ def content_key(csv: str | os.PathLike) -> str:
 
 
 def read_attribute_ids(path: Path) -> dict[str, str]:
-    """Read which of 2019's attribute ids each attribute of a label_descriptions.json has, by its name.
+    """Map the attribute ids of a label_descriptions.json to those of 2019 by name.
 
-    2020 (Fashionpedia) has 294 attributes, those of 2019 among them, and counts them anew. Without the file the ids are
-    2019's.
+    2020 (Fashionpedia) has 294 attributes, among them those of 2019 under new ids. Without the file the ids are 2019's.
 
     Raises:
         ValueError: not such a file.
@@ -38,8 +37,15 @@ def read_attribute_ids(path: Path) -> dict[str, str]:
     return {str(one): ours.get(name, str(FOREIGN_ATTRIBUTE + one)) for one, name in names.items()}
 
 
+def write_labels(folder: Path) -> None:
+    """Write the classes into a folder as the competition's label_descriptions.json has them."""
+    groups = {'categories': CATEGORIES, 'attributes': ATTRIBUTES}
+    content = {key: [{'id': index, 'name': name} for index, name in enumerate(names)] for key, names in groups.items()}
+    write_text(folder / LABELS, json.dumps(content, indent=1) + '\n')
+
+
 def join_class_id(class_id: str, attributes: str, attribute_ids: dict[str, str]) -> str:
-    """Write category and attributes as 2019's layout does: `10_3_20` for `10` and `3,20`; ` 6` and `6.0` become `6`."""
+    """Join category and attributes as in 2019: `10_3_20` for `10` and `3,20`; ` 6` and `6.0` become `6`."""
     class_id = re.sub(r'\A(\d+)\.0\Z', r'\1', class_id.strip())
     words = [word.strip() for word in attributes.split(',')] if attributes.strip() else []
     return '_'.join([class_id, *(attribute_ids.get(word, word) for word in words)])

@@ -1,4 +1,4 @@
-"""One transform for loading: photo and masks come at the size that the model wants, never at their own."""
+"""Load photo and masks at the size that the model wants, in one transform."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from mmdet.structures.bbox import HorizontalBoxes
 from fashion_mmdet.datasets.decoding import decode_area, decode_whole
 from fashion_mmdet.datasets.image_formats import read_photo_bytes
 from fashion_mmdet.datasets.images import read_size
-from fashion_mmdet.datasets.run_masks import MASK_INTERPOLATIONS, RunMasks
+from fashion_mmdet.datasets.rle_masks import MASK_INTERPOLATIONS, RLEMasks
 from fashion_mmdet.utils.checks import COUNT, check_choice, check_flag, check_numbers, check_range, is_list
 
 INTERPOLATIONS = ('area', 'bilinear')
@@ -24,30 +24,31 @@ Scale = tuple[int, int]
 
 @TRANSFORMS.register_module()
 class LoadScaled(BaseTransform):
-    """Load a photo with its boxes and masks at the size wanted.
+    """Load a photo with its boxes and masks at the wanted size.
 
-    In place of mmdet's LoadImageFromFile, LoadAnnotations and Resize (or RandomResize, RandomChoiceResize), which
-    decode all at full size first. The masks come as `RunMasks`; mmdet's other transforms take them.
+    Replaces mmdet's LoadImageFromFile, LoadAnnotations and Resize (or RandomResize, RandomChoiceResize), which decode
+    everything at full size first. The masks are `RLEMasks`, which mmdet's other transforms take.
 
     Args:
-        scale: as mmdet's `Resize` takes it, (long side, short side) or (w, h); a list of several, of which each photo
-            draws one.
+        scale: (long side, short side) or (w, h) as for mmdet's `Resize`, or a list, of which one is drawn per photo.
         keep_ratio: as large as fits into `scale`; else exactly (w, h).
         ratio_range: smallest and largest factor of `scale`, drawn for each photo; None for 1.
         interpolation: 'area': a JPEG is decoded at the nearest larger DCT scale, then shrunk by area averaging;
-            'bilinear': decoded whole, then resized, to the pixel as LoadImageFromFile and Resize do.
-        mask_interpolation: 'nearest', as mmdet's `Resize`, or 'area': a pixel belongs to a mask where at least half of
-            it is covered.
-        with_annotations: read boxes, labels and masks from `instances`; needless for testing.
-
-    Raises:
-        ValueError: an option that cannot be.
+            'bilinear': decoded whole, then resized, equal to LoadImageFromFile and Resize to the pixel.
+        mask_interpolation: 'nearest', as mmdet's `Resize`, or 'area': at least half of a pixel is covered.
+        with_annotations: read boxes, labels and masks from `instances`; not needed for testing.
     """
 
-    def __init__(self, scale: Scale | Sequence[Scale], keep_ratio: bool = True,
-                 ratio_range: tuple[float, float] | None = None, interpolation: str = 'area',
-                 mask_interpolation: str = 'nearest', with_annotations: bool = True) -> None:
-        self.scales = _read_scales(scale)
+    def __init__(
+        self,
+        scale: Scale | Sequence[Scale],
+        keep_ratio: bool = True,
+        ratio_range: tuple[float, float] | None = None,
+        interpolation: str = 'area',
+        mask_interpolation: str = 'nearest',
+        with_annotations: bool = True,
+    ) -> None:
+        self.scale = _read_scales(scale)
         if ratio_range is not None:
             check_range('LoadScaled ratio_range', ratio_range)
         check_choice('LoadScaled interpolation', interpolation, INTERPOLATIONS)
@@ -59,14 +60,11 @@ class LoadScaled(BaseTransform):
         self.with_annotations = with_annotations
 
     def transform(self, results: dict) -> dict:
-        """Load.
-
-        Args:
-            results: img_path; height and width in pixels (else read from the file); instances.
+        """Load `img_path` of `height` and `width` (else read from the file) and its `instances`.
 
         Raises:
             FileNotFoundError: no such photo.
-            ValueError: a photo that cannot be decoded or whose size is not the annotation's, a mask that does not fit.
+            ValueError: the photo cannot be decoded, or photo, annotation and masks are not of one size.
         """
         path = results['img_path']
         size = (results['height'], results['width']) if 'height' in results else read_size(Path(path))
@@ -83,8 +81,8 @@ class LoadScaled(BaseTransform):
 
     @cache_randomness
     def _draw_scale(self) -> Scale:
-        """Draw as mmdet's RandomChoiceResize and RandomResize do: from NumPy's generator, which the run seeds."""
-        scale = self.scales[0] if len(self.scales) == 1 else self.scales[np.random.randint(len(self.scales))]
+        """Draw like mmdet's RandomChoiceResize and RandomResize, from NumPy's generator, which mmengine seeds."""
+        scale = self.scale[0] if len(self.scale) == 1 else self.scale[np.random.randint(len(self.scale))]
         if self.ratio_range is None:
             return scale
         smallest, largest = self.ratio_range
@@ -112,20 +110,19 @@ class LoadScaled(BaseTransform):
         results['gt_bboxes_labels'] = np.array([instance['bbox_label'] for instance in instances], np.int64)
         results['gt_ignore_flags'] = np.array([instance['ignore_flag'] for instance in instances], bool)
         try:
-            results['gt_masks'] = RunMasks.from_coco(
-                [instance['mask'] for instance in instances], size, new_size, self.mask_interpolation)
+            results['gt_masks'] = RLEMasks.from_coco(
+                [instance['mask'] for instance in instances], size, new_size, self.mask_interpolation
+            )
         except ValueError as error:
             raise ValueError(f'{results["img_path"]}: {error}') from None
 
     def __repr__(self) -> str:
         """Show the arguments, as mmdet's transforms do."""
-        return (f'{type(self).__name__}(scale={self.scales}, keep_ratio={self.keep_ratio}, '
-                f'ratio_range={self.ratio_range}, interpolation={self.interpolation!r}, '
-                f'mask_interpolation={self.mask_interpolation!r}, with_annotations={self.with_annotations})')
+        return f'{type(self).__name__}({", ".join(f"{name}={value!r}" for name, value in vars(self).items())})'
 
 
 def _read_scales(scale: Scale | Sequence[Scale]) -> list[Scale]:
-    """Take one scale or several; each a pair of positive whole numbers."""
+    """Read one scale or several, each a pair of positive whole numbers."""
     scales = list(scale) if is_list(scale) and scale and all(map(is_list, scale)) else [scale]
     for one in scales:
         check_numbers('LoadScaled scale', one, COUNT, length=2)

@@ -1,9 +1,8 @@
-"""From the competition's train.csv to records: an image with its objects, checked row by row."""
+"""Read the competition's train.csv row by row, check it, and give images with their objects."""
 
 import os
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -11,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from fashion_mmdet import rle
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES, parse_class_id
 from fashion_mmdet.datasets.audit import Audit, is_size_possible
 from fashion_mmdet.datasets.images import is_safe_id
-from fashion_mmdet.datasets.layouts import ATTRIBUTES_COLUMN, LABELS, content_key, join_class_id, read_attribute_ids
+from fashion_mmdet.datasets.layouts import ATTRIBUTES_COLUMN, LABELS, join_class_id, read_attribute_ids
+from fashion_mmdet.masks import rle
 
 COLUMNS = ('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId')
 SUBMISSION_COLUMNS = ('ImageId', 'EncodedPixels', 'ClassId')
@@ -51,14 +50,14 @@ class Row:
 
 
 class RowText(NamedTuple):
-    """A row of the CSV before its check, with what the rows above it say of it. Small to pickle.
+    """A row of the CSV before its check, with what follows from the rows above it.
 
     Attributes:
-        number: of its line, from 0 at line 2.
+        number: number of its line, from 0 at line 2.
         image_id, pixels: as in the CSV.
-        class_id: as 2019's layout has it, see `layouts.join_class_id`.
+        class_id: in 2019's layout, see `layouts.join_class_id`.
         size: height and width in pixels.
-        first_size: those of the image's first row.
+        first_size: height and width in the image's first row.
         is_duplicate: a row above is the same.
     """
 
@@ -72,15 +71,17 @@ class RowText(NamedTuple):
 
 
 def to_instance(row: Row, height: int, width: int) -> Instance:
-    """Turn a checked row of an image of that height and width into an object with box and COCO RLE."""
-    return Instance(row.category, row.attributes, mask=rle.runs_to_coco(row.runs, height, width),
-                    bbox=rle.bounding_box(row.runs, height))
+    """Convert a checked row of an image of that size to an object with box and COCO RLE."""
+    return Instance(
+        row.category,
+        row.attributes,
+        mask=rle.runs_to_coco(row.runs, height, width),
+        bbox=rle.bounding_box(row.runs, height),
+    )
 
 
 def read_table(path: str | os.PathLike, columns: tuple[str, ...], chunk_rows: int = 20_000) -> Iterator[pd.DataFrame]:
-    """Read a CSV of the competition in chunks of text columns; the index is the row's line, from 0 at line 2.
-
-    Lines that are empty, or hold commas alone, are left out.
+    """Read a CSV of the competition in chunks of text columns, without blank lines; line 2 has the index 0.
 
     Raises:
         ValueError: empty, not a CSV, or without the columns; names the file.
@@ -89,8 +90,9 @@ def read_table(path: str | os.PathLike, columns: tuple[str, ...], chunk_rows: in
     if not Path(path).is_file():
         raise FileNotFoundError(f'{path}: no such file')
     try:
-        with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=chunk_rows,
-                         skip_blank_lines=False) as reader:  # they are left out below: pandas would not count them
+        with pd.read_csv(
+            path, dtype=str, keep_default_na=False, chunksize=chunk_rows, skip_blank_lines=False
+        ) as reader:  # blank lines are dropped below: pandas would not count them
             lines = rows = 0
             for chunk in reader:
                 _check_columns(path, list(chunk.columns), columns)
@@ -113,20 +115,20 @@ def read_table(path: str | os.PathLike, columns: tuple[str, ...], chunk_rows: in
 def _check_columns(path: str | os.PathLike, found: list[str], wanted: tuple[str, ...]) -> None:
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise ValueError(f'{path}:1: no column {missing[0]!r}; found {",".join(map(str, found))[:80]!r}, '
-                         f'expected {",".join(wanted)}')
+        raise ValueError(
+            f'{path}:1: no column {missing[0]!r}; found {",".join(map(str, found))[:80]!r}, expected {",".join(wanted)}'
+        )
 
 
 def read_image_ids(path: str | os.PathLike) -> list[str]:
     """List the images of a sample submission in order, each once."""
-    return list(dict.fromkeys(image_id for chunk in read_table(path, SUBMISSION_COLUMNS)
-                              for image_id in chunk['ImageId']))
+    return list(
+        dict.fromkeys(image_id for chunk in read_table(path, SUBMISSION_COLUMNS) for image_id in chunk['ImageId'])
+    )
 
 
 def read_records(path: str | os.PathLike) -> tuple[list[Record], Audit]:
-    """Read a train.csv and check every row that needs no image file.
-
-    Read once a process for the same content; callers must not change what they get.
+    """Read and check a train.csv, row by row in this process; `index_store.open_index` is the fast way.
 
     Returns:
         Records in order of first appearance, and the audit (see `audit.RULES` for what becomes of bad rows).
@@ -135,13 +137,6 @@ def read_records(path: str | os.PathLike) -> tuple[list[Record], Audit]:
         ValueError: the file is not this CSV at all; names file, line and value.
         FileNotFoundError: no such file.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{path}: no such file')
-    return _read_records(os.fspath(path), content_key(path))
-
-
-@lru_cache(maxsize=4)
-def _read_records(path: str, content: str) -> tuple[list[Record], Audit]:
     audit = Audit()
     records: dict[str, Record] = {}
     for record, row in read_rows(path, audit):
@@ -152,15 +147,15 @@ def _read_records(path: str, content: str) -> tuple[list[Record], Audit]:
 
 
 def read_rows(path: str | os.PathLike, audit: Audit) -> Iterator[tuple[Record, Row | None]]:
-    """Read and check a train.csv row by row; one chunk of its text is held at a time, and no mask.
+    """Read and check a train.csv row by row, holding one chunk of its text and no mask; errors as `read_records`.
 
     Args:
-        path: of the CSV.
+        path: CSV to read.
         audit: takes the problems, those of whole images after the last row.
 
     Yields:
-        Every row's image (one object an image, whose instances are the caller's to fill) and what it annotates, None
-        where the audit drops the row. Errors as `read_records`.
+        The image of every row (the same `Record` for an image, without instances) and what the row annotates; None
+        where the audit drops it.
     """
     records: dict[str, Record] = {}
     annotated: set[str] = set()
@@ -174,10 +169,7 @@ def read_rows(path: str | os.PathLike, audit: Audit) -> Iterator[tuple[Record, R
 
 
 def screen_rows(path: str | os.PathLike) -> Iterator[RowText]:
-    """Read a train.csv row by row and find out what a row alone does not tell: duplicates, its image's first size.
-
-    One chunk of the text is held at a time. Errors as `read_records`.
-    """
+    """Read a train.csv row by row, with what a row alone does not tell; memory and errors as `read_rows`."""
     sizes: dict[str, tuple[int, int]] = {}
     seen: set[int] = set()
     attribute_ids: dict[str, str] | None = None
@@ -186,7 +178,8 @@ def screen_rows(path: str | os.PathLike) -> Iterator[RowText]:
         if attribute_ids is None:
             attribute_ids = read_attribute_ids(Path(path).with_name(LABELS)) if ATTRIBUTES_COLUMN in chunk else {}
         for number, image_id, pixels, height, width, category, more in zip(
-                chunk.index, *(chunk[column] for column in COLUMNS), attributes, strict=True):
+            chunk.index, *(chunk[column] for column in COLUMNS), attributes, strict=True
+        ):
             where = f'{path}:{number + 2}'  # the header is line 1
             size = _read_length(where, 'Height', height), _read_length(where, 'Width', width)
             first_size, class_id = sizes.setdefault(image_id, size), join_class_id(category, more, attribute_ids)
@@ -199,14 +192,7 @@ def screen_rows(path: str | os.PathLike) -> Iterator[RowText]:
 
 
 def audit_images(path: str | os.PathLike, image_ids: Iterable[str], annotated: Container[str], audit: Audit) -> None:
-    """Count the images that have lost all their rows.
-
-    Args:
-        path: of the CSV.
-        image_ids: all images of the CSV, in order.
-        annotated: those with a row that was kept.
-        audit: takes the problems.
-    """
+    """Add to the audit the images of the CSV at `path` that have lost all their rows."""
     for image_id in image_ids:
         if image_id not in annotated:
             audit.add('image_without_rows', f'{path}: {image_id}')
@@ -247,8 +233,9 @@ def check_row(path: str | os.PathLike, text: RowText, audit: Audit) -> Row | Non
     return Row(category, _check_attributes(where, class_id, category, attributes, audit), runs)
 
 
-def _check_attributes(where: str, class_id: str, category: int, attributes: tuple[int, ...],
-                      audit: Audit) -> tuple[int, ...]:
+def _check_attributes(
+    where: str, class_id: str, category: int, attributes: tuple[int, ...], audit: Audit
+) -> tuple[int, ...]:
     if attributes and category >= NUM_MAIN_CATEGORIES:
         audit.add('attribute_on_part', f'{where}: ClassId {class_id!r}')
         return ()
@@ -260,7 +247,7 @@ def _check_attributes(where: str, class_id: str, category: int, attributes: tupl
 
 
 def check_runs(where: str, pixels: str, height: int, width: int, audit: Audit) -> rle.Runs | None:
-    """Read the runs of a row, mending what can be mended; None where the audit drops the row."""
+    """Read the runs of a row and mend what can be mended; None where the audit drops the row."""
     try:
         starts, lengths = rle.parse_kaggle(pixels)
     except ValueError as error:

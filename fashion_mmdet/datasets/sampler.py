@@ -1,4 +1,4 @@
-"""Resampling: images of rare or missed classes come more often."""
+"""Sample images of rare or missed classes more often."""
 
 import itertools
 import math
@@ -6,29 +6,48 @@ import os
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from mmdet.datasets import MultiImageMixDataset
 from mmdet.registry import DATA_SAMPLERS
+from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmengine.dist import get_dist_info, sync_random_seed
 from mmengine.logging import print_log
-from torch.utils.data import Sampler
+from torch.utils.data import Dataset, Sampler
 
 from fashion_mmdet.datasets.targets import read_targets
-from fashion_mmdet.datasets.wrappers import unwrap
 from fashion_mmdet.utils.checks import COUNT, NATURAL, POSITIVE, Interval, check_choice, check_number
+from fashion_mmdet.utils.tables import format_text
 
 RULES = ('repeat_factor', 'sensitivity')
 
 
+def _concat_cat_ids(self: ConcatDataset, idx: int) -> list[int]:
+    part, idx = self._get_ori_dataset_idx(idx)
+    return self.datasets[part].get_cat_ids(idx)
+
+
+# Dataset wrappers ask their data sets for `get_cat_ids` but lack it: class balancing could not see through nested ones.
+for _wrapper, _get_cat_ids in (
+    (ConcatDataset, _concat_cat_ids),
+    (RepeatDataset, lambda self, idx: self.dataset.get_cat_ids(self._get_ori_dataset_idx(idx))),
+    (MultiImageMixDataset, lambda self, idx: self.dataset.get_cat_ids(idx)),
+):
+    if not hasattr(_wrapper, 'get_cat_ids'):
+        _wrapper.get_cat_ids = _get_cat_ids
+
+
+def unwrap(dataset: Dataset) -> list[Dataset]:
+    """List the data sets inside wrappers, each once; one that wraps none gives itself."""
+    inner = getattr(dataset, 'datasets', None) or ([dataset.dataset] if hasattr(dataset, 'dataset') else [])
+    return [leaf for part in inner for leaf in unwrap(part)] or [dataset]
+
+
 def repeat_factors(image_labels: Sequence[Sequence[int]], threshold: float) -> np.ndarray:
-    """Say how often each image should come so that rare classes are seen more (LVIS, Gupta et al. 2019).
+    """Compute how often to show each of N images so that rare classes are seen more (LVIS, Gupta et al. 2019).
 
-    A class in a share f of the images has the factor max(1, sqrt(threshold / f)); an image has its largest class's.
-
-    Args:
-        image_labels: the labels of each of N images, in any number.
-        threshold: share of the images below which a class is repeated, in (0, 1].
+    A class in a share f of the images has the factor max(1, sqrt(threshold / f)); an image that of its rarest class.
 
     Returns:
-        (N,) float, 1 or more.
+        (N,) float, at least 1.
     """
     images = [set(labels) for labels in image_labels]
     counts: dict[int, int] = {}
@@ -39,22 +58,18 @@ def repeat_factors(image_labels: Sequence[Sequence[int]], threshold: float) -> n
 
 
 def target_weights(image_labels: Sequence[Sequence[int]], targets: Sequence[int], factor: float) -> np.ndarray:
-    """Weigh images that hold a target class `factor`, all others 1; (N,) float."""
+    """Return the weights of images, (N,) float: `factor` with a target class, else 1."""
     wanted = set(targets)
     return np.array([factor if wanted & set(labels) else 1.0 for labels in image_labels])
 
 
 def draw(expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw image indices so that image i comes `expected[i]` times on average and never further than 1 from it.
+    """Draw image indices so that image i comes `expected[i]` times on average, and never deviates by more than 1.
 
     Systematic sampling: one random offset, then equal steps along the summed expectations of the shuffled images.
 
-    Args:
-        expected: (N,) float; its sum is rounded up to the number of draws, which so is the same every time.
-        rng: seeded.
-
     Returns:
-        (ceil(sum),) int, in random order.
+        (ceil(sum of expected),) int, in random order.
     """
     order = rng.permutation(len(expected))
     total = math.ceil(round(float(expected.sum()), 6))
@@ -66,30 +81,32 @@ def draw(expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 @DATA_SAMPLERS.register_module()
 class ClassBalancedSampler(Sampler):
-    """Draws an epoch in which images of some classes come more often than others.
+    """Draw epochs in which images of some classes come more often than others.
 
-    Every process draws the same epoch from the seed and the epoch's number and takes its own part, so parts are
-    disjoint, of equal length, and a resumed run goes on with the epoch it was in. Says once, in the log, what it does
-    to the class frequencies.
+    Every process draws the same epoch from the seed and the epoch's number and takes its own part: parts are disjoint
+    and of equal length, and a resumed training goes on with its epoch. The shift of class frequencies is logged.
 
     Args:
-        dataset: with `get_cat_ids(index)`, or mmengine's and mmdet's wrappers of such ones with the same classes.
+        dataset: data set with `get_cat_ids(index)`, or mmengine's and mmdet's wrappers of such with the same classes.
         rule: 'repeat_factor' (LVIS, by class frequency) or 'sensitivity' (target classes `factor` times as often).
-        threshold: of `repeat_factors`.
-        targets: category ids, or the path of the file that tools/sensitivity.py saves; for 'sensitivity'.
-        factor: how many times as often a target's images come; for 'sensitivity'.
+        threshold: share of the images below which a class is repeated, in (0, 1]; for 'repeat_factor'.
+        targets: category ids, or the file that tools/sensitivity.py saves; for 'sensitivity'.
+        factor: how many times as often the images of a target come; for 'sensitivity'.
         num_images: length of an epoch over all processes; None for the number of images ('sensitivity') or the sum of
             the factors ('repeat_factor').
-        seed: None for one that all processes agree on.
-
-    Raises:
-        ValueError: an unknown rule, targets that do not go with it, a number out of its range, or data sets with
-            different classes.
+        seed: seed of the draws; None for one that all processes agree on.
     """
 
-    def __init__(self, dataset, rule: str = 'repeat_factor', threshold: float = 0.05,
-                 targets: Sequence[int] | str | os.PathLike | None = None, factor: float = 3.0,
-                 num_images: int | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        dataset,
+        rule: str = 'repeat_factor',
+        threshold: float = 0.05,
+        targets: Sequence[int] | str | os.PathLike | None = None,
+        factor: float = 3.0,
+        num_images: int | None = None,
+        seed: int | None = None,
+    ) -> None:
         check_choice('rule', rule, RULES)
         if (rule == 'sensitivity') != (targets is not None):
             raise ValueError(f"rule={rule!r}: targets go with rule='sensitivity', and only with it")
@@ -115,40 +132,34 @@ class ClassBalancedSampler(Sampler):
         print_log(f'{type(self).__name__}, {rule}:\n{describe_shift(labels, expected, classes)}', logger='current')
 
     def __iter__(self) -> Iterator[int]:
-        """Yield this process's part of the epoch."""
+        """Iterate over the part of this process."""
         indices = draw(self.expected, np.random.default_rng([self.seed, self.epoch])).tolist()
         padded = list(itertools.islice(itertools.cycle(indices), self.num_samples * self.world_size))
-        return iter(padded[self.rank::self.world_size])
+        return iter(padded[self.rank :: self.world_size])
 
     def __len__(self) -> int:
-        """Count this process's images of an epoch."""
+        """Return the number of images of this process."""
         return self.num_samples
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; mmengine calls this before each, after a resume too."""
+        """Set the epoch; mmengine calls this before each, after a resume too."""
         self.epoch = epoch
 
 
 def find_classes(dataset) -> tuple[str, ...]:
-    """Read the classes that all data sets inside wrappers share.
-
-    Raises:
-        ValueError: they do not share them: a label means another class in each.
-    """
+    """Return the classes that all data sets inside wrappers share; ValueError where they differ."""
     first, *others = (tuple(part.metainfo['classes']) for part in unwrap(dataset))
     for number, other in enumerate(others, 2):
         if other != first:
-            raise ValueError(f'train_dataloader.dataset: data set {number} has other classes than data set 1, or in '
-                             'another order; give all of them the same categories')
+            raise ValueError(
+                f'train_dataloader.dataset: data set {number} has other classes than data set 1, or in '
+                'another order; give all of them the same categories'
+            )
     return first
 
 
 def to_labels(categories: Sequence[int], dataset) -> list[int]:
-    """Turn category ids into a data set's labels; a data set without `category_ids` labels by id.
-
-    Raises:
-        ValueError: the data set keeps some categories only, and not this one.
-    """
+    """Convert category ids to labels of a data set; ValueError where it leaves one out."""
     ids = getattr(dataset, 'category_ids', None)
     if ids is None:
         return list(categories)
@@ -159,11 +170,10 @@ def to_labels(categories: Sequence[int], dataset) -> list[int]:
 
 
 def describe_shift(image_labels: Sequence[Sequence[int]], expected: np.ndarray, names: Sequence[str]) -> str:
-    """Lay out each class's share of the images, as they are and as an epoch shows them."""
+    """Format each class's share of the images, in the data set and in an epoch."""
     holds = np.zeros((len(image_labels), len(names)), bool)
     for row, labels in zip(holds, image_labels, strict=True):
         row[list(set(labels))] = True
     before, after = holds.mean(axis=0), (holds * expected[:, None]).sum(axis=0) / expected.sum()
-    lines = [f'{"class":<42} {"before":>7} {"after":>7}  share of the images']
-    lines += [f'{name:<42} {old:>7.3f} {new:>7.3f}' for name, old, new in zip(names, before, after, strict=True) if old]
-    return '\n'.join(lines)
+    rows = [row for row in zip(names, before, after, strict=True) if row[1]]
+    return format_text(('share of the images', 'before', 'after'), rows)

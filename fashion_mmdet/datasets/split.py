@@ -1,4 +1,4 @@
-"""Multilabel-stratified halves: every class in train and val in proportion, rare ones in both."""
+"""Split images into train and val, stratified by class."""
 
 import numpy as np
 from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
@@ -7,22 +7,19 @@ from fashion_mmdet.utils.checks import OPEN_SHARE, check_number
 
 
 def stratified_split(labels: np.ndarray, val_fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split images so that both halves have the same share of every class.
+    """Split images so that both parts have the same share of every class.
 
-    Iterative stratification (Sechidis et al. 2011) may leave a class of few images out of one half; one image of
-    each such class is then moved over, so that every class in two images or more is in both, unless rare classes
-    share their few images so that it cannot be.
+    Iterative stratification (Sechidis et al. 2011) may leave a class of few images out of one part; then an image of
+    it is moved over, so that every class in two images or more is in both, as far as the images that rare classes
+    share allow.
 
     Args:
-        labels: (N, C) bool, which classes an image holds.
+        labels: (N, C) bool, the classes that each image holds.
         val_fraction: share of val, in (0, 1).
-        seed: of the shuffle.
+        seed: seed of the shuffle.
 
     Returns:
         Indices of train and of val, ascending.
-
-    Raises:
-        ValueError: a fraction outside (0, 1), or fewer than two images.
     """
     check_number('val_fraction', val_fraction, OPEN_SHARE)
     if len(labels) < 2:
@@ -40,7 +37,7 @@ def stratified_split(labels: np.ndarray, val_fraction: float, seed: int) -> tupl
 
 
 def _share_rare_classes(labels: np.ndarray, in_val: np.ndarray) -> None:
-    """Move, in place, an image over for each class that is in two images or more but in one half only."""
+    """Move an image over, in place, for each class of two images or more that is in one part only."""
     totals = labels.sum(axis=0)
     for column in np.argsort(totals, kind='stable')[::-1]:  # the rarest last: nothing undoes its move
         holders = np.flatnonzero(labels[:, column])

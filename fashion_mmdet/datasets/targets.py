@@ -1,4 +1,4 @@
-"""The classes to resample: category ids, or the file that tools/sensitivity.py saves. No torch."""
+"""Read the classes to resample."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from fashion_mmdet.utils.json_files import read_object
 
 
 def read_targets(targets: Sequence[int] | str | os.PathLike) -> list[int]:
-    """Take category ids as they are, or from a file.
+    """Return category ids as given, or read them from a file that tools/sensitivity.py saved.
 
     Raises:
         FileNotFoundError: no such file; says which command makes it.
@@ -21,8 +21,10 @@ def read_targets(targets: Sequence[int] | str | os.PathLike) -> list[int]:
         return list(targets)
     file = Path(targets)
     if not file.is_file():
-        raise FileNotFoundError(f'{file}: no target classes; test the run that they come from, then '
-                                f'python tools/sensitivity.py {file.parent}/val.parquet --out {file}')
+        raise FileNotFoundError(
+            f'{file}: no target classes; test the run that they come from, then '
+            f'python tools/sensitivity.py {file.parent}/val.parquet --out {file}'
+        )
     found = read_object(file)
     if 'targets' not in found:
         raise ValueError(f'{file}: has no targets; tools/sensitivity.py writes them')

@@ -1,4 +1,4 @@
-"""Transforms that mmdet lacks: blur from the run's own seed."""
+"""Transforms that mmdet lacks."""
 
 import cv2
 import numpy as np
@@ -10,17 +10,13 @@ from fashion_mmdet.utils.checks import SHARE, check_number, check_range
 
 @TRANSFORMS.register_module()
 class RandomBlur(BaseTransform):
-    """Blur the image with a Gaussian now and then.
+    """Blur a random share of the images with a Gaussian, reproducibly.
 
-    albumentations through mmdet's `Albu` would do it too, but draws from a generator of its own that a run's seed does
-    not reach: two runs of one seed would see different photos.
+    albumentations in mmdet's `Albu` draws from a generator of its own, which the seed of a training does not reach.
 
     Args:
-        prob: share of the images that are blurred.
-        sigma: smallest and largest standard deviation, in pixels.
-
-    Raises:
-        ValueError: a probability outside [0, 1], or sigmas that are not 0 < smallest <= largest.
+        prob: share of the images that are blurred, in [0, 1].
+        sigma: smallest and largest standard deviation in pixels.
     """
 
     def __init__(self, prob: float = 0.2, sigma: tuple[float, float] = (0.5, 1.5)) -> None:
@@ -29,7 +25,7 @@ class RandomBlur(BaseTransform):
         self.prob, self.sigma = prob, tuple(sigma)
 
     def transform(self, results: dict) -> dict:
-        """Blur `results['img']`, (H, W, 3); mmengine seeds NumPy's generator in every worker."""
+        """Blur `img`, (H, W, 3); mmengine seeds NumPy's generator in every worker."""
         if np.random.rand() < self.prob:
             results['img'] = cv2.GaussianBlur(results['img'], (0, 0), np.random.uniform(*self.sigma))
         return results

@@ -1,32 +1,17 @@
-"""From attribute probabilities to a ClassId: thresholds by attribute, a policy by category. No torch."""
+"""The attributes of a ClassId from their probabilities: thresholds by attribute, a policy by category."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
+from fashion_mmdet.classes import NUM_CATEGORIES, NUM_MAIN_CATEGORIES
 from fashion_mmdet.utils.checks import SHARE, check_number, values_by_id
 
 POLICIES = ('with', 'without')
 
 
-def attribute_thresholds(option: float | Mapping[int | str, float]) -> np.ndarray:
-    """Give each attribute's threshold.
-
-    Args:
-        option: one number, or a mapping from attribute id with 'default' (0.5 where absent) for the rest.
-
-    Returns:
-        (92,) float in [0, 1].
-
-    Raises:
-        ValueError: an id that does not exist, or a threshold outside [0, 1].
-    """
-    return thresholds_by_id('attribute_thr', option, NUM_ATTRIBUTES)
-
-
 def thresholds_by_id(name: str, option: float | Mapping[int | str, float], count: int) -> np.ndarray:
-    """Give each id's threshold, see `checks.values_by_id`; (count,) float in [0, 1], 0.5 where none is given."""
+    """Return each id's threshold, see `checks.values_by_id`; (count,) float in [0, 1], 0.5 where none is given."""
     thresholds = values_by_id(name, option, count, 0.5)
     for threshold in thresholds if isinstance(option, Mapping) else thresholds[:1]:
         check_number(name, threshold, SHARE)
@@ -34,14 +19,11 @@ def thresholds_by_id(name: str, option: float | Mapping[int | str, float], count
 
 
 def categories_with_attributes(option: str | Mapping[int | str, str]) -> np.ndarray:
-    """Tell which categories are submitted with attributes.
+    """Return which categories are submitted with attributes, (46,) bool.
 
     Args:
         option: 'with', 'without', or a mapping from category id to one of them, with 'default' ('with' where absent)
-            for the rest. Categories from 13 on have no attributes whatever it says.
-
-    Returns:
-        (46,) bool.
+            for the rest. Categories from 13 on never have attributes.
 
     Raises:
         ValueError: an id or a policy that does not exist.
@@ -49,24 +31,24 @@ def categories_with_attributes(option: str | Mapping[int | str, str]) -> np.ndar
     policies = values_by_id('attribute_policy', option, NUM_CATEGORIES, 'with')
     for policy in policies:
         if policy not in POLICIES:
-            raise ValueError(f'attribute_policy: {policy!r} is none of {", ".join(POLICIES)}; to leave a category out, '
-                             'add it to drop_categories')
+            raise ValueError(
+                f'attribute_policy: {policy!r} is none of {", ".join(POLICIES)}; to leave a category out, '
+                'add it to drop_categories'
+            )
     return np.array([policy == 'with' for policy in policies]) & (np.arange(NUM_CATEGORIES) < NUM_MAIN_CATEGORIES)
 
 
-def choose_attributes(categories: np.ndarray, probs: np.ndarray | None, thresholds: np.ndarray,
-                      with_attributes: np.ndarray) -> list[tuple[int, ...]]:
-    """Choose every object's attributes.
+def choose_attributes(
+    categories: np.ndarray, probs: np.ndarray | None, thresholds: np.ndarray, with_attributes: np.ndarray
+) -> list[tuple[int, ...]]:
+    """Return every object's attributes, N tuples of ascending ids.
 
     Args:
         categories: (N,) int, category ids.
         probs: (N, 92) float in [0, 1]; None where the model has no attribute head.
         thresholds: (92,) float; an attribute is chosen from this probability on, but never at probability 0, which
-            says that it does not go with the category.
+            marks one that does not occur with the category.
         with_attributes: (46,) bool, see `categories_with_attributes`.
-
-    Returns:
-        N tuples of attribute ids, ascending.
     """
     if probs is None:
         return [()] * len(categories)

@@ -1,21 +1,18 @@
-"""How well attributes are told, on the detections that hit a true object: arrays in, scores out. No torch, no files."""
+"""Scores of the attributes of the detections that match a true object."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES
-from fashion_mmdet.datasets.multi_hot import to_multi_hot
-from fashion_mmdet.evaluation.matching import mask_ious, match_greedily
+from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES, to_multi_hot
+from fashion_mmdet.evaluation.error_types import match_objects
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
-
-HIT_IOU = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeHits:
-    """Detections that hit a true object which carries attributes.
+    """Detections that match a true object which carries attributes.
 
     Attributes:
         categories: (H,) int64, category ids.
@@ -31,10 +28,9 @@ class AttributeHits:
 
 
 def find_hits(truth: Truth, prediction: Prediction) -> AttributeHits:
-    """Pair one image's detections with the true objects of their category at an IoU above 0.5.
+    """Match one image's detections to the true objects of their category at an IoU above 0.5.
 
-    Matching is the competition's (`matching.match_greedily`), whatever the attributes. Pairs whose true object carries
-    no attributes are left out: it may have some that nobody wrote down.
+    Pairs whose true object carries no attributes are left out: it may have some that nobody wrote down.
 
     Args:
         truth: masks of the same size as the prediction's.
@@ -45,38 +41,31 @@ def find_hits(truth: Truth, prediction: Prediction) -> AttributeHits:
     """
     if len(prediction.masks) and prediction.attribute_probs is None:
         raise ValueError(f'{prediction.image_id}: no attribute probabilities: the model has no attribute head')
-    detections, objects = [], []
-    for category in np.intersect1d(truth.categories, prediction.categories):
-        predicted, true = (np.flatnonzero(one.categories == category) for one in (prediction, truth))
-        ious = mask_ious([prediction.masks[index] for index in predicted], [truth.masks[index] for index in true])
-        matched = match_greedily(ious, np.array([HIT_IOU]))[0]
-        detections += predicted[matched >= 0].tolist()
-        objects += true[matched[matched >= 0]].tolist()
-    labelled = [(one, other) for one, other in zip(detections, objects, strict=True) if truth.attributes[other]]
-    found = [one for one, _ in labelled]
-    probs = prediction.attribute_probs[found] if found else np.zeros((0, NUM_ATTRIBUTES), np.float16)
+    partners = match_objects(truth, prediction).partners.tolist()
+    found = [index for index, partner in enumerate(partners) if partner >= 0 and truth.attributes[partner]]
     return AttributeHits(
         categories=prediction.categories[found].astype(np.int64),
-        true=to_multi_hot([truth.attributes[other] for _, other in labelled]),
-        predicted=to_multi_hot([prediction.attributes[one] for one in found]), probs=probs)
+        true=to_multi_hot([truth.attributes[partners[index]] for index in found]),
+        predicted=to_multi_hot([prediction.attributes[index] for index in found]),
+        probs=prediction.attribute_probs[found] if found else np.zeros((0, NUM_ATTRIBUTES), np.float16),
+    )
 
 
 def join_hits(images: Iterable[AttributeHits]) -> AttributeHits:
-    """Put the hits of all images into one."""
+    """Concatenate the hits of all images."""
     none = np.zeros((0, NUM_ATTRIBUTES), bool)
     parts = [AttributeHits(np.zeros(0, np.int64), none, none, none.astype(np.float16)), *images]
-    return AttributeHits(*(np.concatenate([getattr(part, name) for part in parts])
-                           for name in AttributeHits.__slots__))
+    return AttributeHits(*(np.concatenate([getattr(part, name) for part in parts]) for name in AttributeHits.__slots__))
 
 
 def f1_by_attribute(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Compute 2 TP / (2 TP + FP + FN) of every attribute; (H, 92) bool twice to (92,) float, 0 where undefined."""
-    hits, wrong = (true & predicted).sum(axis=0), (true ^ predicted).sum(axis=0)
-    return np.where(hits + wrong > 0, 2 * hits / np.maximum(2 * hits + wrong, 1), 0.0)
+    """Return 2 TP / (2 TP + FP + FN) of every attribute; (H, 92) bool twice to (92,) float, 0 where undefined."""
+    tp, wrong = (true & predicted).sum(axis=0), (true ^ predicted).sum(axis=0)
+    return np.where(tp + wrong > 0, 2 * tp / np.maximum(2 * tp + wrong, 1), 0.0)
 
 
 def average_precisions(true: np.ndarray, probs: np.ndarray) -> np.ndarray:
-    """Compute every attribute's average precision over the hits, scikit-learn's (no interpolation).
+    """Return every attribute's average precision over the hits, scikit-learn's (not interpolated).
 
     Args:
         true: (H, 92) bool.
@@ -86,12 +75,17 @@ def average_precisions(true: np.ndarray, probs: np.ndarray) -> np.ndarray:
         (92,) float; NaN for an attribute that no hit truly has.
     """
     from sklearn.metrics import average_precision_score
-    return np.array([average_precision_score(column, scores) if column.any() else np.nan
-                     for column, scores in zip(true.T, probs.T.astype(np.float64), strict=True)])
+
+    return np.array(
+        [
+            average_precision_score(column, scores) if column.any() else np.nan
+            for column, scores in zip(true.T, probs.T.astype(np.float64), strict=True)
+        ]
+    )
 
 
 def majority_attributes(categories: np.ndarray, attributes: np.ndarray) -> np.ndarray:
-    """Guess without looking: of each category, the attributes that more than half of its labelled objects have.
+    """Return, as a baseline, the attributes that more than half of each category's labelled objects have.
 
     Args:
         categories: (N,) int, of the training objects.

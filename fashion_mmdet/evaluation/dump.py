@@ -1,7 +1,7 @@
-"""Raw predictions on disk: one Parquet file, a row a detection, written while testing and read in passes. No torch.
+"""Raw predictions on disk: one Parquet file with one row per detection, written while testing, read image by image.
 
-Columns: image_id, height, width, category, score, x1, y1, x2, y2, mask_side, mask (mask_side * mask_side float16, row
-by row), attribute_probs (92 float16; null without an attribute head). `pandas.read_parquet` reads it. The file's
+Columns: image_id, height, width, category, score, x1, y1, x2, y2, mask_side, mask (mask_side * mask_side float16,
+row-major), attribute_probs (92 float16; null without an attribute head). `pandas.read_parquet` reads it. The file's
 metadata holds the images in order (those without a detection too), the config and the checkpoint.
 """
 
@@ -19,21 +19,21 @@ import pyarrow.parquet as pq
 
 from fashion_mmdet.evaluation.dump_check import OPTIONAL, check_columns, check_images, check_values, split_bytes
 from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
-from fashion_mmdet.files import atomic_path
+from fashion_mmdet.utils.files import atomic_path
 from fashion_mmdet.utils.json_files import TEXT, parse_object
 
-SCHEMA = pa.schema([
-    ('image_id', pa.string()), ('height', pa.int32()), ('width', pa.int32()), ('category', pa.int16()),
-    ('score', pa.float32()), ('x1', pa.float32()), ('y1', pa.float32()), ('x2', pa.float32()), ('y2', pa.float32()),
-    ('mask_side', pa.int16()), ('mask', pa.binary()), ('attribute_probs', pa.binary()),
-])
+SCHEMA = pa.schema(
+    [('image_id', pa.string()), ('height', pa.int32()), ('width', pa.int32()), ('category', pa.int16())]
+    + [(name, pa.float32()) for name in ('score', 'x1', 'y1', 'x2', 'y2')]
+    + [('mask_side', pa.int16()), ('mask', pa.binary()), ('attribute_probs', pa.binary())]
+)
 META_KEY = b'fashion_mmdet'
 IMAGES_A_GROUP = 64  # some 5 MB of masks in memory
 
 
 @dataclass(frozen=True)
 class DumpInfo:
-    """What a dump says of itself: the config's text, the checkpoint's path, (image_id, height, width) in order."""
+    """Metadata of a dump: the config's text, the checkpoint's path, (image_id, height, width) in order."""
 
     config: str
     checkpoint: str
@@ -41,11 +41,11 @@ class DumpInfo:
 
 
 class DumpWriter:
-    """Writes raw predictions as they come; the file stands under its name only after `close`.
+    """Write raw predictions as they come; the file gets its name only in `close`.
 
     Args:
-        path: of the Parquet file.
-        config: the run's config as text.
+        path: Parquet file to write.
+        config: the training's config as text.
         checkpoint: where the weights came from.
     """
 
@@ -66,7 +66,7 @@ class DumpWriter:
             self._flush()
 
     def close(self) -> None:
-        """Write the rest and the metadata and give the file its name."""
+        """Write the rest and the metadata, and give the file its name."""
         self._flush()
         info = dict(config=self._config, checkpoint=self._checkpoint, images=self._images)
         self._writer.add_key_value_metadata({META_KEY: json.dumps(info).encode()})
@@ -82,16 +82,16 @@ class DumpWriter:
 
 def _to_table(raws: Sequence[RawPrediction]) -> pa.Table:
     counts = [len(raw.scores) for raw in raws]
-    boxes = np.concatenate([raw.boxes for raw in raws]).astype(np.float32)
-    sides = [raw.mask_probs.shape[-1] for raw in raws]
+    images = [(raw.image_id, raw.height, raw.width, raw.mask_probs.shape[-1]) for raw in raws]
+    ids, heights, widths, sides = (np.repeat(values, counts) for values in zip(*images, strict=True))
+    categories, scores, boxes = (
+        np.concatenate([getattr(raw, name) for raw in raws]) for name in ('categories', 'scores', 'boxes')
+    )
     masks = [probs.astype(np.float16).tobytes() for raw in raws for probs in raw.mask_probs]
-    attributes = [row for raw in raws for row in _attribute_rows(raw)]
-    return pa.table([
-        np.repeat([raw.image_id for raw in raws], counts), np.repeat([raw.height for raw in raws], counts),
-        np.repeat([raw.width for raw in raws], counts), np.concatenate([raw.categories for raw in raws]),
-        np.concatenate([raw.scores for raw in raws]), *boxes.T.copy(), np.repeat(sides, counts), masks,
-        pa.array(attributes, pa.binary()),
-    ], names=SCHEMA.names).cast(SCHEMA)
+    attributes = pa.array([row for raw in raws for row in _attribute_rows(raw)], pa.binary())
+    corners = boxes.astype(np.float32).T.copy()
+    columns = [ids, heights, widths, categories, scores, *corners, sides, masks, attributes]
+    return pa.table(columns, names=SCHEMA.names).cast(SCHEMA)
 
 
 def _attribute_rows(raw: RawPrediction) -> list[bytes | None]:
@@ -125,7 +125,7 @@ def _open(path: str | os.PathLike) -> pq.ParquetFile:
 
 @contextlib.contextmanager
 def _naming(path: str | os.PathLike) -> Iterator[None]:
-    """Let Arrow's errors, of which some are an OSError or a UnicodeDecodeError, name the file."""
+    """Make Arrow's errors, some of which are an OSError or a UnicodeDecodeError, name the file."""
     try:
         yield
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -139,8 +139,7 @@ def read_dump(path: str | os.PathLike) -> Iterator[RawPrediction]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not a dump of raw predictions, or one with columns or values that no model gives; names the file,
-            and column and row where it is one's.
+        ValueError: not a dump of raw predictions, or invalid columns or values; names file, column and row.
     """
     images = iter(read_info(path).images)
     with _open(path) as file:
@@ -157,11 +156,15 @@ def read_dump(path: str | os.PathLike) -> Iterator[RawPrediction]:
                         break
                     yield empty_prediction(image_id, height, width)
                 else:
-                    raise ValueError(f'{path}: column image_id: the metadata does not list {raw.image_id!r}, or lists '
-                                     'it in another order')
+                    raise ValueError(
+                        f'{path}: column image_id: the metadata does not list {raw.image_id!r}, or lists '
+                        'it in another order'
+                    )
                 if (height, width) != (raw.height, raw.width):
-                    raise ValueError(f'{path}: columns height, width: {raw.image_id} has {raw.height}x{raw.width} '
-                                     f'pixels, {height}x{width} in the metadata')
+                    raise ValueError(
+                        f'{path}: columns height, width: {raw.image_id} has {raw.height}x{raw.width} '
+                        f'pixels, {height}x{width} in the metadata'
+                    )
                 yield raw
     for image_id, height, width in images:
         yield empty_prediction(image_id, height, width)
@@ -170,7 +173,8 @@ def read_dump(path: str | os.PathLike) -> Iterator[RawPrediction]:
 def _from_columns(columns: dict[str, pa.Array]) -> Iterator[RawPrediction]:
     ids, heights, widths, sides, categories, scores = (
         columns[name].to_numpy(zero_copy_only=False)
-        for name in ('image_id', 'height', 'width', 'mask_side', 'category', 'score'))
+        for name in ('image_id', 'height', 'width', 'mask_side', 'category', 'score')
+    )
     if not len(ids):
         return
     categories = categories.astype(np.int64)
@@ -180,13 +184,14 @@ def _from_columns(columns: dict[str, pa.Array]) -> Iterator[RawPrediction]:
     for start, stop in zip(starts, [*starts[1:], len(ids)], strict=True):
         rows = slice(start, stop)
         side = int(sides[start])
-        probs = masks[bounds[start]:bounds[stop]].reshape(stop - start, side, side)
-        yield RawPrediction(str(ids[start]), int(heights[start]), int(widths[start]), categories[rows], scores[rows],
-                            boxes[rows], probs, _attribute_probs(columns.get(OPTIONAL), start, stop))
+        probs = masks[bounds[start] : bounds[stop]].reshape(stop - start, side, side)
+        attributes = _attribute_probs(columns.get(OPTIONAL), start, stop)
+        image = str(ids[start]), int(heights[start]), int(widths[start])
+        yield RawPrediction(*image, categories[rows], scores[rows], boxes[rows], probs, attributes)
 
 
 def _attribute_probs(column: pa.LargeBinaryArray | None, start: int, stop: int) -> np.ndarray | None:
-    """Read the attributes of one image's rows; dumps from before there were any lack the column."""
+    """Return the attributes of one image's rows; older dumps lack the column."""
     if column is None or column[start:stop].null_count:
         return None
     return split_bytes(column[start:stop], np.float16)[0].reshape(stop - start, -1)

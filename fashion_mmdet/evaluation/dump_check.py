@@ -1,4 +1,4 @@
-"""What a dump's file must hold: columns, their types, values that a model gives. No torch."""
+"""Checks of a dump's file: images, columns, their types, the range of their values."""
 
 import os
 from collections.abc import Iterator
@@ -12,24 +12,32 @@ from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES
 from fashion_mmdet.datasets.audit import is_size_possible
 from fashion_mmdet.utils.json_files import COUNT, TEXT
 
-OPTIONAL = 'attribute_probs'  # dumps from before there were any lack the column
-KINDS = (('whole numbers', pa.types.is_integer), ('fractions', pa.types.is_floating),
-         ('text', lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind)),
-         ('bytes', lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind)))
+OPTIONAL = 'attribute_probs'  # older dumps lack the column
+KINDS = (
+    ('whole numbers', pa.types.is_integer),
+    ('fractions', pa.types.is_floating),
+    ('text', lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind)),
+    ('bytes', lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind)),
+)
 ONE, MINUS_ZERO = 0x3C00, 0x8000  # bits of float16: those of 0 to 1 ascend as the numbers do
 
 
 def check_images(images: object, where: str) -> list[tuple[str, int, int]]:
-    """Take the images that a dump lists; ValueError names one that is not (image id, height, width), or comes twice.
+    """Return the images that a dump lists; ValueError names one that is not (image id, height, width), or repeated.
 
-    An image id that leads out of the photos' folder is refused: pictures are drawn of the photo that it names.
+    An image id that leads out of the photos' folder is refused: overlays are drawn on the photo that it names.
     """
     if not isinstance(images, list):
         raise ValueError(f'{where}: images is no list')
     seen: set[str] = set()
     for image in images:
-        if not (isinstance(image, list) and len(image) == 3 and TEXT.holds(image[0])
-                and all(COUNT.holds(side) for side in image[1:]) and is_size_possible(*image[1:])):
+        if not (
+            isinstance(image, list)
+            and len(image) == 3
+            and TEXT.holds(image[0])
+            and all(COUNT.holds(side) for side in image[1:])
+            and is_size_possible(*image[1:])
+        ):
             raise ValueError(f'{where}: images: {image!r:.80} is not [image id, height, width]')
         path = PurePosixPath(image[0])
         if not path.name or path.is_absolute() or '..' in path.parts:
@@ -53,17 +61,18 @@ def check_columns(found: pa.Schema, wanted: pa.Schema, path: str | os.PathLike) 
             raise ValueError(f'{path}: column {field.name}: {found.field(field.name).type}, not {name}')
 
 
-def check_values(table: pa.Table, schema: pa.Schema, path: str | os.PathLike, first_row: int = 0
-                 ) -> dict[str, pa.Array]:
-    """Check the rows of a table and give its columns, each in one piece, the types of the schema.
+def check_values(
+    table: pa.Table, schema: pa.Schema, path: str | os.PathLike, first_row: int = 0
+) -> dict[str, pa.Array]:
+    """Check the rows of a table and return its columns, each in one chunk, cast to the schema's types.
 
     Args:
         table: with checked columns.
         schema: of a dump.
-        path, first_row: where it is from, for the error.
+        path, first_row: file and row of the table, for the error.
 
     Raises:
-        ValueError: naming column and row, counted from 0.
+        ValueError: names column and row, counted from 0.
     """
     columns = {}
     for field in schema:
@@ -86,27 +95,32 @@ def check_values(table: pa.Table, schema: pa.Schema, path: str | os.PathLike, fi
 
 
 def _rules(columns: dict[str, pa.Array]) -> Iterator[tuple[str, np.ndarray, str]]:
-    """Yield column, (N,) bool whether each row is right, and what is wanted of it."""
-    numbers = {name: column.to_numpy(zero_copy_only=False) for name, column in columns.items()
-               if not pa.types.is_large_binary(column.type)}
+    """Yield column, (N,) bool whether each row is valid, and the rule in words."""
+    numbers = {
+        name: column.to_numpy(zero_copy_only=False)
+        for name, column in columns.items()
+        if not pa.types.is_large_binary(column.type)
+    }
     category, score, side = (numbers[name] for name in ('category', 'score', 'mask_side'))
     yield 'category', (category >= 0) & (category < len(CATEGORIES)), f'category ids are 0 to {len(CATEGORIES) - 1}'
     yield 'score', (score >= 0) & (score <= 1), 'scores are 0 to 1'
     for name in ('x1', 'y1', 'x2', 'y2'):
         yield name, np.isfinite(numbers[name]), 'boxes are finite'
+    image = numbers['image_id']
     for name in ('height', 'width', 'mask_side'):
         yield name, numbers[name] > 0, 'sizes are positive'
-        image = numbers['image_id']
-        yield name, np.append(True, (image[1:] != image[:-1]) | (numbers[name][1:] == numbers[name][:-1]))[
-            :len(image)], 'another one than in the row above, of the same image'
+        consistent = np.ones(len(image), bool)
+        consistent[1:] = (image[1:] != image[:-1]) | (numbers[name][1:] == numbers[name][:-1])
+        yield name, consistent, 'another one than in the row above, of the same image'
     yield from _byte_rules('mask', columns['mask'], 2 * side.astype(np.int64) ** 2, 'mask_side x mask_side')
     if OPTIONAL in columns:
         yield from _byte_rules(OPTIONAL, columns[OPTIONAL], np.full(len(side), 2 * len(ATTRIBUTES)), len(ATTRIBUTES))
 
 
-def _byte_rules(name: str, column: pa.LargeBinaryArray, sizes: np.ndarray, what: object
-                ) -> Iterator[tuple[str, np.ndarray, str]]:
-    """Check float16 probabilities kept as bytes; null passes."""
+def _byte_rules(
+    name: str, column: pa.LargeBinaryArray, sizes: np.ndarray, what: object
+) -> Iterator[tuple[str, np.ndarray, str]]:
+    """Yield the rules of float16 probabilities stored as bytes; null passes."""
     lengths = pc.binary_length(column).fill_null(-1).to_numpy(zero_copy_only=False)
     yield name, (lengths == sizes) | (lengths < 0), f'{what} float16 numbers are wanted'
     if not lengths.clip(0).any():
@@ -120,7 +134,7 @@ def _byte_rules(name: str, column: pa.LargeBinaryArray, sizes: np.ndarray, what:
 
 
 def split_bytes(column: pa.LargeBinaryArray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
-    """View a column of two-byte numbers: all of them in a row, and (N + 1,) bounds of each row's; null has none."""
-    bounds = np.frombuffer(column.buffers()[1], np.int64)[column.offset:column.offset + len(column) + 1]
-    data = np.frombuffer(column.buffers()[2] or b'', np.uint8)[bounds[0]:bounds[-1]]
+    """Return a column's two-byte numbers, all in one array, and the (N + 1,) bounds of each row's; null has none."""
+    bounds = np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + len(column) + 1]
+    data = np.frombuffer(column.buffers()[2] or b'', np.uint8)[bounds[0] : bounds[-1]]
     return data.view(dtype), (bounds - bounds[0]) // 2

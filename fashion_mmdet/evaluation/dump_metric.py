@@ -1,4 +1,4 @@
-"""Writes a dump of raw predictions while mmengine tests."""
+"""The metric that writes a dump of raw predictions while mmengine tests."""
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
@@ -8,20 +8,20 @@ from mmdet.registry import METRICS
 from mmengine import dist
 from mmengine.evaluator import BaseMetric
 
+from fashion_mmdet.classes import category_ids
 from fashion_mmdet.evaluation.dump import DumpWriter, read_dump
-from fashion_mmdet.evaluation.metrics import category_ids
 from fashion_mmdet.evaluation.predictions import RawPrediction, raw_from_sample
 
 
 @METRICS.register_module()
 class DumpRawPredictions(BaseMetric):
-    """Streams every image's raw prediction into one Parquet file (`evaluation.dump`).
+    """Stream every image's raw prediction into one Parquet file (`evaluation.dump`).
 
-    With several processes each writes its part, on a disk that all see, and the first joins them in order.
+    With several processes each writes a part, on a shared disk, and the first joins them in order.
 
     Args:
-        path: of the dump.
-        config: the run's config as text, kept in the file.
+        path: dump to write.
+        config: the training's config as text, kept in the file.
         checkpoint: where the weights came from, kept in the file.
     """
 
@@ -32,15 +32,13 @@ class DumpRawPredictions(BaseMetric):
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Write each image."""
-        if self._writer is None:
-            self._writer = self._open(self._target())
         ids = category_ids(self.dataset_meta)
         for sample in data_samples:
-            self._writer.write(raw_from_sample(sample, ids))
+            self._open_writer().write(raw_from_sample(sample, ids))
 
     def evaluate(self, size: int) -> dict:
         """Close the file; with several processes, join the parts."""
-        (self._writer or self._open(self._target())).close()
+        self._open_writer().close()
         self._writer = None
         if dist.get_world_size() > 1:
             dist.barrier()
@@ -50,14 +48,15 @@ class DumpRawPredictions(BaseMetric):
         return {}
 
     def compute_metrics(self, results: list) -> dict:
-        """Report nothing: the dump is the result."""
+        """Return nothing: the dump is the result."""
         return {}
 
-    def _open(self, path: Path) -> DumpWriter:
-        return DumpWriter(path, self.config, self.checkpoint)
-
-    def _target(self) -> Path:
-        return self._part(dist.get_rank()) if dist.get_world_size() > 1 else self.path
+    def _open_writer(self) -> DumpWriter:
+        """Return this process's writer, opened at the first call."""
+        if self._writer is None:
+            path = self._part(dist.get_rank()) if dist.get_world_size() > 1 else self.path
+            self._writer = DumpWriter(path, self.config, self.checkpoint)
+        return self._writer
 
     def _part(self, rank: int) -> Path:
         return self.path.with_name(f'{self.path.name}.part{rank}')
@@ -65,7 +64,7 @@ class DumpRawPredictions(BaseMetric):
     def _join(self, size: int, world_size: int) -> None:
         """Interleave the parts as the sampler dealt the images out, without those that pad the last round."""
         parts = [self._part(rank) for rank in range(world_size)]
-        writer = self._open(self.path)
+        writer = DumpWriter(self.path, self.config, self.checkpoint)
         for count, raw in enumerate(_interleave(parts)):
             if count < size:
                 writer.write(raw)

@@ -1,29 +1,28 @@
-"""Merges dumps of raw predictions of the same photos into one dump, image by image. No torch."""
+"""Merge dumps of raw predictions of the same photos into one dump, image by image."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from fashion_mmdet.evaluation.dump import DumpInfo, DumpWriter, read_dump, read_info
 from fashion_mmdet.evaluation.merge import Merge, merge
-from fashion_mmdet.evaluation.predictions import RawPrediction
-from fashion_mmdet.files import check_outputs
-from fashion_mmdet.progress import track
+from fashion_mmdet.utils.files import check_outputs
+from fashion_mmdet.utils.progress import track
 
 
 def merge_dumps(paths: Sequence[str | os.PathLike], out: str | os.PathLike, options: Merge) -> tuple[int, int]:
     """Merge dumps of several checkpoints or models.
 
-    All dumps are read side by side, one row group of each in memory. The new dump's config text holds the merge's
-    options and all configs, its checkpoint all checkpoints.
+    All dumps are read side by side, one row group of each in memory. The new dump's config text holds the options of
+    the merge and all configs, its checkpoint all checkpoints.
 
     Args:
         paths: Parquet files that tools/test.py wrote; the same images in the same order.
-        out: the new file; until it is whole, an older one under its name stays.
+        out: file to write; until it is whole, an older one of this name stays.
         options: see `merge.Merge`.
 
     Returns:
-        Number of images and of merged detections.
+        The number of images and of merged detections.
 
     Raises:
         FileNotFoundError: no such dump.
@@ -36,7 +35,7 @@ def merge_dumps(paths: Sequence[str | os.PathLike], out: str | os.PathLike, opti
         _check_images(paths[0], infos[0], path, info)
     writer = DumpWriter(out, _describe(paths, infos, options), ' + '.join(info.checkpoint for info in infos))
     detections = 0
-    for raws in track(_read_together(paths), 'merging', total=len(infos[0].images)):
+    for raws in track(zip(*map(read_dump, paths), strict=True), 'merging', total=len(infos[0].images)):
         merged = merge(raws, options)
         detections += len(merged.scores)
         writer.write(merged)
@@ -44,32 +43,30 @@ def merge_dumps(paths: Sequence[str | os.PathLike], out: str | os.PathLike, opti
     return len(infos[0].images), detections
 
 
-def _read_together(paths: Sequence[str | os.PathLike]) -> Iterator[tuple[RawPrediction, ...]]:
-    return zip(*map(read_dump, paths), strict=True)
-
-
 def _check_images(path: str | os.PathLike, info: DumpInfo, other_path: str | os.PathLike, other: DumpInfo) -> None:
     """Raise ValueError, naming the first difference, unless two dumps list the same images in the same order."""
     if other.images == info.images:
         return
     advice = 'test all models on the same photos (the same FASHION_DATA, split and seed)'
-    sizes = {image_id: (height, width) for image_id, height, width in info.images}
-    other_sizes = {image_id: (height, width) for image_id, height, width in other.images}
+    sizes, other_sizes = ({image_id: sides for image_id, *sides in one.images} for one in (info, other))
     for here, there, found, lacking in ((path, other_path, sizes, other_sizes), (other_path, path, other_sizes, sizes)):
         missing = [image_id for image_id in found if image_id not in lacking]
         if missing:
-            raise ValueError(f'{there}: lacks {len(missing)} of the {len(found)} images of {here}, '
-                             f'such as {missing[0]}; {advice}')
+            raise ValueError(
+                f'{there}: lacks {len(missing)} of the {len(found)} images of {here}, such as {missing[0]}; {advice}'
+            )
     for image_id, (height, width) in sizes.items():
-        other_height, other_width = other_sizes[image_id]
-        if (other_height, other_width) != (height, width):
-            raise ValueError(f'{other_path}: {image_id} has {other_height}x{other_width} pixels, {height}x{width} in '
-                             f'{path}; {advice}')
+        if other_sizes[image_id] != [height, width]:
+            other_height, other_width = other_sizes[image_id]
+            raise ValueError(
+                f'{other_path}: {image_id} has {other_height}x{other_width} pixels, {height}x{width} in '
+                f'{path}; {advice}'
+            )
     raise ValueError(f'{other_path}: the images of {path} in another order; {advice}')
 
 
 def _describe(paths: Sequence[str | os.PathLike], infos: Sequence[DumpInfo], options: Merge) -> str:
-    """Put the configs one below the other, each under the dumps that it made."""
+    """Return the options and the configs, each config below the dumps that it made."""
     makers: dict[str, list[str]] = {}
     for path, info in zip(paths, infos, strict=True):
         makers.setdefault(info.config, []).append(f'# {path}: {info.checkpoint}')

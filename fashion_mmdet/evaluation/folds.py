@@ -1,21 +1,21 @@
-"""Folds of images, so that what is fitted on some is scored on others. No torch, no files."""
+"""Folds of images, so that what is fitted on some is scored on others."""
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from sklearn.model_selection import KFold
 
 
 def assign_folds(image_ids: Sequence[str], folds: int, seed: int) -> np.ndarray:
-    """Give every image a fold, the folds of equal size up to one image.
+    """Assign every image to a fold; the folds differ by one image at most.
 
-    Images are dealt out in the order of a hash of seed and id, so a fold depends on the set of ids and the seed, not on
-    the order in which they come. An id that comes several times (a row a detection, say) is one image.
+    The assignment depends on the set of ids and the seed, not on the order of the ids. An id that comes several times
+    (once per detection, say) is one image.
 
     Args:
         image_ids: N ids.
-        folds: how many, at least two.
-        seed: of the hash.
+        folds: number of folds, at least 2.
+        seed: seed of the shuffling.
 
     Returns:
         (N,) int in [0, folds).
@@ -28,7 +28,7 @@ def assign_folds(image_ids: Sequence[str], folds: int, seed: int) -> np.ndarray:
     unique, inverse = np.unique(np.asarray(image_ids, dtype=str), return_inverse=True)
     if len(unique) < folds:
         raise ValueError(f'{len(unique)} image(s) cannot be dealt out to {folds} folds')
-    digests = [hashlib.sha256(f'{seed}:{image_id}'.encode()).digest() for image_id in unique]
     fold = np.empty(len(unique), int)
-    fold[sorted(range(len(unique)), key=digests.__getitem__)] = np.arange(len(unique)) % folds
+    for number, (_, held_out) in enumerate(KFold(folds, shuffle=True, random_state=seed).split(unique)):
+        fold[held_out] = number
     return fold[inverse]

@@ -1,28 +1,33 @@
-"""Grouping and greedy matching of the objects of many images at once, compiled. No torch.
+"""Compiled loops that match the objects of many images at once: group by class, match greedily, count.
 
-`bounds` (2I + 1) int64 tells which objects are whose: first the true objects of I images, then their predictions, each
-image's by descending score.
+All objects of I images stand in one list: the true objects of image 0, 1 ... then the predictions of image 0, 1 ...,
+each image's by descending score. `bounds`, (2I + 1,) int64, are the ends of these 2I entries. Two images with 2 and 1
+true objects and 1 and 3 predictions have bounds [0, 2, 3, 4, 7]: image 1's predictions are entry 1 + I = 3, that is,
+objects 4 to 6.
 """
 
 import numpy as np
 
-from fashion_mmdet.compiled import compiled
-from fashion_mmdet.rle_loops import intersect, measure_areas
+from fashion_mmdet.masks.rle_kernels import intersect, measure_areas
+from fashion_mmdet.utils.jit import compiled
 
 
 @compiled
 def find_groups(keys: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Number the classes of each image in order of appearance, true objects before predictions.
+    """Group objects by image and class, numbered in order of appearance, true objects before predictions.
+
+    One image with true objects of classes 7, 3 and predictions of classes 3, 5 (keys [7, 3, 3, 5], bounds [0, 2, 4])
+    has groups [0, 1, 1, 2], paired [no, yes, yes, no], first [0, 1, 3] and group_bounds [0, 3].
 
     Args:
         keys: (N,) int64, the class of every object.
-        bounds: see the module's head.
+        bounds: see the module's docstring.
 
     Returns:
-        groups: (N,) int64; a class of an image is a group, an image's groups follow each other.
-        paired: (N,) bool, the group has true objects and predictions.
+        groups: (N,) int64, the group of every object; an image's groups follow each other.
+        paired: (N,) bool, whether the group has both true objects and predictions; only then masks are compared.
         first: (K,) int64, the first object of each group.
-        group_bounds: (I + 1,) int64, which groups are an image's.
+        group_bounds: (I + 1,) int64; image i has the groups from group_bounds[i] up to group_bounds[i + 1].
     """
     images = (bounds.size - 1) // 2
     groups, first = np.empty(keys.size, np.int64), np.empty(keys.size, np.int64)
@@ -33,7 +38,7 @@ def find_groups(keys: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.nd
         for side in range(2):
             entry = image + side * images
             for index in range(bounds[entry], bounds[entry + 1]):
-                group = begin
+                group = begin  # look the class up among those of this image so far: a handful, so no hash table
                 while group < filled and keys[first[group]] != keys[index]:
                     group += 1
                 if group == filled:
@@ -52,12 +57,14 @@ def find_groups(keys: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.nd
 def match_greedily(ious: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Assign predictions, best score first, each to the free true object it overlaps most.
 
+    A prediction that fails leaves its object free: IoUs [[0.6], [0.9]] give [0, -1] at 0.5, but [-1, 0] at 0.7.
+
     Args:
         ious: (P, G) float64 in [0, 1], predictions by descending score against true objects.
-        thresholds: (T,) float64 ascending; a hit needs an IoU strictly above.
+        thresholds: (T,) float64 ascending; a match needs an IoU strictly above.
 
     Returns:
-        (T, P) int64: the true object a prediction hits at each threshold, -1 for none; of equal overlaps the first.
+        (T, P) int64, the true object that each prediction matches, -1 for none; of equal overlaps the first.
     """
     predicted, true = ious.shape
     matched = np.full((thresholds.size, predicted), -1, np.int64)
@@ -76,7 +83,7 @@ def match_greedily(ious: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
 @compiled
 def _sort_by_group(groups: np.ndarray, bounds: np.ndarray, entry: int) -> np.ndarray:
-    """List an entry's objects group by group, in their order within each; few enough for sorting by insertion."""
+    """Return an entry's objects by group, stably: insertion sort suits a dozen objects that are nearly sorted."""
     objects = np.arange(bounds[entry], bounds[entry + 1])
     for place in range(1, objects.size):
         one, hole = objects[place], place
@@ -88,9 +95,10 @@ def _sort_by_group(groups: np.ndarray, bounds: np.ndarray, entry: int) -> np.nda
 
 
 @compiled
-def _compare(edges: np.ndarray, edge_bounds: np.ndarray, areas: np.ndarray, rows: np.ndarray,
-             columns: np.ndarray) -> np.ndarray:
-    """Compute IoUs as pycocotools does: one division of two whole numbers; (P, G) float64."""
+def _compare(
+    edges: np.ndarray, edge_bounds: np.ndarray, areas: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
+    """Return IoUs, (P, G) float64, computed as pycocotools does: one division of two whole numbers."""
     ious = np.zeros((rows.size, columns.size), np.float64)
     for row in range(rows.size):
         for column in range(columns.size):
@@ -101,25 +109,32 @@ def _compare(edges: np.ndarray, edge_bounds: np.ndarray, areas: np.ndarray, rows
 
 
 @compiled
-def count_groups(edges: np.ndarray, edge_bounds: np.ndarray, groups: np.ndarray, bounds: np.ndarray,
-                 group_bounds: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def count_groups(
+    edges: np.ndarray,
+    edge_bounds: np.ndarray,
+    groups: np.ndarray,
+    bounds: np.ndarray,
+    group_bounds: np.ndarray,
+    thresholds: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Match every group and count.
 
     Args:
-        edges, edge_bounds: the objects' runs as in `fashion_mmdet.rle_loops`; those of unpaired groups are not read.
+        edges, edge_bounds: the objects' runs as in `masks.rle_kernels`; those of unpaired groups are not read.
         groups, group_bounds: of `find_groups`.
-        bounds: see the module's head.
+        bounds: see the module's docstring.
         thresholds: (T,) float64 ascending.
 
     Returns:
         counts: (K, T, 3) int64: TP, FP, FN.
-        hit_ious: (K,) float64, the sum of the hits' IoUs at the first threshold, added in the order of the predictions.
+        tp_ious: (K,) float64, sum of the true positives' IoUs at the first threshold, in the order of the predictions.
     """
     images = group_bounds.size - 1
     counts = np.zeros((group_bounds[-1], thresholds.size, 3), np.int64)
-    hit_ious = np.zeros(group_bounds[-1], np.float64)
+    tp_ious = np.zeros(group_bounds[-1], np.float64)
     areas = measure_areas(edges, edge_bounds)
     for image in range(images):
+        # Both sides by group, so that one walk with two cursors meets every group's objects as two slices.
         true, predicted = _sort_by_group(groups, bounds, image), _sort_by_group(groups, bounds, image + images)
         first_true = first_predicted = 0
         for group in range(group_bounds[image], group_bounds[image + 1]):
@@ -135,10 +150,10 @@ def count_groups(edges: np.ndarray, edge_bounds: np.ndarray, groups: np.ndarray,
                 matched = match_greedily(ious, thresholds)
                 for row in range(rows.size):
                     if matched[0, row] >= 0:
-                        hit_ious[group] += ious[row, matched[0, row]]
+                        tp_ious[group] += ious[row, matched[0, row]]
                     for place in range(thresholds.size):
                         counts[group, place, 0] += matched[place, row] >= 0
             for place in range(thresholds.size):
                 counts[group, place, 1] = rows.size - counts[group, place, 0]
                 counts[group, place, 2] = columns.size - counts[group, place, 0]
-    return counts, hit_ious
+    return counts, tp_ious

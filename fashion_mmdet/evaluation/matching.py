@@ -1,4 +1,4 @@
-"""Matching predictions to true objects: arrays in, counts out. No torch, no files."""
+"""Match predictions to true objects, and count true positives, false positives and false negatives."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,9 +8,9 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from fashion_mmdet.classes import format_class_id
-from fashion_mmdet.evaluation.match_loops import count_groups, find_groups, match_greedily
+from fashion_mmdet.evaluation.match_loops import count_groups, find_groups
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
-from fashion_mmdet.rle_batch import coco_to_edges
+from fashion_mmdet.masks.rle import coco_to_edges
 
 IOU_THRESHOLDS = np.arange(50, 100, 5) / 100  # exactly 0.50, 0.55 ... 0.95
 MATCHES = ('category', 'class_id')
@@ -19,60 +19,52 @@ IMAGES_AT_ONCE = 64  # their runs stay in the processor's cache
 
 @dataclass(slots=True)
 class ImageCounts:
-    """Hits and misses of one image, a row a class that is true or predicted there.
+    """Counts of one image, one row per class that is true or predicted there.
 
     Attributes:
         image_id: as in the CSV.
         categories: (K,) int64; with `match='class_id'` a category has a row for each of its ClassIds.
         counts: (K, T, 3) int64: TP, FP, FN at each of T thresholds.
-        hit_ious: (K,) float, the sum of the IoUs of the hits at the first threshold.
+        tp_ious: (K,) float, sum of the IoUs of the true positives at the first threshold.
     """
 
     image_id: str
     categories: np.ndarray
     counts: np.ndarray
-    hit_ious: np.ndarray
+    tp_ious: np.ndarray
 
 
-def sweep_counts(ious: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Count hits, spurious and missed objects of one class in one image at every threshold.
-
-    Args:
-        ious: (P, G) float in [0, 1], predictions by descending score against true objects.
-        thresholds: (T,) ascending; a hit needs an IoU strictly above.
-
-    Returns:
-        (T, 3) int: TP, FP, FN.
-    """
-    hits = (match_greedily(ious, thresholds) >= 0).sum(axis=1)
-    return np.stack([hits, ious.shape[0] - hits, ious.shape[1] - hits], axis=1)
-
-
-def count_image(truth: Truth, prediction: Prediction, match: str = 'category',
-                thresholds: np.ndarray = IOU_THRESHOLDS) -> ImageCounts:
-    """Match one image's predictions with its true objects, see `count_images`."""
+def count_image(
+    truth: Truth, prediction: Prediction, match: str = 'category', thresholds: np.ndarray = IOU_THRESHOLDS
+) -> ImageCounts:
+    """Count one image, see `count_images`."""
     return count_images([truth], [prediction], match, thresholds)[0]
 
 
-def count_images(truths: Sequence[Truth], predictions: Sequence[Prediction], match: str = 'category',
-                 thresholds: np.ndarray = IOU_THRESHOLDS) -> list[ImageCounts]:
-    """Match every image's predictions with its true objects, class by class.
+def count_images(
+    truths: Sequence[Truth],
+    predictions: Sequence[Prediction],
+    match: str = 'category',
+    thresholds: np.ndarray = IOU_THRESHOLDS,
+) -> list[ImageCounts]:
+    """Match every image's predictions to its true objects, class by class, and count.
 
     Args:
-        truths: one an image, masks of the same size as the prediction's.
-        predictions: of the same images in the same order, each by descending score.
-        match: 'category', or 'class_id': the attributes must agree too.
-        thresholds: (T,) ascending IoUs.
+        truths: one per image.
+        predictions: of the same images in the same order, by descending score; masks of the truth's size.
+        match: 'category', or 'class_id' where the attributes must agree too.
+        thresholds: (T,) IoUs, ascending.
 
     Raises:
-        ValueError: the masks' sizes differ, or an unknown `match`.
+        ValueError: the masks' sizes differ, or `match` is unknown.
     """
     return list(count_pairs(zip(truths, predictions, strict=True), match, thresholds))
 
 
-def count_pairs(pairs: Iterable[tuple[Truth, Prediction]], match: str = 'category',
-                thresholds: np.ndarray = IOU_THRESHOLDS) -> Iterator[ImageCounts]:
-    """Count as `count_images` does, image after image, holding no more than `IMAGES_AT_ONCE` of them."""
+def count_pairs(
+    pairs: Iterable[tuple[Truth, Prediction]], match: str = 'category', thresholds: np.ndarray = IOU_THRESHOLDS
+) -> Iterator[ImageCounts]:
+    """Count lazily as `count_images` does, with at most `IMAGES_AT_ONCE` images in memory."""
     if match not in MATCHES:
         raise ValueError(f'match={match!r}: one of {", ".join(MATCHES)}')
     pairs = iter(pairs)
@@ -84,33 +76,59 @@ def count_pairs(pairs: Iterable[tuple[Truth, Prediction]], match: str = 'categor
         yield from _count(truths, predictions, match, np.asarray(thresholds, np.float64))
 
 
-def _count(truths: Sequence[Truth], predictions: Sequence[Prediction], match: str,
-           thresholds: np.ndarray) -> list[ImageCounts]:
-    """Count a few images at once: all true objects, then all predicted, as flat arrays."""
+def _count(
+    truths: Sequence[Truth], predictions: Sequence[Prediction], match: str, thresholds: np.ndarray
+) -> list[ImageCounts]:
+    """Count a batch of images, their objects concatenated: all true ones first, then all predicted ones."""
     objects = [*truths, *predictions]
     sizes = np.array([len(one.masks) for one in objects])
     bounds = np.concatenate([[0], np.cumsum(sizes)])  # objects of entry i: bounds[i] to bounds[i + 1]
     categories = np.concatenate([one.categories for one in objects]).astype(np.int64)
     groups, paired, first_of_group, group_bounds = find_groups(_keys(objects, categories, match), bounds)
     edges, edge_bounds = coco_to_edges([mask for one in objects for mask in one.masks], paired)
-    counts, hit_ious = count_groups(edges, edge_bounds, groups, bounds, group_bounds, thresholds)
+    counts, tp_ious = count_groups(edges, edge_bounds, groups, bounds, group_bounds, thresholds)
     kinds = categories[first_of_group]
-    return [ImageCounts(truth.image_id, kinds[start:stop], counts[start:stop], hit_ious[start:stop])
-            for truth, (start, stop) in zip(truths, itertools.pairwise(group_bounds.tolist()), strict=True)]
+    return [
+        ImageCounts(truth.image_id, kinds[start:stop], counts[start:stop], tp_ious[start:stop])
+        for truth, (start, stop) in zip(truths, itertools.pairwise(group_bounds.tolist()), strict=True)
+    ]
 
 
 def _keys(objects: Sequence[Truth | Prediction], categories: np.ndarray, match: str) -> np.ndarray:
-    """Number the class of every object: objects can match where the numbers are equal; (N,) int64."""
+    """Return a number for the class of each object, (N,) int64; objects match only if theirs are equal."""
     if match == 'category':
         return categories
     numbers: dict[str, int] = {}
-    return np.array([
-        numbers.setdefault(format_class_id(category, attributes), len(numbers))
-        for one in objects for category, attributes in zip(one.categories, one.attributes, strict=True)], np.int64)
+    return np.array(
+        [
+            numbers.setdefault(format_class_id(category, attributes), len(numbers))
+            for one in objects
+            for category, attributes in zip(one.categories, one.attributes, strict=True)
+        ],
+        np.int64,
+    )
+
+
+def class_ious(prediction: Prediction, truth: Truth) -> np.ndarray:
+    """Return the mask IoU of each prediction with each true object of its category, 0 elsewhere; (P, G) float64.
+
+    `match_greedily` on the whole matrix thus matches class by class, whatever the number of classes.
+    """
+    same = prediction.categories[:, None] == truth.categories
+    return np.where(same, mask_ious(prediction.masks, truth.masks), 0.0)
 
 
 def mask_ious(predicted: Sequence[dict], true: Sequence[dict]) -> np.ndarray:
-    """Compare masks; (P, G) float in [0, 1], of COCO RLE of one size, also where either side is empty."""
+    """Return the IoUs of COCO RLE masks of one size, (P, G) float64 in [0, 1], also where either side is empty."""
     if not predicted or not true:
         return np.zeros((len(predicted), len(true)))
     return coco_mask.iou(list(predicted), list(true), [0] * len(true))
+
+
+def box_ious(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the IoUs of (N, 4) and (K, 4) boxes x1 y1 x2 y2; (N, K) float in [0, 1], 0 where both lack an area."""
+    low, high = np.maximum(boxes[:, None, :2], others[:, :2]), np.minimum(boxes[:, None, 2:], others[:, 2:])
+    shared = np.maximum(high - low, 0).prod(axis=2)
+    areas, other_areas = (np.maximum(one[:, 2:] - one[:, :2], 0).prod(axis=1) for one in (boxes, others))
+    union = areas[:, None] + other_areas - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

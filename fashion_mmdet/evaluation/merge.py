@@ -1,13 +1,11 @@
-"""Merges several raw predictions of one image into one: views of a photo, checkpoints of a run, models. No torch.
-
-`Merge` holds the options, `merge` is the whole; `group_boxes` and `resample_masks` are its two steps on arrays.
-"""
+"""Merge several raw predictions of one image into one: views of a photo, checkpoints of a training, models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
+from fashion_mmdet.evaluation.matching import box_ious
 from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
 from fashion_mmdet.utils.checks import COUNT, POSITIVE, SHARE, check_choice, check_number, check_numbers
 
@@ -16,22 +14,22 @@ METHODS = ('nms', 'wbf')
 
 @dataclass(frozen=True)
 class Merge:
-    """How detections of the same object are merged.
+    """How to merge detections of the same object.
 
     Attributes:
-        method: 'nms': box and score of the highest-scored detection stay. 'wbf': weighted box fusion (Solovyev, Wang,
-            Gabruseva 2019, arXiv 1910.13302): the box is the mean weighted by score, and the score the mean score times
-            min(number of detections, number of models) / number of models, so that an object which few models see
-            falls. With `weights`, means and numbers are weighted by them.
+        method: 'nms' keeps box and score of the highest-scored detection. 'wbf' is weighted box fusion (Solovyev, Wang,
+            Gabruseva 2019, arXiv 1910.13302): the box is the mean weighted by score; the score is the mean score times
+            min(number of detections, number of models) / number of models, which lowers objects that few models see.
+            With `weights`, means and numbers are weighted by them.
         iou_thr: detections of a class whose boxes have a larger IoU are the same object.
-        duplicate_iou: of two detections of a class by one model whose boxes have a larger IoU, the lower-scored goes
-            first of all; None keeps both. Fusion takes it for granted that each model names an object once: the test
-            step's loose NMS leaves duplicates of low scores, which would pull the mean down.
-        weights: one a model, positive; None for equal ones. They weigh masks, and with 'wbf' boxes and scores; with
+        duplicate_iou: of two detections of a class by one model whose boxes have a larger IoU, the lower-scored is
+            dropped first; None keeps both. Fusion assumes that each model finds an object once: the low-scored
+            duplicates that the test step's loose NMS leaves would pull the mean down.
+        weights: one per model, positive; None for equal ones. They weigh masks, and with 'wbf' boxes and scores; with
             'nms' they do not choose whose box stays.
-        score_thr: detections below are left out before anything else.
-        min_votes: objects that fewer models see go.
-        max_per_image: keep so many of the highest scores; None for all.
+        score_thr: detections below are dropped before anything else.
+        min_votes: objects that fewer models see are dropped.
+        max_per_image: keep this many of the highest scores; None for all.
 
     Raises:
         ValueError: an option out of its range.
@@ -57,7 +55,7 @@ class Merge:
 
     @classmethod
     def from_config(cls, options: Mapping | None) -> 'Merge':
-        """Take the options of a config; ValueError names one that does not exist."""
+        """Build from the options of a config; ValueError names one that does not exist."""
         known = [field.name for field in fields(cls)]
         for name in options or {}:
             if name not in known:
@@ -65,7 +63,7 @@ class Merge:
         return cls(**(options or {}))
 
     def model_weights(self, models: int) -> np.ndarray:
-        """Give each model's weight; (models,) float. ValueError: another number of models than of weights."""
+        """Return each model's weight, (models,) float; ValueError for another number of models than of weights."""
         if self.weights is not None and len(self.weights) != models:
             raise ValueError(f'merge weights={list(self.weights)}: {len(self.weights)} weights for {models} models')
         return np.ones(models) if self.weights is None else np.asarray(self.weights, np.float64)
@@ -73,7 +71,7 @@ class Merge:
 
 @dataclass(slots=True)
 class _Detections:
-    """The detections of all models, N by descending score; ties by model, then row."""
+    """The detections of all models in one list, N by descending score; ties by model, then row."""
 
     models: np.ndarray  # (N,) int
     rows: np.ndarray  # (N,) int, in the model's own prediction
@@ -91,87 +89,123 @@ def merge(raws: Sequence[RawPrediction], options: Merge) -> RawPrediction:
     'nms' of each model's highest-scored, so that one model by itself keeps its masks as they are.
 
     Args:
-        raws: one a model, boxes in pixels of the same photo; masks may differ in side, the largest counts.
+        raws: one per model, boxes in pixels of the same photo; masks may differ in side, the largest counts.
         options: thresholds and method.
 
     Returns:
-        Objects by descending score; `image_id` and size the first's.
+        Objects by descending score; `image_id` and size of the first.
 
     Raises:
         ValueError: no prediction, different images or sizes, or another number of weights.
     """
+    _check_same_image(raws)
+    image = dict(image_id=raws[0].image_id, height=raws[0].height, width=raws[0].width)
+    weights = options.model_weights(len(raws))
+    found = _gather(raws, weights, options)
+    if not len(found.scores):
+        return empty_prediction(**image)
+    fuse = options.method == 'wbf'
+    # 1. Group detections into objects, best score first. Say model A's 0.9, model B's 0.8 and model A's 0.4 are one
+    #    object: groups [0, 0, 0], models [A, B, A].
+    vote_weight = found.weights * np.maximum(found.scores, np.finfo(np.float32).tiny)  # a score of 0 still has a mask
+    groups, boxes = group_boxes(found.boxes, found.categories, vote_weight, options.iou_thr, fuse)
+    # 2. Count the models that see each object. The distinct (object, model) pairs here are (0, A) and (0, B); np.unique
+    #    returns the first, thus best, detection of each, leaders [0, 1], and each detection's pair, [0, 1, 0].
+    _, leaders, pair = np.unique(np.stack([groups, found.models]), axis=1, return_index=True, return_inverse=True)
+    votes = np.bincount(groups[leaders], minlength=len(boxes))  # [2]
+    if not fuse:  # only leaders lend their masks: leaders[pair] is [0, 1, 0], so the third detection does not count
+        vote_weight = np.where(leaders[pair.reshape(-1)] == np.arange(len(groups)), vote_weight, 0)
+    # 3. Score and choose the objects; only then are masks resampled, the expensive part.
+    first = np.unique(groups, return_index=True)[1]  # the detection that founded each object
+    scores = _fuse_scores(found, groups, weights.sum()) if fuse else found.scores[first]
+    kept = np.flatnonzero(votes >= options.min_votes)
+    kept = kept[np.argsort(-scores[kept], kind='stable')][: options.max_per_image]
+    shares = vote_weight / np.bincount(groups, vote_weight)[groups]  # of one object they add up to 1
+    return RawPrediction(
+        **image,
+        categories=found.categories[first][kept],
+        scores=scores[kept].astype(np.float32),
+        boxes=boxes[kept].astype(np.float32),
+        mask_probs=_average_masks(raws, found, shares, groups, boxes, kept),
+        attribute_probs=_average_attributes(raws, found, shares, groups, kept),
+    )
+
+
+def _check_same_image(raws: Sequence[RawPrediction]) -> None:
     if not raws:
         raise ValueError('merge: no predictions')
     for raw in raws[1:]:
         if (raw.image_id, raw.height, raw.width) != (raws[0].image_id, raws[0].height, raws[0].width):
-            raise ValueError(f'merge: {raws[0].image_id} ({raws[0].height}x{raws[0].width}) and {raw.image_id} '
-                             f'({raw.height}x{raw.width}) are not the same image')
-    weights = options.model_weights(len(raws))
-    found = _gather(raws, weights, options)
-    if not len(found.scores):
-        return empty_prediction(raws[0].image_id, raws[0].height, raws[0].width)
-    fuse = options.method == 'wbf'
-    trust = found.weights * np.maximum(found.scores, np.finfo(np.float32).tiny)  # a score of 0 still has a mask
-    groups, boxes = group_boxes(found.boxes, found.categories, trust, options.iou_thr, fuse)
-    _, heads, inverse = np.unique(np.stack([groups, found.models]), axis=1, return_index=True, return_inverse=True)
-    votes = np.bincount(groups[heads], minlength=len(boxes))
-    if not fuse:
-        trust = np.where(heads[inverse.reshape(-1)] == np.arange(len(groups)), trust, 0)
-    first = np.unique(groups, return_index=True)[1]
-    scores = _fuse_scores(found, groups, weights.sum()) if fuse else found.scores[first]
-    kept = np.flatnonzero(votes >= options.min_votes)
-    kept = kept[np.argsort(-scores[kept], kind='stable')][:options.max_per_image]
-    shares = trust / np.bincount(groups, trust)[groups]
-    return RawPrediction(
-        image_id=raws[0].image_id, height=raws[0].height, width=raws[0].width,
-        categories=found.categories[first][kept], scores=scores[kept].astype(np.float32),
-        boxes=boxes[kept].astype(np.float32), mask_probs=_average_masks(raws, found, shares, groups, boxes, kept),
-        attribute_probs=_average_attributes(raws, found, shares, groups, kept))
+            raise ValueError(
+                f'merge: {raws[0].image_id} ({raws[0].height}x{raws[0].width}) and {raw.image_id} '
+                f'({raw.height}x{raw.width}) are not the same image'
+            )
 
 
-def group_boxes(boxes: np.ndarray, categories: np.ndarray, trust: np.ndarray, iou_thr: float,
-                fuse: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Sort detections into objects: each joins the one of its class that it overlaps most, or founds a new one.
+def _gather(raws: Sequence[RawPrediction], weights: np.ndarray, options: Merge) -> _Detections:
+    """Put all models' detections into one list, without those of low score and without duplicates."""
+    counts = [len(raw.scores) for raw in raws]
+    scores = np.concatenate([raw.scores for raw in raws]).astype(np.float64)
+    order = np.argsort(-scores, kind='stable')
+    order = order[scores[order] >= options.score_thr]
+    models = np.repeat(np.arange(len(raws)), counts)
+    rows = np.concatenate([np.arange(count) for count in counts])
+    categories = np.concatenate([raw.categories for raw in raws])
+    boxes = np.concatenate([raw.boxes for raw in raws]).astype(np.float64)
+    if options.duplicate_iou is not None:
+        # One number per (category, model), so that only detections of the same model and class meet.
+        owners = categories * len(raws) + models
+        objects, _ = group_boxes(boxes[order], owners[order], scores[order], options.duplicate_iou, fuse=False)
+        order = order[np.unique(objects, return_index=True)[1]]
+    return _Detections(
+        models[order], rows[order], categories[order], scores[order], boxes[order], weights[models[order]]
+    )
+
+
+def group_boxes(
+    boxes: np.ndarray, categories: np.ndarray, vote_weight: np.ndarray, iou_thr: float, fuse: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Group detections into objects: each joins the one of its class that it overlaps most, or founds a new one.
 
     Args:
         boxes: (N, 4) float, x1 y1 x2 y2, by descending score.
         categories: (N,) int.
-        trust: (N,) float, positive, how much a box counts in its object's.
+        vote_weight: (N,) float, positive, the weight of a box in its object's mean.
         iou_thr: joining needs a larger IoU.
         fuse: an object's box is the mean of those that joined so far; else it stays the founder's.
 
     Returns:
-        (N,) int64, the number of each detection's object, counted by founding; (K, 4) float64, the objects' boxes.
+        (N,) int64, each detection's object, numbered as founded; (K, 4) float64, the objects' boxes.
     """
     groups = np.zeros(len(boxes), np.int64)
+    # Of the `count` objects founded so far: box, class and sum of weights.
     merged, owners, totals = np.zeros((len(boxes), 4)), np.zeros(len(boxes), np.int64), np.zeros(len(boxes))
     count = 0
     for index, box in enumerate(boxes):
         rivals = np.flatnonzero(owners[:count] == categories[index])
-        overlaps = box_ious(box, merged[rivals])
+        overlaps = box_ious(box[None], merged[rivals])[0]
         best = int(overlaps.argmax()) if len(rivals) else -1
         if best >= 0 and overlaps[best] > iou_thr:
             group = groups[index] = rivals[best]
-            totals[group] += trust[index]
-            if fuse:
-                merged[group] += (box - merged[group]) * (trust[index] / totals[group])
-            continue
-        groups[index] = count
-        merged[count], owners[count], totals[count] = box, categories[index], trust[index]
-        count += 1
+            totals[group] += vote_weight[index]
+            if fuse:  # running mean: weights 3 and 1 at x = 8 and 12 give 8 + (12 - 8) * 1 / 4 = 9
+                merged[group] += (box - merged[group]) * (vote_weight[index] / totals[group])
+        else:
+            groups[index] = count
+            merged[count], owners[count], totals[count] = box, categories[index], vote_weight[index]
+            count += 1
     return groups, merged[:count]
 
 
-def box_ious(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Compare a (4,) box with (K, 4) boxes; (K,) float in [0, 1], 0 where both are without area."""
-    inner = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    common = np.prod(np.maximum(inner, 0), axis=1)
-    union = np.prod(box[2:] - box[:2]) + np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) - common
-    return np.divide(common, union, out=np.zeros(len(boxes)), where=union > 0)
+def _fuse_scores(found: _Detections, groups: np.ndarray, total: float) -> np.ndarray:
+    """Average the scores of each object and lower those that few models see; (K,) float64."""
+    present = np.bincount(groups, found.weights)
+    means = np.bincount(groups, found.weights * found.scores) / present
+    return means * np.minimum(present, total) / total
 
 
 def resample_masks(probs: np.ndarray, boxes: np.ndarray, frames: np.ndarray, side: int) -> np.ndarray:
-    """Bring masks from their own boxes into other boxes, bilinear between pixel centres, 0 outside their own.
+    """Resample masks from their own boxes into others, bilinear between pixel centres, 0 outside their own.
 
     Args:
         probs: (N, M, M) float32 in [0, 1].
@@ -188,51 +222,42 @@ def resample_masks(probs: np.ndarray, boxes: np.ndarray, frames: np.ndarray, sid
     if cells == side:
         resampled[~moved] = probs[~moved]
     boxes, frames = boxes[moved], frames[moved]
-    across = _tents(boxes[:, 0::2], frames[:, 0::2], cells, side)
-    down = _tents(boxes[:, 1::2], frames[:, 1::2], cells, side)
+    # Bilinear sampling is linear in the rows and in the columns, hence two matrix products a mask.
+    across = bilinear_weights(boxes[:, 0::2], frames[:, 0::2], cells, side)
+    down = bilinear_weights(boxes[:, 1::2], frames[:, 1::2], cells, side)
     resampled[moved] = down @ probs[moved] @ across.transpose(0, 2, 1)
     return resampled
 
 
-def _tents(spans: np.ndarray, frames: np.ndarray, cells: int, side: int) -> np.ndarray:
-    """Weigh the `cells` of (N, 2) spans at the `side` cell centres of (N, 2) frames; (N, side, cells) float32."""
+def bilinear_weights(spans: np.ndarray, frames: np.ndarray, cells: int, side: int) -> np.ndarray:
+    """Return the weights of the `cells` of (N, 2) spans at the `side` cell centres of (N, 2) frames.
+
+    Two cells over a span 0 to 8 have their centres at 2 and 6. A frame 0 to 4 of side 1 has its centre at 2: weights
+    [1, 0]; a frame 0 to 6 at 3, a quarter of the way from 2 to 6: [0.75, 0.25].
+
+    Returns:
+        (N, side, cells) float32.
+    """
     low, high = frames[:, :1], frames[:, 1:]
     centres = low + (np.arange(side) + 0.5) / side * (high - low)
     size = spans[:, 1:] - spans[:, :1]
-    positions = (centres - spans[:, :1]) / np.where(size > 0, size, 1) * cells - 0.5
+    positions = (centres - spans[:, :1]) / np.where(
+        size > 0, size, 1
+    ) * cells - 0.5  # in cells, 0 at the first's centre
     return np.maximum(1 - np.abs(positions[:, :, None] - np.arange(cells)), 0).astype(np.float32)
 
 
-def _gather(raws: Sequence[RawPrediction], weights: np.ndarray, options: Merge) -> _Detections:
-    """Put all models' detections into one list, without those of low score and without duplicates."""
-    counts = [len(raw.scores) for raw in raws]
-    scores = np.concatenate([raw.scores for raw in raws]).astype(np.float64)
-    order = np.argsort(-scores, kind='stable')
-    order = order[scores[order] >= options.score_thr]
-    models = np.repeat(np.arange(len(raws)), counts)
-    rows = np.concatenate([np.arange(count) for count in counts])
-    categories = np.concatenate([raw.categories for raw in raws])
-    boxes = np.concatenate([raw.boxes for raw in raws]).astype(np.float64)
-    if options.duplicate_iou is not None:
-        owners = categories * len(raws) + models
-        objects, _ = group_boxes(boxes[order], owners[order], scores[order], options.duplicate_iou, fuse=False)
-        order = order[np.unique(objects, return_index=True)[1]]
-    return _Detections(models[order], rows[order], categories[order], scores[order], boxes[order],
-                       weights[models[order]])
-
-
-def _fuse_scores(found: _Detections, groups: np.ndarray, total: float) -> np.ndarray:
-    """Average the scores of each object and lower those that few models see; (K,) float64."""
-    present = np.bincount(groups, found.weights)
-    means = np.bincount(groups, found.weights * found.scores) / present
-    return means * np.minimum(present, total) / total
-
-
-def _average_masks(raws: Sequence[RawPrediction], found: _Detections, shares: np.ndarray, groups: np.ndarray,
-                   boxes: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def _average_masks(
+    raws: Sequence[RawPrediction],
+    found: _Detections,
+    shares: np.ndarray,
+    groups: np.ndarray,
+    boxes: np.ndarray,
+    kept: np.ndarray,
+) -> np.ndarray:
     """Average the masks of the objects `kept`, each detection by its share; (len(kept), M, M) float16."""
     side = max(raw.mask_probs.shape[-1] for raw in raws if len(raw.scores))
-    places = np.full(len(boxes), -1)
+    places = np.full(len(boxes), -1)  # of each object in the result: with kept [2, 0] they are [1, -1, 0]
     places[kept] = np.arange(len(kept))
     sums = np.zeros((len(kept), side, side), np.float32)
     for model, raw in enumerate(raws):
@@ -243,8 +268,9 @@ def _average_masks(raws: Sequence[RawPrediction], found: _Detections, shares: np
     return sums.astype(np.float16)
 
 
-def _average_attributes(raws: Sequence[RawPrediction], found: _Detections, shares: np.ndarray, groups: np.ndarray,
-                        kept: np.ndarray) -> np.ndarray | None:
+def _average_attributes(
+    raws: Sequence[RawPrediction], found: _Detections, shares: np.ndarray, groups: np.ndarray, kept: np.ndarray
+) -> np.ndarray | None:
     """Average the attributes of the objects `kept` over the models that have an attribute head.
 
     Returns:

@@ -1,5 +1,4 @@
-"""The metrics that mmengine's runner calls: thin shells around postprocessing, matching and scoring."""
-
+"""The metrics that mmengine's runner calls: thin wrappers of postprocessing, matching and scoring."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +9,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from pycocotools import mask as coco_mask
 
-from fashion_mmdet.classes import CATEGORIES
+from fashion_mmdet.classes import category_ids
 from fashion_mmdet.evaluation.matching import MATCHES, count_images
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import raw_from_sample, resize_truth, truth_from_sample
@@ -18,14 +17,9 @@ from fashion_mmdet.evaluation.scoring import AVERAGES, format_classes, summarize
 from fashion_mmdet.utils.checks import COUNT, check_choice, check_numbers
 
 
-def category_ids(dataset_meta: dict) -> tuple[int, ...]:
-    """Find the category id of each label of a data set, by name."""
-    return tuple(CATEGORIES.index(name) for name in dataset_meta['classes'])
-
-
 @METRICS.register_module()
 class FashionIoUSweepMetric(BaseMetric):
-    """The competition's score: hits at ten IoU thresholds, averaged over images.
+    """The competition's score: true positives at ten IoU thresholds, averaged over images.
 
     Reports `fashion/score`, `fashion/score_50`, `fashion/score_75` and logs a table by class.
 
@@ -39,9 +33,15 @@ class FashionIoUSweepMetric(BaseMetric):
 
     default_prefix = 'fashion'
 
-    def __init__(self, postprocess: Mapping | None = None, average: str = 'image', match: str = 'category',
-                 size: tuple[int, int] | None = (512, 512), collect_device: str = 'cpu',
-                 prefix: str | None = None) -> None:
+    def __init__(
+        self,
+        postprocess: Mapping | None = None,
+        average: str = 'image',
+        match: str = 'category',
+        size: tuple[int, int] | None = (512, 512),
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         check_choice('average', average, AVERAGES)
         check_choice('match', match, MATCHES)
@@ -52,7 +52,7 @@ class FashionIoUSweepMetric(BaseMetric):
         self.size = tuple(size) if size is not None else None
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Count the hits of each image; exactly one result an image, as mmengine's collection needs."""
+        """Count each image's matches; exactly one result per image, as mmengine's collection needs."""
         ids = category_ids(self.dataset_meta)
         predictions = [postprocess(raw_from_sample(sample, ids), self.options, self.size) for sample in data_samples]
         truths = [resize_truth(truth_from_sample(sample, ids), self.size) for sample in data_samples]
@@ -70,7 +70,7 @@ class PostprocessedCocoMetric(CocoMetric):
     """mmdet's own CocoMetric (AP) on postprocessed masks.
 
     Args:
-        postprocess: options of `evaluation.postprocess.Postprocess`; AP wants all detections, so by default all scores
+        postprocess: options of `evaluation.postprocess.Postprocess`; AP needs all detections, so by default all scores
             stay and masks may overlap.
         **kwargs: CocoMetric's.
     """
@@ -78,12 +78,12 @@ class PostprocessedCocoMetric(CocoMetric):
     def __init__(self, *args, postprocess: Mapping | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.options = Postprocess.from_config(
-            {**dict(score_thr=0.0, nms_iou=None, overlap='none'), **(postprocess or {})})
+            {**dict(score_thr=0.0, nms_iou=None, overlap='none'), **(postprocess or {})}
+        )
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Give every sample final masks, boxes and labels and pass it on."""
-        super().process(data_batch, [finish_sample(sample, self.options, self.dataset_meta)
-                                     for sample in data_samples])
+        """Replace every sample's raw prediction by final masks, boxes and labels and pass it on."""
+        super().process(data_batch, [finish_sample(sample, self.options, self.dataset_meta) for sample in data_samples])
 
 
 def finish_sample(sample: dict, options: Postprocess, dataset_meta: dict) -> dict:
@@ -97,8 +97,9 @@ def finish_sample(sample: dict, options: Postprocess, dataset_meta: dict) -> dic
     boxes = torch.as_tensor(coco_mask.toBbox(prediction.masks) if prediction.masks else []).reshape(-1, 4).float()
     boxes[:, 2:] += boxes[:, :2]
     instances = dict(
-        bboxes=boxes, scores=torch.as_tensor(prediction.scores), masks=prediction.masks,
-        labels=torch.as_tensor([ids.index(category) for category in prediction.categories], dtype=torch.long))
+        bboxes=boxes,
+        scores=torch.as_tensor(prediction.scores),
+        masks=prediction.masks,
+        labels=torch.as_tensor([ids.index(category) for category in prediction.categories], dtype=torch.long),
+    )
     return {**sample, 'pred_instances': instances}
-
-

@@ -1,42 +1,36 @@
-"""Scores without the model: of a submission, or of a dump of raw predictions. No torch."""
+"""Scores without the model: of a submission, or of a dump of raw predictions."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from fashion_mmdet.datasets.audit import Audit
-from fashion_mmdet.datasets.index_store import open_index
-from fashion_mmdet.datasets.records import Record
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.matching import ImageCounts, count_pairs
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
-from fashion_mmdet.evaluation.predictions import Prediction, Truth, resize_truth
+from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.evaluation.scoring import Scores, summarize
 from fashion_mmdet.evaluation.submission import read_predictions
+from fashion_mmdet.evaluation.truths import Truths
 
 
-def truth_from_record(record: Record, size: tuple[int, int] | None = None) -> Truth:
-    """Take an annotated image's objects, scaled as `cv2.resize(INTER_NEAREST)` would; None keeps the photo's size."""
-    return resize_truth(Truth(
-        image_id=record.image_id, size=(record.height, record.width),
-        categories=np.array([instance.category for instance in record.instances], np.int64),
-        masks=[instance.mask for instance in record.instances],
-        attributes=[instance.attributes for instance in record.instances]), size)
-
-
-def score_submission(submission: str | os.PathLike, truth: str | os.PathLike, size: tuple[int, int] = (512, 512),
-                     average: str = 'image', match: str = 'category',
-                     images: Sequence[str] | None = None) -> tuple[Scores, str]:
+def score_submission(
+    submission: str | os.PathLike,
+    truth: str | os.PathLike,
+    size: tuple[int, int] = (512, 512),
+    average: str = 'image',
+    match: str = 'category',
+    images: Sequence[str] | None = None,
+) -> tuple[Scores, str]:
     """Score a submission.
 
     Args:
         submission: CSV of masks of `size`.
         truth: CSV like train.csv.
         size: height and width of the submitted masks.
-        average: see `scoring.summarize`.
-        match: see `matching.count_image`.
-        images: score these; None for the images of the submission.
+        average, match: see `scoring.summarize` and `matching.count_images`.
+        images: images to score; None for those of the submission.
 
     Returns:
         The scores, and the report of the truth's audit ('' where nothing is wrong).
@@ -46,14 +40,20 @@ def score_submission(submission: str | os.PathLike, truth: str | os.PathLike, si
     """
     found = read_predictions(submission, size)
     listed = found if images is None else dict.fromkeys(images)
-    predictions = (found.get(image_id) or Prediction(image_id, size, np.zeros(0, np.int64), np.zeros(0), [])
-                   for image_id in listed)
+    predictions = (
+        found.get(image_id) or Prediction(image_id, size, np.zeros(0, np.int64), np.zeros(0), []) for image_id in listed
+    )
     return _score(predictions, truth, size, average, match)
 
 
-def score_dump(dump: str | os.PathLike, truth: str | os.PathLike, options: Postprocess,
-               size: tuple[int, int] | None = (512, 512), average: str = 'image',
-               match: str = 'category') -> tuple[Scores, str]:
+def score_dump(
+    dump: str | os.PathLike,
+    truth: str | os.PathLike,
+    options: Postprocess,
+    size: tuple[int, int] | None = (512, 512),
+    average: str = 'image',
+    match: str = 'category',
+) -> tuple[Scores, str]:
     """Postprocess and score a dump of raw predictions.
 
     Args:
@@ -61,8 +61,7 @@ def score_dump(dump: str | os.PathLike, truth: str | os.PathLike, options: Postp
         truth: CSV like train.csv.
         options: thresholds and policies.
         size: height and width of the masks compared; None for each photo's own.
-        average: see `scoring.summarize`.
-        match: see `matching.count_image`.
+        average, match: see `scoring.summarize` and `matching.count_images`.
 
     Returns:
         The scores, and the report of the truth's audit ('' where nothing is wrong).
@@ -73,35 +72,28 @@ def score_dump(dump: str | os.PathLike, truth: str | os.PathLike, options: Postp
     return _score((postprocess(raw, options, size) for raw in read_dump(dump)), truth, size, average, match)
 
 
-def count_predictions(predictions: Iterable[Prediction], truth: str | os.PathLike,
-                      size: tuple[int, int] | None = (512, 512),
-                      match: str = 'category') -> tuple[list[ImageCounts], Audit]:
-    """Count the hits of every image.
+def count_predictions(
+    predictions: Iterable[Prediction],
+    truth: str | os.PathLike,
+    size: tuple[int, int] | None = (512, 512),
+    match: str = 'category',
+) -> tuple[list[ImageCounts], Audit]:
+    """Count every image's matches.
 
     Args:
         predictions: masks of `size`.
-        truth: CSV like train.csv.
-        size: height and width of the masks compared; None for each photo's own.
-        match: see `matching.count_image`.
+        truth, size, match: as in `score_dump`.
 
     Returns:
         The counts in the order of the predictions, and the truth's audit.
-
-    Raises:
-        ValueError: an image without truth.
     """
-    index = open_index(truth)
-
-    def pairs() -> Iterator[tuple[Truth, Prediction]]:
-        for prediction in predictions:
-            if prediction.image_id not in index:
-                raise ValueError(f'{truth}: no image {prediction.image_id!r}')
-            yield truth_from_record(index.find(prediction.image_id), size), prediction
-
-    return list(count_pairs(pairs(), match)), index.audit
+    truths = Truths(truth, size)
+    pairs = ((truths[prediction.image_id], prediction) for prediction in predictions)
+    return list(count_pairs(pairs, match)), truths.index.audit
 
 
-def _score(predictions: Iterable[Prediction], truth: str | os.PathLike, size: tuple[int, int] | None, average: str,
-           match: str) -> tuple[Scores, str]:
+def _score(
+    predictions: Iterable[Prediction], truth: str | os.PathLike, size: tuple[int, int] | None, average: str, match: str
+) -> tuple[Scores, str]:
     counts, audit = count_predictions(predictions, truth, size, match)
     return summarize(counts, average), audit.report()

@@ -1,4 +1,4 @@
-"""Pictures of masks on photos: true and predicted side by side. No torch."""
+"""Overlays of masks on photos, true and predicted side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fashion_mmdet import rle
 from fashion_mmdet.classes import PALETTE, short_name
+from fashion_mmdet.evaluation.error_types import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, MatchResult
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
-from fashion_mmdet.evaluation.verdicts import HIT, MISSED, SPURIOUS, Judgement
-from fashion_mmdet.files import atomic_path
+from fashion_mmdet.masks import rle
+from fashion_mmdet.utils.files import atomic_path
 
 PANEL_HEIGHT_PX = 720
 FILL_ALPHA = 0.45
@@ -27,9 +27,9 @@ class Look:
     """How an object is drawn.
 
     Attributes:
-        colour: RGB of the fill and of the name's plate.
-        fill_alpha: share of the colour in the fill.
-        dash: lengths of ink and gap along the outline in pixels; None for an unbroken line.
+        colour: RGB of the fill and of the label's background.
+        fill_alpha: opacity of the fill.
+        dash: lengths of dash and gap along the outline in pixels; None for a solid line.
     """
 
     colour: tuple[int, int, int]
@@ -37,29 +37,36 @@ class Look:
     dash: tuple[int, int] | None = None
 
 
-# Told apart by colour (blue, orange, magenta differ for the colour-blind too) and by line (unbroken, dashed, dotted).
-VERDICT_LOOKS = {
-    HIT: Look((38, 132, 226), 0.34), MISSED: Look((245, 158, 20), 0.34, (14, 8)),
-    SPURIOUS: Look((222, 40, 130), 0.34, (3, 6)),
+# Distinguished by colour (blue, orange, magenta differ for the colour-blind too) and by line (solid, dashed, dotted).
+ERROR_LOOKS = {
+    TRUE_POSITIVE: Look((38, 132, 226), 0.34),
+    FALSE_NEGATIVE: Look((245, 158, 20), 0.34, (14, 8)),
+    FALSE_POSITIVE: Look((222, 40, 130), 0.34, (3, 6)),
 }
 
 
 @lru_cache(maxsize=8)
 def _font(size_px: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     from matplotlib import get_data_path
+
     name = 'DejaVuSans-Bold.ttf' if bold else 'DejaVuSans.ttf'
     return ImageFont.truetype(str(Path(get_data_path()) / 'fonts' / 'ttf' / name), size_px)
 
 
-def draw_objects(photo: np.ndarray, categories: Sequence[int], masks: Sequence[dict],
-                 notes: Sequence[str] | None = None, looks: Sequence[Look] | None = None) -> Image.Image:
-    """Draw masks, their outlines and names onto a photo scaled to the panel's height.
+def draw_objects(
+    photo: np.ndarray,
+    categories: Sequence[int],
+    masks: Sequence[dict],
+    notes: Sequence[str] | None = None,
+    looks: Sequence[Look] | None = None,
+) -> Image.Image:
+    """Draw masks, their outlines and names on a photo scaled to the panel's height.
 
     Args:
         photo: (H, W, 3) uint8, RGB.
         categories: N category ids.
-        masks: N COCO RLE dicts of any one size; they are scaled to the panel.
-        notes: N words to print behind the names; None for none.
+        masks: N COCO RLE dicts of one size; they are scaled to the panel.
+        notes: N texts to print after the names; None for none.
         looks: N ways to draw; None for the categories' colours.
     """
     looks = [Look(PALETTE[category]) for category in categories] if looks is None else looks
@@ -91,24 +98,27 @@ def _draw_outline(canvas: np.ndarray, inside: np.ndarray, look: Look) -> None:
         return
     ink, gap = look.dash
     for outline in outlines:  # (points, 1, 2), a point a pixel
-        strokes = [outline[start:start + ink] for start in range(0, len(outline), ink + gap)]
+        strokes = [outline[start : start + ink] for start in range(0, len(outline), ink + gap)]
         cv2.polylines(canvas, strokes, False, dark, 2, cv2.LINE_AA)
 
 
-def _draw_names(panel: Image.Image, names: Sequence[str], colours: Sequence[tuple[int, int, int]],
-                bitmaps: Sequence[np.ndarray]) -> None:
-    """Write each name at its mask's heart, moved down where another name stands."""
+def _draw_names(
+    panel: Image.Image, names: Sequence[str], colours: Sequence[tuple[int, int, int]], bitmaps: Sequence[np.ndarray]
+) -> None:
+    """Draw each name at the innermost point of its mask, moved down where it would cover another."""
     pen, font = ImageDraw.Draw(panel), _font(15)
     taken: list[tuple[float, float, float, float]] = []
-    for index in sorted(range(len(names)), key=lambda index: _heart(bitmaps[index])[1]):
+    for index in sorted(range(len(names)), key=lambda index: _innermost_point(bitmaps[index])[1]):
         if not bitmaps[index].any():
             continue
         length = pen.textlength(names[index], font=font)
-        x, y = _heart(bitmaps[index])
+        x, y = _innermost_point(bitmaps[index])
         left = min(max(x - length / 2 - 4, 1), max(panel.width - length - 9, 1))
         top = min(max(y - 10, 1), panel.height - 22)
-        while any(left < other[2] and left + length + 8 > other[0] and top < other[3] and top + 20 > other[1]
-                  for other in taken) and top < panel.height - 22:
+        while top < panel.height - 22 and any(
+            left < other[2] and left + length + 8 > other[0] and top < other[3] and top + 20 > other[1]
+            for other in taken
+        ):
             top += 2
         box = (left, top, left + length + 8, top + 20)
         taken.append(box)
@@ -116,8 +126,8 @@ def _draw_names(panel: Image.Image, names: Sequence[str], colours: Sequence[tupl
         pen.text((left + 4, top + 10), names[index], fill=(255, 255, 255), font=font, anchor='lm')
 
 
-def _heart(bitmap: np.ndarray) -> tuple[float, float]:
-    """Find the point of a mask that lies farthest from its edge: x, y."""
+def _innermost_point(bitmap: np.ndarray) -> tuple[float, float]:
+    """Return the point (x, y) of a mask that lies farthest from its edge."""
     if not bitmap.any():
         return 0.0, 0.0
     distance = cv2.distanceTransform(np.pad(bitmap.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
@@ -125,37 +135,35 @@ def _heart(bitmap: np.ndarray) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def draw_pair(photo: np.ndarray, prediction: Prediction, truth: Truth | None = None,
-              judgement: Judgement | None = None) -> tuple[Image.Image, Image.Image]:
+def draw_pair(
+    photo: np.ndarray, prediction: Prediction, truth: Truth | None = None, matches: MatchResult | None = None
+) -> tuple[Image.Image, Image.Image]:
     """Draw the truth (or, without one, the photo) and the prediction as panels of the same size.
 
     Args:
         photo: (H, W, 3) uint8, RGB.
         prediction: masks of any size.
         truth: masks of any size; None for a test photo.
-        judgement: marks hits, misses and spurious objects; None draws the categories' colours.
+        matches: error types to draw by; None draws the categories' colours.
     """
     scores, true_looks, looks = [f'{score:.2f}' for score in prediction.scores], None, None
-    if judgement is not None:
-        true_looks = [VERDICT_LOOKS[verdict] for verdict in judgement.true]
-        looks = [VERDICT_LOOKS[verdict] for verdict in judgement.predicted]
-        scores = [f'{score}, IoU {iou:.2f}' if verdict == HIT else score
-                  for score, verdict, iou in zip(scores, judgement.predicted, judgement.ious, strict=True)]
-    left = draw_objects(photo, [], []) if truth is None else draw_objects(
-        photo, truth.categories.tolist(), truth.masks, None, true_looks)
-    return left, draw_objects(photo, prediction.categories.tolist(), prediction.masks, scores, looks)
+    if matches is not None:
+        true_looks = [ERROR_LOOKS[error_type] for error_type in matches.true]
+        looks = [ERROR_LOOKS[error_type] for error_type in matches.predicted]
+        scores = [
+            f'{score}, IoU {iou:.2f}' if error_type == TRUE_POSITIVE else score
+            for score, error_type, iou in zip(scores, matches.predicted, matches.ious, strict=True)
+        ]
+    true = ([], []) if truth is None else (truth.categories.tolist(), truth.masks)
+    return draw_objects(photo, *true, looks=true_looks), draw_objects(
+        photo, prediction.categories.tolist(), prediction.masks, scores, looks
+    )
 
 
-def side_by_side(photo: np.ndarray, prediction: Prediction, truth: Truth | None = None,
-                 score: float | None = None) -> Image.Image:
-    """Draw the truth (or, without one, the photo) beside the prediction, with titles.
-
-    Args:
-        photo: (H, W, 3) uint8, RGB.
-        prediction: masks of any size.
-        truth: masks of any size; None for a test photo.
-        score: of the image, for the title.
-    """
+def side_by_side(
+    photo: np.ndarray, prediction: Prediction, truth: Truth | None = None, score: float | None = None
+) -> Image.Image:
+    """Draw the panels of `draw_pair` on one sheet, with titles and, where given, the image's score."""
     left, right = draw_pair(photo, prediction, truth)
     sheet = Image.new('RGB', (left.width + right.width + 3 * GAP_PX, left.height + TITLE_PX + GAP_PX), PAPER)
     sheet.paste(left, (GAP_PX, TITLE_PX))
@@ -168,7 +176,7 @@ def side_by_side(photo: np.ndarray, prediction: Prediction, truth: Truth | None 
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a PNG or, where the path ends so, a JPEG, whole or not at all."""
+    """Write a PNG, or a JPEG where the path ends in .jpg, whole or not at all."""
     with atomic_path(path) as temporary:
         if path.suffix == '.jpg':
             picture.save(temporary, format='JPEG', quality=82, optimize=True, progressive=True)

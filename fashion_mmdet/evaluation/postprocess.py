@@ -1,26 +1,22 @@
-"""The one road from raw predictions to final masks: thresholds, paste, NMS, overlap, area. No torch.
+"""From raw predictions to final masks: thresholds, paste, NMS, overlap, area.
 
-Metric, submission, pictures and rescoring of dumps all call `postprocess`, so one set of options means the same masks
+Metric, submission, pictures and rescoring of dumps all call `postprocess`, so the same options give the same masks
 everywhere.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import ModuleType, NoneType
 
 import numpy as np
 
-from fashion_mmdet import rle, rle_loops
-from fashion_mmdet.classes import NUM_CATEGORIES
-from fashion_mmdet.evaluation.attribute_choice import (
-    attribute_thresholds,
-    categories_with_attributes,
-    choose_attributes,
-    thresholds_by_id,
-)
+from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES
+from fashion_mmdet.evaluation.attribute_choice import categories_with_attributes, choose_attributes, thresholds_by_id
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
-from fashion_mmdet.rle_batch import edges_to_coco
+from fashion_mmdet.masks import rle_kernels
+from fashion_mmdet.masks.rle import edges_to_coco
 from fashion_mmdet.utils.checks import NATURAL, SHARE, check_choice, check_ids, check_number
 
 OVERLAPS = ('class', 'all', 'none')
@@ -28,25 +24,24 @@ OVERLAPS = ('class', 'all', 'none')
 
 @dataclass(frozen=True)
 class Postprocess:
-    """Options from raw predictions to masks; the defaults are near those of the competition's 2019 winner.
+    """Options of postprocessing; the defaults are near those of the competition's 2019 winner.
 
     Attributes:
-        score_thr: detections below go; one number, or a mapping from category id with 'default' for the rest.
-        nms_iou: of two masks of a class whose IoU is larger, the lower-scored goes; None for no NMS.
+        score_thr: detections below are dropped; one number, or a mapping from category id with 'default' for the rest.
+        nms_iou: of two masks of a class whose IoU is larger, the lower-scored is dropped; None for no NMS.
         cross_class_iou: the same over all classes, so that no garment has two names; None allows it. Parts lie on
             garments (a sleeve on its coat) with an IoU far below 0.5.
         mask_thr: a pixel is in from this probability on.
         overlap: a pixel claimed twice stays with the higher score: within a 'class' (the competition's rule), over
             'all' classes, or 'none': masks stay as they are.
-        min_area: masks with fewer pixels, at the size asked for, go.
+        min_area: masks with fewer pixels, at the size asked for, are dropped.
         drop_categories: category ids never to predict.
-        max_per_image: keep so many of the highest scores; None for all.
+        max_per_image: keep this many of the highest scores; None for all.
         attribute_thr: an attribute is predicted from this probability on; one number, or a mapping from attribute id
             with 'default' for the rest.
         attribute_policy: 'with' writes a ClassId with the predicted attributes, 'without' the bare category; one word,
             or a mapping from category id with 'default' for the rest.
-        filter: file of a confidence filter, whose confidences take the place of the scores before anything else; None
-            leaves the model's scores.
+        rescorer: file of a rescorer, which replaces the scores before anything else; None keeps the model's scores.
 
     Raises:
         ValueError: an option out of its range.
@@ -62,7 +57,7 @@ class Postprocess:
     max_per_image: int | None = None
     attribute_thr: float | Mapping[int | str, float] = 0.5
     attribute_policy: str | Mapping[int | str, str] = 'with'
-    filter: str | None = None
+    rescorer: str | None = None
 
     def __post_init__(self) -> None:
         check_choice('overlap', self.overlap, OVERLAPS)
@@ -73,92 +68,87 @@ class Postprocess:
         check_number('max_per_image', self.max_per_image, NATURAL, optional=True)
         check_ids('drop_categories', self.drop_categories, NUM_CATEGORIES)
         self.score_thresholds()
-        attribute_thresholds(self.attribute_thr)
+        self.attribute_thresholds()
         categories_with_attributes(self.attribute_policy)
-        if not isinstance(self.filter, (str, NoneType)):
-            raise ValueError(f'filter={self.filter!r}: must be the path of a filter, or None')
+        if not isinstance(self.rescorer, (str, NoneType)):
+            raise ValueError(f'rescorer={self.rescorer!r}: must be the path of a rescorer, or None')
 
     @classmethod
     def from_config(cls, options: Mapping | None) -> 'Postprocess':
         """Take the options of a config's `postprocess`; ValueError names one that does not exist."""
         if not isinstance(options, (Mapping, NoneType)):
             raise ValueError(f'postprocess={options!r}: must be a dict of options')
+        options = options or {}
+        if 'filter' in options:  # the old name, for one more version; where both stand, the last one counts
+            warnings.warn('postprocess.filter is now postprocess.rescorer', FutureWarning, stacklevel=2)
+            options = {'rescorer' if name == 'filter' else name: value for name, value in options.items()}
         known = [field.name for field in fields(cls)]
-        for name in options or {}:
+        for name in options:
             if name not in known:
                 raise ValueError(f'postprocess.{name}: no such option; there are {", ".join(known)}')
-        made = cls(**(options or {}))
-        if made.filter is not None:
-            _confidence_store().load_filter(made.filter)  # complains now, not after a night of inference
+        made = cls(**options)
+        if made.rescorer is not None:
+            _rescorer_store().load_rescorer(made.rescorer)  # complains now, not after a night of inference
         return made
 
     def score_thresholds(self) -> np.ndarray:
-        """Give each category's score threshold; (46,) float."""
+        """Return each category's score threshold, (46,) float."""
         return thresholds_by_id('score_thr', self.score_thr, NUM_CATEGORIES)
+
+    def attribute_thresholds(self) -> np.ndarray:
+        """Return each attribute's threshold, (92,) float."""
+        return thresholds_by_id('attribute_thr', self.attribute_thr, NUM_ATTRIBUTES)
 
 
 def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] | None = None) -> Prediction:
-    """Turn one image's raw prediction into final masks.
+    """Convert one image's raw prediction into final masks.
 
     Args:
-        raw: what the model said.
+        raw: output of the model's heads.
         options: thresholds and policies.
         size: height and width of the masks in pixels; None for the photo's own.
 
     Returns:
         Objects by descending score; ties keep the model's order.
     """
-    if options.filter is not None:
-        raw = _confidence_store().rescore(raw, options.filter)
+    if options.rescorer is not None:
+        raw = _rescorer_store().rescore(raw, options.rescorer)
     height, width = size or (raw.height, raw.width)
     wanted = raw.scores >= options.score_thresholds()[raw.categories]
     wanted &= ~np.isin(raw.categories, list(options.drop_categories))
     chosen = np.flatnonzero(wanted)
-    chosen = chosen[np.argsort(-raw.scores[chosen], kind='stable')]
-    if options.max_per_image is not None:
-        chosen = chosen[:options.max_per_image]
+    chosen = chosen[np.argsort(-raw.scores[chosen], kind='stable')][: options.max_per_image]
     scale = np.array([width / raw.width, height / raw.height] * 2)
-    edges, bounds = paste_masks(
-        raw.mask_probs[chosen].astype(np.float32), raw.boxes[chosen] * scale, height, width,
-        np.float32(options.mask_thr))
+    probs, boxes = raw.mask_probs[chosen].astype(np.float32), raw.boxes[chosen] * scale
+    edges, bounds = paste_masks(probs, boxes, height, width, np.float32(options.mask_thr))
     categories = raw.categories[chosen]
-    everyone = np.zeros(len(chosen), np.int64)
+    zeros = np.zeros(len(chosen), np.int64)  # one group for all classes; the image that begins with mask 0
     kept = np.diff(bounds) > 0
     if options.nms_iou is not None:
-        kept = rle_loops.suppress_duplicates(edges, bounds, categories, kept, float(options.nms_iou))
+        kept = rle_kernels.mask_nms(edges, bounds, categories, kept, float(options.nms_iou))
     if options.cross_class_iou is not None:
-        kept = rle_loops.suppress_duplicates(edges, bounds, everyone, kept, float(options.cross_class_iou))
+        kept = rle_kernels.mask_nms(edges, bounds, zeros, kept, float(options.cross_class_iou))
     if options.overlap != 'none':
-        groups = categories if options.overlap == 'class' else everyone
-        edges, bounds = rle_loops.settle_overlap(edges, bounds, np.where(kept, groups, -1), everyone)
-    final = np.flatnonzero(kept & (rle_loops.measure_areas(edges, bounds) >= max(options.min_area, 1)))
+        groups = categories if options.overlap == 'class' else zeros
+        edges, bounds = rle_kernels.resolve_overlaps(edges, bounds, np.where(kept, groups, -1), zeros)
+    final = np.flatnonzero(kept & (rle_kernels.measure_areas(edges, bounds) >= max(options.min_area, 1)))
+    categories = categories[final]
     probs = raw.attribute_probs[chosen][final] if raw.attribute_probs is not None else None
+    with_attributes = categories_with_attributes(options.attribute_policy)
     return Prediction(
-        image_id=raw.image_id, size=(height, width), categories=categories[final], scores=raw.scores[chosen][final],
-        masks=edges_to_coco(*rle_loops.pick(edges, bounds, final), height, width), attribute_probs=probs,
-        attributes=choose_attributes(categories[final], probs, attribute_thresholds(options.attribute_thr),
-                                     categories_with_attributes(options.attribute_policy)))
+        image_id=raw.image_id,
+        size=(height, width),
+        categories=categories,
+        scores=raw.scores[chosen][final],
+        masks=edges_to_coco(*rle_kernels.pick(edges, bounds, final), height, width),
+        attribute_probs=probs,
+        attributes=choose_attributes(categories, probs, options.attribute_thresholds(), with_attributes),
+        sources=chosen[final],
+    )
 
 
-def _confidence_store() -> ModuleType:
-    """Import what reads filters where one is asked for: scikit-learn takes a second."""
-    from fashion_mmdet.evaluation.confidence import store
+def _rescorer_store() -> ModuleType:
+    """Import the reader of rescorers only where one is asked for: scikit-learn takes a second."""
+    from fashion_mmdet.evaluation.rescorer import store
+
     return store
-
-
-def paste(probs: np.ndarray, box: np.ndarray, height: int, width: int, threshold: float) -> rle.Runs:
-    """Scale one mask to its box and threshold it, see `paste_loops.paste_masks`.
-
-    Args:
-        probs: (M, M) float in [0, 1].
-        box: (4,) x1 y1 x2 y2 in pixels of the target.
-        height: of the target in pixels.
-        width: of the target in pixels.
-        threshold: a pixel is in from this probability on.
-
-    Returns:
-        Runs in the (height, width) target.
-    """
-    edges, _ = paste_masks(np.asarray(probs, np.float32)[None], np.asarray(box, np.float64)[None], height, width,
-                           np.float32(threshold))
-    return edges[0::2].copy(), edges[1::2].copy()

@@ -1,4 +1,4 @@
-"""What travels between the model and its uses: raw predictions in, final masks out. No torch."""
+"""Raw predictions (what the model's heads give), final predictions and true objects of an image."""
 
 from dataclasses import dataclass, field, replace
 
@@ -6,22 +6,26 @@ import numpy as np
 
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES
 from fashion_mmdet.datasets.audit import is_size_possible
-from fashion_mmdet.rle import resize_coco
+from fashion_mmdet.masks.rle import resize_coco
 
 HALF_ONE = np.float16(1).view(np.uint16)  # as bits; those of larger numbers, of negative ones and of NaN are larger
 ROUNDING = 1e-6  # a softmax in float32 may end so far above 1
-LIMITS = dict(categories=(0, NUM_CATEGORIES - 1), scores=(0, 1 + ROUNDING), mask_probs=(0, 1 + ROUNDING),
-              attribute_probs=(0, 1 + ROUNDING), boxes=(np.finfo(np.float32).min, np.finfo(np.float32).max))
+LIMITS = dict(
+    categories=(0, NUM_CATEGORIES - 1),
+    scores=(0, 1 + ROUNDING),
+    mask_probs=(0, 1 + ROUNDING),
+    attribute_probs=(0, 1 + ROUNDING),
+    boxes=(np.finfo(np.float32).min, np.finfo(np.float32).max),
+)
 
 
 @dataclass(slots=True)
 class RawPrediction:
-    """What the model's heads say of one image, before any threshold.
+    """Output of the model's heads for one image, before any threshold.
 
     Attributes:
         image_id: as in the CSV.
-        height: of the photo, in pixels.
-        width: of the photo, in pixels.
+        height, width: of the photo in pixels.
         categories: (N,) int64, category ids.
         scores: (N,) float32 in [0, 1].
         boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of the photo.
@@ -51,8 +55,8 @@ class Prediction:
         scores: (N,) float32.
         masks: N COCO RLE dicts, counts as str.
         attributes: N tuples of attribute ids, ascending; empty where none are predicted.
-        attribute_probs: (N, 92) float16 in [0, 1], what the attributes were chosen from; None without an attribute
-            head.
+        attribute_probs: (N, 92) float16 in [0, 1]; None without an attribute head.
+        sources: (N,) int64, positions of the objects in the raw prediction; None where they come from elsewhere.
     """
 
     image_id: str
@@ -62,6 +66,7 @@ class Prediction:
     masks: list[dict]
     attributes: list[tuple[int, ...]] = field(default_factory=list)
     attribute_probs: np.ndarray | None = None
+    sources: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self.attributes = self.attributes or [()] * len(self.masks)
@@ -79,20 +84,17 @@ class Truth:
 
 
 def empty_prediction(image_id: str, height: int, width: int) -> RawPrediction:
-    """Make the raw prediction of an image in which nothing was found."""
-    return RawPrediction(image_id, height, width, np.zeros(0, np.int64), np.zeros(0, np.float32),
-                         np.zeros((0, 4), np.float32), np.zeros((0, 28, 28), np.float16))
+    """Return the raw prediction of an image in which nothing was found."""
+    boxes, masks = np.zeros((0, 4), np.float32), np.zeros((0, 28, 28), np.float16)
+    return RawPrediction(image_id, height, width, np.zeros(0, np.int64), np.zeros(0, np.float32), boxes, masks)
 
 
 def check_raw(raw: RawPrediction, advice: str = '') -> RawPrediction:
-    """Refuse what has not the shapes, types and ranges of a raw prediction; every one passes here when it enters.
+    """Return a raw prediction whose shapes, types and ranges are right.
 
     Args:
-        raw: of a model or a dump.
+        raw: output of a model.
         advice: what to do about a value out of its range, for the error.
-
-    Returns:
-        The same.
 
     Raises:
         ValueError: names the image, the field and the value.
@@ -106,8 +108,10 @@ def check_raw(raw: RawPrediction, advice: str = '') -> RawPrediction:
     for name, shape in shapes.items():
         values, kinds = getattr(raw, name), 'iu' if name == 'categories' else 'f'
         if values.shape != shape or values.dtype.kind not in kinds:
-            raise ValueError(f'{raw.image_id}: {name} of type {values.dtype} and shape {values.shape}, expected '
-                             f'{"whole" if kinds == "iu" else "floating point"} numbers of shape {shape}')
+            raise ValueError(
+                f'{raw.image_id}: {name} of type {values.dtype} and shape {values.shape}, expected '
+                f'{"whole" if kinds == "iu" else "floating point"} numbers of shape {shape}'
+            )
         low, high = LIMITS[name]
         if not _lie_within(values, low, high):
             wrong = values[~((values >= low) & (values <= high))][0]
@@ -116,14 +120,14 @@ def check_raw(raw: RawPrediction, advice: str = '') -> RawPrediction:
 
 
 def _lie_within(values: np.ndarray, low: float, high: float) -> bool:
-    """Tell whether all values lie within the limits; NaN does not."""
+    """Tell whether all values lie within the limits; NaN never does."""
     if values.dtype == np.float16 and low == 0 and values.view(np.uint16).max(initial=0) <= HALF_ONE:
-        return True  # to compare halves as such takes a thousand times longer
+        return True  # comparing float16 as such takes a thousand times longer
     return not values.size or bool(values.min() >= low and values.max() <= high)
 
 
 def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPrediction:
-    """Take the raw prediction out of mmdet's data sample (as a dict, as metrics get it).
+    """Convert mmdet's data sample (a dict, as metrics get it) to a raw prediction.
 
     Args:
         sample: with `img_id`, `ori_shape` and `pred_instances` (bboxes, labels, scores, mask_probs; attribute_probs
@@ -131,8 +135,8 @@ def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPredictio
         category_ids: the category id of each label.
 
     Raises:
-        ValueError: the model pasted its masks: its mask head is not a RawFCNMaskHead; or what it gives is no prediction
-            (NaN, a label without a category).
+        ValueError: the mask head pastes its masks (it is no RawFCNMaskHead), or the output is invalid (NaN, a label
+            without a category).
     """
     instances = sample['pred_instances']
     height, width = sample['ori_shape'][:2]
@@ -140,35 +144,45 @@ def raw_from_sample(sample: dict, category_ids: tuple[int, ...]) -> RawPredictio
     if not len(labels):  # mmdet skips the mask head where no image of a batch has a detection
         return empty_prediction(sample['img_id'], int(height), int(width))
     if 'mask_probs' not in instances:
-        raise ValueError('the model gives no raw mask probabilities: set mask_head.type to RawFCNMaskHead '
-                         '(HTC: RawHTCMaskHead)')
+        raise ValueError(
+            'the model gives no raw mask probabilities: set mask_head.type to RawFCNMaskHead (HTC: RawHTCMaskHead)'
+        )
     if labels.max() >= len(category_ids):
-        raise ValueError(f'{sample["img_id"]}: the model names label {labels.max()}, the data set has '
-                         f'{len(category_ids)} classes: set num_classes in the heads')
-    return check_raw(RawPrediction(
-        image_id=sample['img_id'], height=int(height), width=int(width),
-        categories=np.asarray(category_ids, np.int64)[labels],
-        scores=instances['scores'].float().cpu().numpy(),
-        boxes=instances['bboxes'].float().cpu().numpy(),
-        mask_probs=instances['mask_probs'].cpu().numpy(),
-        attribute_probs=instances['attribute_probs'].cpu().numpy() if 'attribute_probs' in instances else None),
-        advice=': the model\'s weights are probably broken; take an earlier checkpoint, or train with a lower learning '
-               'rate')
+        raise ValueError(
+            f'{sample["img_id"]}: the model names label {labels.max()}, the data set has '
+            f'{len(category_ids)} classes: set num_classes in the heads'
+        )
+    return check_raw(
+        RawPrediction(
+            image_id=sample['img_id'],
+            height=int(height),
+            width=int(width),
+            categories=np.asarray(category_ids, np.int64)[labels],
+            scores=instances['scores'].float().cpu().numpy(),
+            boxes=instances['bboxes'].float().cpu().numpy(),
+            mask_probs=instances['mask_probs'].cpu().numpy(),
+            attribute_probs=instances['attribute_probs'].cpu().numpy() if 'attribute_probs' in instances else None,
+        ),
+        advice=": the model's weights are probably broken; take an earlier checkpoint, or train with a lower learning "
+        'rate',
+    )
 
 
 def truth_from_sample(sample: dict, category_ids: tuple[int, ...]) -> Truth:
-    """Take the annotated objects out of a data sample whose metainfo holds the dataset's `instances`."""
+    """Return the annotated objects of a data sample whose metainfo holds the dataset's `instances`."""
     instances = sample['instances']
+    labels = np.array([instance['bbox_label'] for instance in instances], np.int64)
     return Truth(
-        image_id=sample['img_id'], size=tuple(map(int, sample['ori_shape'][:2])),
-        categories=np.asarray(category_ids, np.int64)[[instance['bbox_label'] for instance in instances]]
-        if instances else np.zeros(0, np.int64),
+        image_id=sample['img_id'],
+        size=tuple(map(int, sample['ori_shape'][:2])),
+        categories=np.asarray(category_ids, np.int64)[labels],
         masks=[instance['mask'] for instance in instances],
-        attributes=[tuple(instance.get('attributes', ())) for instance in instances])
+        attributes=[tuple(instance.get('attributes', ())) for instance in instances],
+    )
 
 
 def resize_truth(truth: Truth, size: tuple[int, int] | None) -> Truth:
-    """Bring true masks to the size of the comparison, as `cv2.resize(INTER_NEAREST)` would; None leaves them."""
+    """Resize true masks to the size of the comparison as `cv2.resize(INTER_NEAREST)` would; None leaves them."""
     if size is None:
         return truth
     return replace(truth, size=size, masks=[resize_coco(mask, size) for mask in truth.masks])

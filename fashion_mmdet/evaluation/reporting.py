@@ -1,53 +1,52 @@
-"""What follows a test run: submission and pictures, from the dump."""
+"""Outputs of a test besides its scores: submission and overlays, from the dump."""
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 from rich.progress import track
 
+from fashion_mmdet.classes import category_ids
 from fashion_mmdet.datasets.decoding import load_photo
 from fashion_mmdet.evaluation.dump import read_dump
 from fashion_mmdet.evaluation.matching import count_image
-from fashion_mmdet.evaluation.metrics import category_ids
 from fashion_mmdet.evaluation.overlay import save_picture, side_by_side
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
-from fashion_mmdet.evaluation.predictions import Prediction, resize_truth, truth_from_sample
+from fashion_mmdet.evaluation.predictions import resize_truth, truth_from_sample
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE, write_submission
-from fashion_mmdet.files import picture_name
-
-
-def predictions_of(dump: str | os.PathLike, options: Postprocess, size: tuple[int, int] | None,
-                   title: str, total: int) -> Iterator[Prediction]:
-    """Postprocess a dump image by image behind a progress bar."""
-    for raw in track(read_dump(dump), description=title, total=total):
-        yield postprocess(raw, options, size)
+from fashion_mmdet.utils.files import picture_name
 
 
 def submit(dump: str | os.PathLike, path: str | os.PathLike, options: Postprocess, image_ids: Sequence[str]) -> int:
-    """Write the submission of a dump; returns the number of masks. Errors as `submission.write_submission`."""
+    """Write the submission of a dump and return the number of masks; errors as of `submission.write_submission`."""
     if options.overlap == 'none':
         raise ValueError("overlap='none': the competition refuses masks of a ClassId that overlap")
-    return write_submission(path, predictions_of(dump, options, SIZE, 'submission', len(image_ids)), image_ids)
+    raws = track(read_dump(dump), description='submission', total=len(image_ids))
+    return write_submission(path, (postprocess(raw, options, SIZE) for raw in raws), image_ids)
 
 
-def draw_overlays(dump: str | os.PathLike, folder: str | os.PathLike, options: Postprocess, images: Sequence[dict],
-                  dataset_meta: dict, with_truth: bool) -> int:
-    """Write true and predicted masks side by side, one PNG an image, its score first in the name: the worst sort first.
+def draw_overlays(
+    dump: str | os.PathLike,
+    folder: str | os.PathLike,
+    options: Postprocess,
+    images: Sequence[dict],
+    dataset_meta: dict,
+    with_truth: bool,
+) -> int:
+    """Draw true and predicted masks side by side, one PNG per image, and return the number of pictures.
+
+    File names begin with the score, so that the worst images sort first.
 
     Args:
         dump: raw predictions; images that it lacks are left out.
-        folder: where the PNGs go.
+        folder: where to write the PNGs.
         options: as the metric's.
         images: the dataset's images (img_id, img_path, height, width, instances).
         dataset_meta: with the dataset's classes.
         with_truth: False for images without annotations.
-
-    Returns:
-        The number of pictures.
     """
     known = {image['img_id']: image for image in images}
     ids = category_ids(dataset_meta)

@@ -1,4 +1,4 @@
-"""Whether data, model and checkpoint of a run mean the same classes; asked before the first photo is read."""
+"""Check that data, model and checkpoint of a run have the same classes, before the first photo is read."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,18 +10,18 @@ from torch import nn
 from fashion_mmdet.config import data_sets
 from fashion_mmdet.utils.checks import is_list
 
-# Parts that count something else under `num_classes`: object or not, kinds of surface, a backbone's ImageNet classes.
+# Parts whose `num_classes` counts something else: object or not, kinds of surface, a backbone's ImageNet classes.
 OTHER_CLASSES = ('backbone', 'rpn_head', 'semantic_head', 'glbctx_head')
 
 
 def check_classes(cfg: Config, model: nn.Module, checkpoint: str | None = None) -> None:
-    """Raise ValueError unless all data sets, all heads and the checkpoint mean the same classes, in the same order.
+    """Raise ValueError unless all data sets, all heads and the checkpoint have the same classes, in the same order.
 
     Args:
-        cfg: its loaders' data sets, those in wrappers too, are asked for their classes; nothing is read.
-        model: built; every module with `num_classes` must have as many.
-        checkpoint: the one tested or resumed, whose classes are those that it was trained on; None for a start from
-            weights that may have others.
+        cfg: config; its loaders' data sets, also those in wrappers, name their classes without reading files.
+        model: built model; every module with `num_classes` must have as many.
+        checkpoint: checkpoint to test or resume, with the classes that it was trained on; None for a start from weights
+            that may have others.
     """
     named = [(key, classes_of(settings)) for key, settings in data_sets(cfg)]
     if checkpoint is not None:
@@ -32,27 +32,29 @@ def check_classes(cfg: Config, model: nn.Module, checkpoint: str | None = None) 
     first, classes = named[0]
     for other, theirs in named[1:]:
         if tuple(theirs) != tuple(classes):
-            raise ValueError(f'{first} has {_describe(classes)}, but {other} {_describe(theirs)}: give all data sets '
-                             'the `categories` that the model is trained on')
+            raise ValueError(
+                f'{first} has {_describe(classes)}, but {other} {_describe(theirs)}: give all data sets '
+                'the `categories` that the model is trained on'
+            )
     for key, count in head_classes(model):
         if count != len(classes):
             raise ValueError(f'{key}={count}, but {first} has {_describe(classes)}; set {key}={len(classes)}')
 
 
 def classes_of(settings: ConfigDict) -> Sequence[str] | None:
-    """Ask a data set for its classes without reading its files; None where it names none."""
+    """Return the classes of a data set without reading its files; None where it names none."""
     return DATASETS.build({**settings, 'lazy_init': True, 'pipeline': []}).metainfo.get('classes')
 
 
 def trained_classes(checkpoint: str) -> Sequence[str] | None:
-    """Read from a checkpoint which classes it was trained on; None where it does not say."""
+    """Read the classes that a checkpoint was trained on; None where it does not say."""
     meta = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu').get('meta') or {}
     classes = (meta.get('dataset_meta') or {}).get('classes')
     return classes if is_list(classes) else None
 
 
 def head_classes(model: nn.Module) -> Iterator[tuple[str, int]]:
-    """List the config keys of a model's numbers of classes, and the numbers."""
+    """List the config keys of a model's numbers of classes, with the numbers."""
     for name, module in model.named_modules():
         parts = name.removeprefix('module.').split('.')  # wrapped for several processes
         if isinstance(getattr(module, 'num_classes', None), int) and not set(parts) & set(OTHER_CLASSES):

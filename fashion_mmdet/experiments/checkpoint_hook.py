@@ -1,4 +1,4 @@
-"""mmengine's checkpoint hook, losing nothing when a write fails and touching no other run's files."""
+"""mmengine's checkpoint hook, which loses nothing when a write fails and touches no other run's files."""
 
 import os.path
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 
 class _LateRemoval:
-    """A file backend that puts removals off until `flush`."""
+    """A file backend that postpones removals until `flush`."""
 
     def __init__(self, backend) -> None:
         self._backend = backend
@@ -20,26 +20,23 @@ class _LateRemoval:
         return getattr(self._backend, name)
 
     def remove(self, path: str) -> None:
-        """Note a file for removal."""
+        """Remember a file for removal."""
         self._removed.append(path)
 
     def flush(self) -> None:
-        """Remove what was noted."""
+        """Remove the remembered files."""
         for path in self._removed:
             self._backend.remove(path)
 
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """Writes a new checkpoint before an old one goes; mmengine's own hook removes first.
-
-    Args: as mmengine's CheckpointHook.
-    """
+    """Write a new checkpoint before the old one is removed; mmengine's CheckpointHook removes first."""
 
     def before_train(self, runner: Runner) -> None:
-        """Look for the run's checkpoints in its own folder: the paths in one that is resumed may be another's.
+        """Look for the run's checkpoints in its own folder.
 
-        A copied folder's are those of the original, whose best checkpoint would be removed for a better one.
+        In a copied folder they have the paths of the original, whose best checkpoint would be removed for a better one.
         """
         super().before_train(runner)
         info = runner.message_hub.runtime_info
@@ -51,7 +48,7 @@ class SafeCheckpointHook(CheckpointHook):
             self.best_ckpt_path_dict = {key: info.get(f'best_ckpt_{key}') for key in self.key_indicators}
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Leave out what a schedule computes by: a bound method, which only a trusted file may hold."""
+        """Drop the bound methods of schedulers, which only a trusted file may hold."""
         schedulers = checkpoint.get('param_schedulers') or []
         for states in schedulers.values() if isinstance(schedulers, dict) else [schedulers]:
             for state in states:

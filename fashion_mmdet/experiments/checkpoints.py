@@ -1,4 +1,4 @@
-"""Files of weights: torch's checkpoints and safetensors, read without running code that they hold."""
+"""Read checkpoints and safetensors without running code that they hold."""
 
 import json
 import re
@@ -19,29 +19,29 @@ _trusted = False
 
 
 class UntrustedFileError(ValueError):
-    """A checkpoint that would run code, or hold objects that no checkpoint needs."""
+    """A checkpoint that would run code, or holds objects that no checkpoint needs."""
 
 
 def trust_files(trust: bool) -> None:
-    """Let this process load checkpoints with whatever objects they hold, or (the default) with none but known ones."""
+    """Let this process load checkpoints with any objects, or (the default) only with known ones."""
     global _trusted
     _trusted = trust
 
 
 def load_file(path: str | Path, map_location: Any = 'cpu', mmap: bool = False) -> dict[str, Any]:
-    """Read a checkpoint as mmengine lays it out, or bare weights.
+    """Read a checkpoint of mmengine, or bare weights.
 
     Args:
-        path: `.safetensors`, else anything that `torch.save` wrote.
-        map_location: as torch's; safetensors always come to the CPU.
+        path: `.safetensors`, or any file that `torch.save` wrote.
+        map_location: as in `torch.load`; safetensors are always read to the CPU.
         mmap: leave a checkpoint's tensors on disk until they are used.
 
     Returns:
-        What the file holds; of safetensors `state_dict`, and `meta` with `cfg` and `dataset_meta` where it has them.
+        The content of the file; for safetensors `state_dict`, and `meta` with `cfg` and `dataset_meta` where present.
 
     Raises:
         FileNotFoundError: no such file.
-        UntrustedFileError: it holds objects that no checkpoint needs, and `trust_files` was not called for.
+        UntrustedFileError: it holds objects that no checkpoint needs, and `trust_files` was not called.
         ValueError: not a checkpoint, or cut off.
     """
     if not Path(path).is_file():
@@ -58,7 +58,8 @@ def load_file(path: str | Path, map_location: Any = 'cpu', mmap: bool = False) -
         if isinstance(error, UnpicklingError) and (found := REFUSED.search(str(error))):
             raise UntrustedFileError(
                 f'{path}: holds {found[found.lastindex]}, which no weights need; not loaded (--trust loads it and runs '
-                'its code: only for files of people you trust)') from None
+                'its code: only for files of people you trust)'
+            ) from None
         reason = re.split(r'\. |\n', str(error))[0] or type(error).__name__
         raise ValueError(f'{path}: not a checkpoint, or cut off: {reason}') from None
 
@@ -78,12 +79,15 @@ def _load_safetensors(path: str | Path) -> dict[str, Any]:
 def _allowed() -> list[Any]:
     """List what mmengine's checkpoints hold beside tensors and plain values: the history of losses and scores.
 
-    mmengine's own list has `getattr`, with which a pickle reaches `eval`; here it finds HistoryBuffer's methods alone.
+    mmengine's own list has `getattr`, by which a pickle reaches `eval`; this one only finds methods of HistoryBuffer.
     Checkpoints made with NumPy 1 name its functions by their older module.
     """
     arrays = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
-    functions = [(getattr(arrays, name), f'numpy.{module}.multiarray.{name}')
-                 for name in ('_reconstruct', 'scalar') for module in ('core', '_core')]
+    functions = [
+        (getattr(arrays, name), f'numpy.{module}.multiarray.{name}')
+        for name in ('_reconstruct', 'scalar')
+        for module in ('core', '_core')
+    ]
     kinds = {type(np.dtype(code)) for code in '?bBhHiIlLqQefd'}
     return [HistoryBuffer, (_statistics_method, 'builtins.getattr'), *functions, np.ndarray, np.dtype, *kinds]
 
@@ -95,13 +99,9 @@ def _statistics_method(owner: Any, name: str) -> Any:
 
 
 def weights_of(checkpoint: Any, path: str | Path) -> dict[str, torch.Tensor]:
-    """Take the weights out of what `load_file` gives, with or without training state around them.
-
-    Raises:
-        ValueError: there are none.
-    """
+    """Return the weights in the content of a checkpoint, with or without training state; ValueError without any."""
     state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, dict) else {}
-    if not isinstance(state, dict) or not state or not all(
-            isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()):
+    pairs = state.items() if isinstance(state, dict) else ()
+    if not pairs or not all(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in pairs):
         raise ValueError(f'{path}: holds no model weights')
     return state

@@ -1,23 +1,22 @@
-"""What differs between resolved mmengine configs, leaf by leaf; pipelines step by step.
+"""What differs between resolved mmengine configs, leaf by leaf.
 
-A leaf is a plain value or a list of plain values (a tuple counts as a list). A list of dicts that all have a `type`
-(pipeline, hooks, schedulers) is a list of steps: its keys name the step, not its place, so that an inserted step is
-one added step and not a change of all that follow:
+A leaf is a plain value or a list of plain values (a tuple counts as a list). Keys:
 
-    train_pipeline.RandomFlip.prob        the first RandomFlip
-    train_pipeline.RandomFlip#2.prob      the second
-    model.train_cfg.rcnn[0].pos_weight    an item of any other list that holds dicts
-    custom_keys['backbone.norm'].lr_mult  a key that is not one plain word
+    train_dataloader.dataset.pipeline.flip.prob   dicts in dicts
+    custom_keys['backbone.norm'].lr_mult          a key that is not one plain word
+    model.train_cfg.rcnn[0].pos_weight            an item of a list that holds dicts
+    param_scheduler.LinearLR.end                  of a list of dicts that all have a `type`: the first of this type
+    param_scheduler.LinearLR#2.end                the second
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashion_mmdet.files import own_tempdir
-from fashion_mmdet.options import read_assignments
+from fashion_mmdet.config import find_config
+from fashion_mmdet.utils import tables
 
 if TYPE_CHECKING:
     from mmengine import Config
@@ -34,63 +33,9 @@ class _Missing:
 
 MISSING = _Missing()
 IGNORED_KEYS = frozenset({'_scope_', 'launcher'})  # mmengine's notes of where a base came from and how it was started
+PLAIN = re.compile(r'[\w-]+')
 # A dumped config repeats its `postprocess` for the metrics.
 DERIVED = re.compile(r'(val|test)_evaluator(\.\w+)?\.postprocess\b')
-
-
-def find_config(path: str | Path) -> Path:
-    """Return the config file itself, or the one *.py in a work_dirs folder.
-
-    Raises:
-        ValueError: no such file, or a folder with no or several configs.
-    """
-    path = Path(path)
-    if not path.is_dir():
-        if not path.is_file():
-            raise ValueError(f'{path}: no such file')
-        return path
-    found = sorted(path.glob('*.py'))
-    if len(found) != 1:
-        names = ', '.join(one.name for one in found) or 'none'
-        raise ValueError(f'{path}: a folder stands for the one *.py in it, but there are {len(found)} ({names})')
-    return found[0]
-
-
-def load_config(path: str | Path) -> 'Config':
-    """Load a config with its bases, without importing its custom modules.
-
-    Raises:
-        ValueError: naming the file, whatever running it raised.
-    """
-    from mmengine import Config
-
-    path = find_config(path)
-    try:
-        with own_tempdir():
-            return Config.fromfile(path, import_custom_modules=False)
-    except Exception as error:  # a config is a program: it raises what it likes
-        reason = ' '.join(str(error).replace('<unknown>, ', '').split())
-        raise ValueError(f'{path}: cannot be loaded ({type(error).__name__}: {reason})') from error
-
-
-def read_dumped(path: str | Path) -> 'Config':
-    """Read a config that mmengine dumped into a run's folder as data: nothing of it is run, whoever wrote it.
-
-    Raises:
-        ValueError: naming the file; it holds more than plain data.
-    """
-    from mmengine import Config
-
-    path = find_config(path)
-    try:
-        return Config(read_assignments(path.read_text(encoding='utf-8')), filename=str(path))
-    except (ValueError, KeyError, TypeError) as error:  # of Config: a name that it keeps for itself
-        raise ValueError(f'{path}: {error}; a run\'s config is read as data, as mmengine dumps it') from None
-
-
-def flatten(cfg: 'Config | Mapping') -> dict[str, Any]:
-    """List a config's leaves by key (see the module's head), in the config's order."""
-    return {key: values[0] for key, values in _all_leaves([cfg])}
 
 
 def diff_configs(cfgs: Sequence['Config | Mapping']) -> Leaves:
@@ -99,8 +44,11 @@ def diff_configs(cfgs: Sequence['Config | Mapping']) -> Leaves:
     Returns:
         Key and one value per config, `MISSING` where it has none, in the order of the configs.
     """
-    return [(key, values) for key, values in _all_leaves(cfgs)
-            if not DERIVED.match(key) and not all(_same(values[0], value) for value in values[1:])]
+    return [
+        (key, values)
+        for key, values in _walk('', [_plain(cfg) for cfg in cfgs])
+        if not DERIVED.match(key) and not all(_same(values[0], value) for value in values[1:])
+    ]
 
 
 def _plain(cfg: 'Config | Mapping') -> dict:
@@ -138,116 +86,42 @@ def _same(one: Any, other: Any) -> bool:
     return one == other or (one != one and other != other)
 
 
-def _kind(value: Any) -> str:
-    """Tell how a value is taken apart: 'missing', 'leaf', 'dict', 'steps' or 'items'."""
-    if value is MISSING:
-        return 'missing'
-    if isinstance(value, dict) and value:
-        return 'dict'
-    if isinstance(value, list) and any(_kind(one) in ('dict', 'steps', 'items') for one in value):
-        return 'steps' if all(isinstance(one, dict) and 'type' in one for one in value) else 'items'
-    return 'leaf'
-
-
-def _all_leaves(cfgs: Sequence['Config | Mapping']) -> Iterator[tuple[str, list[Any]]]:
-    for key, values in _dict_children('', [_plain(cfg) for cfg in cfgs]):
-        yield from _leaves(key, values)
-
-
-def _leaves(key: str, values: list[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Walk the same key of all configs; values of different kinds are walked one kind after the other."""
-    split = {'dict': _dict_children, 'steps': _step_children, 'items': _item_children}
-    kinds = [_kind(value) for value in values]
-    filled = {type(value): kind for value, kind in zip(values, kinds, strict=True) if kind in split}
+def _walk(key: str, values: list[Any]) -> Leaves:
+    """List the leaves at and below the same key of all configs."""
+    children = [_children(value) for value in values]
+    filled = {type(value) for value, below in zip(values, children, strict=True) if below}
     # An empty list or dict beside a filled one is one of its kind without children, not a leaf of its own.
-    kinds = [filled.get(type(value), kind) if value in ([], {}) else kind
-             for value, kind in zip(values, kinds, strict=True)]
-    for kind in dict.fromkeys(kinds):
-        if kind == 'missing':
-            continue
-        of_kind = [value if one == kind else MISSING for value, one in zip(values, kinds, strict=True)]
-        if kind == 'leaf':
-            yield key, of_kind
-        else:
-            for child_key, children in split[kind](key, of_kind):
-                yield from _leaves(child_key, children)
+    leaves = [
+        MISSING if below or (value in ([], {}) and type(value) in filled) else value
+        for value, below in zip(values, children, strict=True)
+    ]
+    own = [(key, leaves)] if any(leaf is not MISSING for leaf in leaves) else []
+    rows: Leaves = []
+    for name in dict.fromkeys(name for below in children for name in below):
+        rows += _walk(f'{key}{name}'.removeprefix('.'), [below.get(name, MISSING) for below in children])
+    shared = [[name for name in below if all(name in other for other in children)] for below in children]
+    if isinstance(values[0], list) and any(names != shared[0] for names in shared):  # the same steps in another order
+        rows.append((key, [[name.removeprefix('.') for name in names] for names in shared]))
+    leaf_first = leaves[[value is MISSING for value in values].index(False)] is not MISSING
+    return own + rows if leaf_first else rows + own
 
 
-def _dict_children(key: str, dicts: list[Any]) -> Iterator[tuple[str, list[Any]]]:
-    names = dict.fromkeys(name for one in dicts if one is not MISSING for name in one)
-    for name in names:
-        if isinstance(name, str) and re.fullmatch(r'[\w-]+', name):
-            child_key = f'{key}.{name}' if key else name
-        else:
-            child_key = f'{key}[{name!r}]'
-        yield child_key, [MISSING if one is MISSING else one.get(name, MISSING) for one in dicts]
-
-
-def _item_children(key: str, lists: list[Any]) -> Iterator[tuple[str, list[Any]]]:
-    lists = [[] if one is MISSING else one for one in lists]
-    for index in range(max(map(len, lists))):
-        yield f'{key}[{index}]', [one[index] if index < len(one) else MISSING for one in lists]
-
-
-def _step_children(key: str, lists: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+def _children(value: Any) -> dict[str, Any]:
+    """List the parts of a value by what each adds to the key; {} for a leaf."""
+    if isinstance(value, dict):
+        plain = {key for key in value if isinstance(key, str) and PLAIN.fullmatch(key)}
+        return {f'.{key}' if key in plain else f'[{key!r}]': one for key, one in value.items()}
+    if not isinstance(value, list) or not any(map(_children, value)):
+        return {}
+    if not all(isinstance(one, dict) and 'type' in one for one in value):
+        return {f'[{index}]': one for index, one in enumerate(value)}
     seen: Counter[str] = Counter()
-    for steps in _align_all([[] if one is MISSING else one for one in lists]):
-        name = next(_type_name(step) for step in steps if step is not MISSING)
-        seen[name] += 1
-        yield f'{key}.{name}' + (f'#{seen[name]}' if seen[name] > 1 else ''), steps
-
-
-def _type_name(step: dict) -> str:
-    """Name a step's class without scope or module: 'mmdet.RandomFlip' and the class itself give 'RandomFlip'."""
-    kind = step['type']
-    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
-
-
-def _align_all(pipelines: list[list[dict]]) -> list[list[Any]]:
-    """Put the steps of all pipelines into common rows; a row's steps are of one type, `MISSING` where there is none."""
-    rows: list[list[Any]] = []
-    for done, pipeline in enumerate(pipelines):
-        known = [next(step for step in row if step is not MISSING) for row in rows]
-        aligned = align_steps(known, pipeline)
-        rows = [(rows[old] if old is not None else [MISSING] * done)
-                + [pipeline[new] if new is not None else MISSING] for old, new in aligned]
-    return rows
-
-
-def align_steps(before: list[dict], after: list[dict]) -> list[tuple[int | None, int | None]]:
-    """Pair two pipelines' steps in order: as many pairs of one type as possible, then as many equal ones as possible.
-
-    difflib pairs the longest block first and looks at types only: a Resize put before a Resize would come out as a
-    changed first and a new second one.
-
-    Returns:
-        Index pairs, None on the side that lacks the step; a removed step comes before an added one.
-    """
-    best = [[(0, 0)] * (len(after) + 1) for _ in range(len(before) + 1)]  # [i][j]: of before[i:] and after[j:]
-    for i in reversed(range(len(before))):
-        for j in reversed(range(len(after))):
-            best[i][j] = max(best[i + 1][j], best[i][j + 1], _paired(before[i], after[j], best[i + 1][j + 1]))
-    pairs: list[tuple[int | None, int | None]] = []
-    i = j = 0
-    while i < len(before) and j < len(after):
-        if _type_name(before[i]) == _type_name(after[j]) and (
-                best[i][j] == _paired(before[i], after[j], best[i + 1][j + 1])):
-            pairs.append((i, j))
-            i, j = i + 1, j + 1
-        elif best[i][j] == best[i + 1][j]:
-            pairs.append((i, None))
-            i += 1
-        else:
-            pairs.append((None, j))
-            j += 1
-    return pairs + [(rest, None) for rest in range(i, len(before))] + [(None, rest) for rest in range(j, len(after))]
-
-
-def _paired(one: dict, other: dict, rest: tuple[int, int]) -> tuple[int, int]:
-    """Score pairing two steps: pairs and equal pairs, with those of the `rest`."""
-    if _type_name(one) != _type_name(other):
-        return rest
-    return rest[0] + 1, rest[1] + _same(one, other)
+    parts = {}
+    for one in value:
+        kind = getattr(one['type'], '__name__', str(one['type'])).rpartition('.')[2]  # 'mmdet.Flip', the class: Flip
+        seen[kind] += 1
+        parts[f'.{kind}' + (f'#{seen[kind]}' if seen[kind] > 1 else '')] = one
+    return parts
 
 
 def column_names(paths: Sequence[str | Path]) -> list[str]:
@@ -260,19 +134,13 @@ def column_names(paths: Sequence[str | Path]) -> list[str]:
 
 
 def format_table(names: list[str], rows: Leaves) -> str:
-    """Lay out differences in plain columns; values over 60 characters do not widen theirs."""
-    cells = [['key', *names]] + [[key, *map(repr, values)] for key, values in rows]
-    lengths = [[len(line[0]), *(min(len(cell), 60) for cell in line[1:])] for line in cells]
-    widths = [max(column) for column in zip(*lengths, strict=True)]
-    lines = ['  '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
-    return '\n'.join(line.rstrip() for line in lines)
+    """Lay out differences in plain columns."""
+    return tables.format_text(['key', *names], [[key, *map(repr, values)] for key, values in rows])
 
 
 def format_markdown(names: list[str], rows: Leaves) -> str:
     """Lay out differences as a Markdown table."""
-    def line(cells: list[str]) -> str:
-        return '| ' + ' | '.join(cell.replace('|', '\\|') for cell in cells) + ' |'
-
-    body = [line([f'`{key}`', *('-' if value is MISSING else f'`{value!r}`' for value in values)])
-            for key, values in rows]
-    return '\n'.join([line(['key', *names]), line(['---'] * (len(names) + 1)), *body])
+    return tables.format_markdown(
+        ['key', *names],
+        [[f'`{key}`', *('-' if value is MISSING else f'`{value!r}`' for value in values)] for key, values in rows],
+    )

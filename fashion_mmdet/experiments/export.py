@@ -1,4 +1,4 @@
-"""Weights to pass on: a checkpoint without its training state, as safetensors."""
+"""Export the weights of a checkpoint, without its training state, as safetensors."""
 
 import json
 from pathlib import Path
@@ -8,21 +8,21 @@ import torch
 from safetensors.torch import save
 
 from fashion_mmdet.experiments.checkpoints import SAFETENSORS, load_file, weights_of
-from fashion_mmdet.files import check_outputs, write_bytes
+from fashion_mmdet.utils.files import check_outputs, write_bytes
 
 FACTS = ('epoch', 'iter', 'seed', 'time', 'experiment_name', 'mmengine_version')
 
 
 def export_weights(checkpoint: str | Path, out: str | Path, half: bool = False) -> dict[str, str]:
-    """Write a checkpoint's weights; of a run with averaged weights (EMA) these, as mmengine saves them.
+    """Write a checkpoint's weights, the averaged ones where it has some (EMA).
 
     Args:
-        checkpoint: a .pth of a training, or .safetensors.
-        out: the new file, `.safetensors`.
-        half: as float16; whole numbers stay.
+        checkpoint: .pth of a training, or .safetensors.
+        out: new file, `.safetensors`.
+        half: store float16; integers stay as they are.
 
     Returns:
-        The metadata: `config` (text), `classes`, `scores` and `facts` (JSON), each where the checkpoint knows it.
+        The metadata: `config` (text), `classes`, `scores` and `facts` (JSON), each where the checkpoint has it.
 
     Raises:
         ValueError: not a checkpoint, another suffix, or a weight that float16 cannot hold.
@@ -32,8 +32,10 @@ def export_weights(checkpoint: str | Path, out: str | Path, half: bool = False) 
     check_outputs([out], [checkpoint])
     content = load_file(checkpoint)
     # Copies: safetensors holds no tensors that share memory. A model wrapped for several processes carries a prefix.
-    state = {name.removeprefix('module.'): tensor.clone(memory_format=torch.contiguous_format)
-             for name, tensor in weights_of(content, checkpoint).items()}
+    state = {
+        name.removeprefix('module.'): tensor.clone(memory_format=torch.contiguous_format)
+        for name, tensor in weights_of(content, checkpoint).items()
+    }
     if half:
         state = {name: _halve(name, tensor, checkpoint) for name, tensor in state.items()}
     try:
@@ -54,10 +56,10 @@ def _halve(name: str, tensor: torch.Tensor, path: str | Path) -> torch.Tensor:
 
 
 def describe(content: dict[str, Any], source: str) -> dict[str, str]:
-    """Tell what a checkpoint says of itself.
+    """Collect a checkpoint's metadata.
 
-    Scores are those of the weights themselves: of a checkpoint that was written during a validation, as the best one
-    is. The others hold the scores of an earlier epoch, which do not count.
+    Scores are those of the weights themselves, which only a checkpoint written during a validation holds, as the best
+    one does; the others hold the scores of an earlier epoch.
     """
     meta, hub = _inner(content, 'meta'), _inner(content, 'message_hub')
     facts = dict(source=source, **{name: meta[name] for name in FACTS if name in meta})
@@ -68,13 +70,17 @@ def describe(content: dict[str, Any], source: str) -> dict[str, str]:
     if classes:
         found['classes'] = json.dumps(list(map(str, classes)))
     if _inner(hub, 'runtime_info').get('loop_stage') == 'val':
-        found['scores'] = json.dumps({
-            name.removeprefix('val/'): float(history.current())
-            for name, history in _inner(hub, 'log_scalars').items() if name.startswith('val/') and 'time' not in name})
+        found['scores'] = json.dumps(
+            {
+                name.removeprefix('val/'): float(history.current())
+                for name, history in _inner(hub, 'log_scalars').items()
+                if name.startswith('val/') and 'time' not in name
+            }
+        )
     return found
 
 
 def _inner(content: dict[str, Any], name: str) -> dict[str, Any]:
-    """Take a dict out of a checkpoint; {} where it has none, as other programs' checkpoints."""
+    """Return a dict of a checkpoint; {} where it has none, as in checkpoints of other programs."""
     found = content.get(name)
     return found if isinstance(found, dict) else {}

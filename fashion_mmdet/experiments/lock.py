@@ -1,4 +1,4 @@
-"""One training a folder, and what rank 0 does for all ranks."""
+"""One training per folder, and work that rank 0 does for all ranks."""
 
 import contextlib
 import errno
@@ -34,11 +34,11 @@ def on_main(function: Callable[[], T]) -> T:
 def only_training(folder: str | os.PathLike) -> Iterator[str | None]:
     """Keep other trainings out of a folder, made where it is missing, while the block lasts.
 
-    The kernel drops the lock when this process ends, however it does. It is one of `lockf`, which a data loader's
-    workers, who may outlive a killed run by seconds, do not inherit as they would one of `flock`.
+    The kernel drops the lock when this process ends. It is one of `lockf`: data loader workers, which may outlive a
+    killed run by seconds, would inherit one of `flock`.
 
     Yields:
-        None, or the line that says that locks do not work in this folder.
+        None, or a warning that locks do not work in this folder.
 
     Raises:
         ValueError: another training runs here; says which.
@@ -57,8 +57,10 @@ def _lock(folder: Path, stack: contextlib.ExitStack) -> str | None:
         if error.errno not in (errno.EACCES, errno.EAGAIN):
             return f'{folder}: locks do not work here ({error.strerror}); see to it that no second training runs in it'
         file.seek(0)
-        raise ValueError(f'{folder}: another training runs here: {file.read() or "just begun"}; wait for it, stop it, '
-                         'or choose another --work-dir') from None
+        raise ValueError(
+            f'{folder}: another training runs here: {file.read() or "just begun"}; wait for it, stop it, '
+            'or choose another --work-dir'
+        ) from None
     file.truncate(0)
     file.write(f'process {os.getpid()} on {socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M:%S}')
     file.flush()

@@ -1,4 +1,4 @@
-"""What it takes to repeat a run, written into its folder as run.json."""
+"""The record of a run, written into its folder as run.json: what it takes to repeat it."""
 
 import importlib.metadata
 import json
@@ -8,33 +8,45 @@ import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
 
+import torch
 from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from fashion_mmdet.experiments.record import RECORD, read_record
-from fashion_mmdet.files import sha256, write_text
+from fashion_mmdet.utils.files import sha256, write_text
 
-PACKAGES = ('onedl-mmdetection', 'onedl-mmcv', 'onedl-mmengine', 'torch', 'torchvision', 'timm', 'pycocotools', 'numpy',
-            'pandas', 'opencv-python-headless')
+PACKAGES = (
+    'onedl-mmdetection',
+    'onedl-mmcv',
+    'onedl-mmengine',
+    'torch',
+    'torchvision',
+    'timm',
+    'pycocotools',
+    'numpy',
+    'pandas',
+    'opencv-python-headless',
+)
 WRITE_EVERY = 50  # iterations
 COUNTED = ('train_time_s', 'epochs', 'iterations', 'images_seen')
 
 
 def describe_code(folder: str | Path) -> dict | None:
     """Name the git commit of a checkout and whether its tracked files are as committed; None outside of git."""
+
     def git(*words: str) -> str:
         return subprocess.run(['git', '-C', str(folder), *words], capture_output=True, text=True, check=True).stdout
+
     try:
-        return dict(commit=git('rev-parse', 'HEAD').strip(),
-                    clean=not git('status', '--porcelain', '--untracked-files=no').strip())
+        changes = git('status', '--porcelain', '--untracked-files=no')
+        return dict(commit=git('rev-parse', 'HEAD').strip(), clean=not changes.strip())
     except (OSError, subprocess.CalledProcessError):  # no git, no repository
         return None
 
 
 def describe_machine() -> dict:
     """Name Python, packages, platform and device."""
-    import torch
     versions = {}
     for name in PACKAGES:
         try:
@@ -46,17 +58,17 @@ def describe_machine() -> dict:
 
 
 class ProvenanceHook(Hook):
-    """Writes run.json when training begins, brings it up to date every 50 iterations, closes it at the end.
+    """Write run.json when training begins, every 50 iterations and at the end.
 
-    It holds command, config, git commit, package versions, device, seed, a fingerprint of the data, the weights it
-    began from, when it began and ended, seconds of training (validation left out), epochs, iterations and images seen.
-    The resolved config lies beside it. A resumed run adds to what it was, each epoch at its own batch size.
+    It holds command, config, git commit, package versions, device, seed, a fingerprint of the data, initial weights,
+    start and end, seconds of training (without validation), epochs, iterations and images seen. The resolved config
+    lies beside it. A resumed run adds to its own counts, each epoch at its own batch size.
 
     Args:
-        command: the words of the command line.
+        command: words of the command line.
         config: path of the config.
-        start: the checkpoint that training begins from, None for the model's own initialization.
-        random_start: pretrained weights could not be had, so the run begins from random ones with nothing frozen.
+        start: checkpoint that training begins from; None for the model's own initialization.
+        random_start: no pretrained weights were at hand, so that training begins from random ones, nothing frozen.
     """
 
     priority = 'LOW'  # after IterTimerHook, whose times it adds up
@@ -67,11 +79,11 @@ class ProvenanceHook(Hook):
         self.counted: dict = {}  # by the run that is resumed, up to its checkpoint
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep the counts with the weights that they belong to: what comes after is lost if the run is killed."""
+        """Keep the counts with the weights that they belong to."""
         checkpoint['counted'] = {name: self.run.get(name, 0) for name in COUNTED}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take them up again; other runs' checkpoints, which a run may start from, do not count."""
+        """Take the counts of a resumed run up again; those of another run that this one starts from do not count."""
         self.counted = checkpoint.get('counted', {}) if runner._resume else {}
 
     def before_train(self, runner: Runner) -> None:
@@ -84,16 +96,28 @@ class ProvenanceHook(Hook):
             self.run = before
             return
         self.run = dict(
-            command=self.command, config=self.config, git=describe_code(Path(__file__).parent), **describe_machine(),
-            world_size=dist.get_world_size(), seed=seed, data=self._describe_data(runner),
-            start=before.get('start', self.start), random_start=before.get('random_start', self.random_start),
-            started=before.get('started', _now()), finished=None, train_time_s=0.0,
-            epochs=runner.iter / len(runner.train_dataloader), iterations=runner.iter, images_seen=0)
+            command=self.command,
+            config=self.config,
+            git=describe_code(Path(__file__).parent),
+            **describe_machine(),
+            world_size=dist.get_world_size(),
+            seed=seed,
+            data=self._describe_data(runner),
+            start=before.get('start', self.start),
+            random_start=before.get('random_start', self.random_start),
+            started=before.get('started', _now()),
+            finished=None,
+            train_time_s=0.0,
+            epochs=runner.iter / len(runner.train_dataloader),
+            iterations=runner.iter,
+            images_seen=0,
+        )
         self.run.update(self.counted)
         self._write(runner)
 
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
-                         outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """Add up time, epochs, iterations and images."""
         if not dist.is_main_process():
             return
@@ -105,7 +129,7 @@ class ProvenanceHook(Hook):
             self._write(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Note the end."""
+        """Record the end."""
         if dist.is_main_process():
             self.run['finished'] = self.run['finished'] or _now()
             self._write(runner)

@@ -1,4 +1,4 @@
-"""A run's run.json. No torch."""
+"""A run's run.json: its fields and how it is read."""
 
 from pathlib import Path
 from typing import Any
@@ -7,18 +7,33 @@ from fashion_mmdet.utils.json_files import COUNT, NUMBER, OBJECT, TEXT, TRUTH, r
 
 RECORD = 'run.json'
 FIELDS = {
-    'command': TEXT, 'config': TEXT, 'start': TEXT, 'started': TEXT, 'finished': TEXT, 'random_start': TRUTH,
-    'git': OBJECT, 'git.commit': TEXT, 'git.clean': TRUTH, 'packages': OBJECT, 'data': OBJECT, 'data.root': TEXT,
-    'data.train_csv_sha256': TEXT, 'data.train_images': COUNT, 'data.val_images': COUNT, 'train_time_s': NUMBER,
-    'epochs': NUMBER, 'iterations': COUNT, 'images_seen': COUNT,
+    'command': TEXT,
+    'config': TEXT,
+    'start': TEXT,
+    'started': TEXT,
+    'finished': TEXT,
+    'random_start': TRUTH,
+    'git': OBJECT,
+    'git.commit': TEXT,
+    'git.clean': TRUTH,
+    'packages': OBJECT,
+    'data': OBJECT,
+    'data.root': TEXT,
+    'data.train_csv_sha256': TEXT,
+    'data.train_images': COUNT,
+    'data.val_images': COUNT,
+    'train_time_s': NUMBER,
+    'epochs': NUMBER,
+    'iterations': COUNT,
+    'images_seen': COUNT,
 }
 
 
 def read_record(folder: str | Path) -> dict[str, Any]:
-    """Read a run's run.json; {} where there is none, as an older run's folder.
+    """Read a run's run.json; {} where there is none, as in an older run's folder.
 
     Raises:
-        ValueError: it is no JSON object, or a field is not of its kind; names the file and the field.
+        ValueError: not a JSON object, or a field of another kind; names file and field.
     """
     path = Path(folder) / RECORD
     return read_object(path, FIELDS) if path.is_file() else {}

@@ -1,10 +1,10 @@
-"""Turns a config's test loop into one that sees several views of each photo."""
+"""Test-time augmentation: let a config's test loop predict several views of each photo."""
 
 from collections.abc import Mapping, Sequence
 
 from mmengine.config import Config
 
-from fashion_mmdet.datasets.imaterialist import order_steps
+from fashion_mmdet.datasets.pipeline import order_steps
 
 
 def use_tta(cfg: Config) -> None:
@@ -17,7 +17,7 @@ def use_tta(cfg: Config) -> None:
             goes over the pipeline of `test_dataloader`, see `combine_views`.
 
     Raises:
-        ValueError: the config has no `tta_model` or `tta_pipeline`, or they do not fit its pipeline.
+        ValueError: no `tta_model` or `tta_pipeline`, or they do not fit the pipeline.
     """
     if not (cfg.get('tta_model') and cfg.get('tta_pipeline')):
         raise ValueError(f"{cfg.filename}: no tta_model and tta_pipeline; add '../_base_/tta.py' to its _base_")
@@ -29,11 +29,11 @@ def use_tta(cfg: Config) -> None:
 
 
 def combine_views(pipeline: Mapping[str, dict | None], alternatives: Mapping[str, Sequence[dict]]) -> list[dict]:
-    """Make the pipeline that gives all combinations of some steps' alternatives.
+    """Build the pipeline of all combinations of some steps' alternatives.
 
     Args:
         pipeline: steps by name, for one view.
-        alternatives: by name, what each alternative changes in that step; for a step that `pipeline` lacks, the whole.
+        alternatives: by name, what each alternative changes in that step; for a step that `pipeline` lacks, all of it.
 
     Returns:
         One TestTimeAug; its first view takes every step's first alternative.

@@ -1,19 +1,18 @@
-"""Pretrained weights that a config asks for: found, downloaded, or clearly named as missing."""
+"""Pretrained weights of a config: find or download them, or say which are missing."""
 
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlparse
 
+import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import CheckpointLoader
+from mmengine.runner.checkpoint import get_torchvision_models
 
 from fashion_mmdet.experiments.checkpoints import load_file, weights_of
-
-if TYPE_CHECKING:
-    import torch
 
 DOWNLOAD_FREE = 'configs/fashion/maskrcnn_lite0_cpu.py'
 TIMEOUT_S = 30
@@ -22,15 +21,15 @@ TIMEOUT_S = 30
 def prepare_weights(cfg: Config) -> list[str]:
     """Download what `load_from` and `init_cfg` name; where that fails, drop it from the config and say so.
 
-    Files are looked for, and put, where torch.hub keeps its own (`~/.cache/torch/hub/checkpoints`). Where `load_from`
-    is the checkpoint of another run that has not been trained, the config's `coco_weights` take its place.
+    Files are cached where torch.hub keeps its own (`~/.cache/torch/hub/checkpoints`). Where `load_from` is the
+    checkpoint of another run that has not been trained, the config's `coco_weights` take its place.
 
     Returns:
-        A line for each source that could not be had: which file to put where, or which config needs none. Without any
-        of them the run starts from random weights, with nothing of the backbone frozen.
+        A line for each missing source: which file to put where, or which config needs none. Without any weights the run
+        starts from random ones, with nothing of the backbone frozen.
 
     Raises:
-        FileNotFoundError: a local file that is not there, and no `coco_weights` to go on from.
+        FileNotFoundError: a missing local file, and no `coco_weights` to fall back to.
     """
     problems = _fall_back_to_coco(cfg)
     missing = []
@@ -53,13 +52,12 @@ def prepare_weights(cfg: Config) -> list[str]:
 
 def _fall_back_to_coco(cfg: Config) -> list[str]:
     """Start from `coco_weights` where the run that `load_from` points into has not been trained."""
-    if not cfg.get('load_from') or not cfg.get('coco_weights') or _to_url(cfg.load_from) \
-            or Path(cfg.load_from).is_file():
+    start, coco = cfg.get('load_from'), cfg.get('coco_weights')
+    if not start or not coco or _to_url(start) or Path(start).is_file():
         return []
-    wanted = Path(cfg.load_from)
-    cfg.load_from = cfg.coco_weights
-    return [f'{wanted}: no such checkpoint; train {wanted.parent.name} first to start from it; '
-            'going on from COCO weights']
+    cfg.load_from = coco
+    run = Path(start).parent.name
+    return [f'{start}: no such checkpoint; train {run} first to start from it; going on from COCO weights']
 
 
 def thaw(model: ConfigDict) -> None:
@@ -79,13 +77,10 @@ def drop_pretrained(model: ConfigDict) -> None:
 
 
 def find_weights(source: str) -> str | None:
-    """Make sure that weights are on disk.
+    """Make sure that weights are on disk; return None, or the line that says what is missing.
 
     Args:
-        source: a path, a URL, or mmengine's `torchvision://model`.
-
-    Returns:
-        None, or the line that says what is missing.
+        source: path, URL, or mmengine's `torchvision://model`.
 
     Raises:
         FileNotFoundError: `source` is a path and nothing is there.
@@ -95,7 +90,6 @@ def find_weights(source: str) -> str | None:
     if url is None:
         read_checkpoint(source)
         return None
-    import torch
     file = _local_file(url)
     if file.is_file():
         return None
@@ -104,19 +98,18 @@ def find_weights(source: str) -> str | None:
         with _timeout(TIMEOUT_S):
             torch.hub.download_url_to_file(url, str(file))
     except OSError as error:  # URLError, HTTPError and time-outs are OSErrors
-        return (f'pretrained weights missing: put {file.name} into {file.parent} (from {url}), or use {DOWNLOAD_FREE}, '
-                f'which needs no download; going on from random weights, nothing frozen ({error})')
+        return (
+            f'pretrained weights missing: put {file.name} into {file.parent} (from {url}), or use {DOWNLOAD_FREE}, '
+            f'which needs no download; going on from random weights, nothing frozen ({error})'
+        )
     return None
 
 
 def load_from_anywhere(source: str, map_location: Any = 'cpu') -> dict[str, Any]:
-    """Load what `find_weights` finds; takes the place of all of mmengine's loaders, which run what a file holds.
+    """Load what `find_weights` finds, in the place of all of mmengine's loaders, which run what a file holds.
 
-    mmengine logs the name of a loader from its eleventh letter on.
-
-    Raises:
-        OSError: it could not be had.
-        ValueError: not a checkpoint, or one that `load_file` does not trust.
+    mmengine logs the name of a loader from its eleventh letter on. Errors are those of `find_weights` and `load_file`;
+    OSError where a download fails.
     """
     url = _to_url(source)
     if url is None:
@@ -129,29 +122,34 @@ def load_from_anywhere(source: str, map_location: Any = 'cpu') -> dict[str, Any]
 CheckpointLoader.register_scheme(list(CheckpointLoader._schemes), load_from_anywhere, force=True)
 
 
-def read_checkpoint(path: str | Path) -> dict[str, 'torch.Tensor']:
+def read_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
     """Read the weights of a checkpoint, with or without training state around them; errors as `load_file`."""
     return weights_of(load_file(path), path)
 
 
-def check_fit(path: str | Path, model: 'torch.nn.Module') -> None:
+def check_fit(path: str | Path, model: torch.nn.Module) -> None:
     """Raise ValueError unless a checkpoint holds every tensor of a model; mmengine itself only warns."""
-    # Weights of a model wrapped for several processes carry a prefix.
-    found, wanted = ({name.removeprefix('module.'): tensor.shape for name, tensor in state.items()}
-                     for state in (read_checkpoint(path), model.state_dict()))
+    found, wanted = _shapes(read_checkpoint(path)), _shapes(model.state_dict())
     wrong = [name for name, shape in wanted.items() if found.get(name) != shape]
     if wrong:
-        raise ValueError(f'{path}: weights of another model: {len(wrong)} tensors are missing or of another shape, '
-                         f'such as {wrong[0]}')
+        raise ValueError(
+            f'{path}: weights of another model: {len(wrong)} tensors are missing or of another shape, '
+            f'such as {wrong[0]}'
+        )
 
 
-def check_shares(source: str, model: 'torch.nn.Module') -> None:
+def check_shares(source: str, model: torch.nn.Module) -> None:
     """Raise ValueError unless some of the weights to start from fit a model; mmengine would go on with none."""
-    found, wanted = ({(name.removeprefix('module.'), tensor.shape) for name, tensor in state.items()}
-                     for state in (weights_of(load_from_anywhere(source), source), model.state_dict()))
-    if not found & wanted:
-        raise ValueError(f'{source}: weights of another model: none of its {len(found)} tensors, such as '
-                         f'{min(name for name, _ in found)}, fits')
+    found, wanted = _shapes(weights_of(load_from_anywhere(source), source)), _shapes(model.state_dict())
+    if not found.items() & wanted.items():
+        raise ValueError(
+            f'{source}: weights of another model: none of its {len(found)} tensors, such as {min(found)}, fits'
+        )
+
+
+def _shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
+    """Return the shapes of tensors by name, without the prefix of a model wrapped for several processes."""
+    return {name.removeprefix('module.'): tensor.shape for name, tensor in state.items()}
 
 
 def _check_prefix(init_cfg: ConfigDict) -> None:
@@ -162,13 +160,11 @@ def _check_prefix(init_cfg: ConfigDict) -> None:
 
 def _local_file(url: str) -> Path:
     """Name the file that torch.hub would keep a URL's content in."""
-    import torch
     return Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(url).path).name
 
 
 def _to_url(source: str) -> str | None:
     if source.startswith('torchvision://'):
-        from mmengine.runner.checkpoint import get_torchvision_models
         models, name = get_torchvision_models(), source.removeprefix('torchvision://')
         if name not in models:
             raise ValueError(f'{source}: torchvision has no such weights')
@@ -179,8 +175,8 @@ def _to_url(source: str) -> str | None:
 def _pretrained_parts(node: ConfigDict) -> Iterator[ConfigDict]:
     """Walk a model's config to every part with `init_cfg=dict(type='Pretrained', ...)`."""
     children = node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ()
-    if isinstance(node, dict) and isinstance(node.get('init_cfg'), dict) \
-            and node['init_cfg'].get('type') == 'Pretrained':
+    init_cfg = node.get('init_cfg') if isinstance(node, dict) else None
+    if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
         yield node
     for child in children:
         yield from _pretrained_parts(child)

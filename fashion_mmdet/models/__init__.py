@@ -8,5 +8,12 @@ from fashion_mmdet.models.timm_backbone import TimmBackbone
 from fashion_mmdet.models.tta import RawMaskTTAModel
 
 __all__ = [
-    'AttributeBBoxHead', 'AttributeRoIHead', 'AttributeSampler', 'Bfloat16OptimWrapper', 'RawFCNMaskHead',
-    'RawHTCMaskHead', 'RawMaskTTAModel', 'TimmBackbone']
+    'AttributeBBoxHead',
+    'AttributeRoIHead',
+    'AttributeSampler',
+    'Bfloat16OptimWrapper',
+    'RawFCNMaskHead',
+    'RawHTCMaskHead',
+    'RawMaskTTAModel',
+    'TimmBackbone',
+]

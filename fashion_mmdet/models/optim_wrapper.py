@@ -20,8 +20,8 @@ def has_fast_bfloat16() -> bool:
 class Bfloat16OptimWrapper(OptimWrapper):
     """Run the forward pass in bfloat16, on a CPU or a GPU; weights, gradients and the optimizer stay float32.
 
-    mmengine's AmpOptimWrapper refuses to work without a GPU. bfloat16 has float32's range, so no loss scaling is
-    needed. On a CPU without AVX-512 BF16 or AMX, where float32 is faster, the pass stays float32, and the log says so.
+    mmengine's AmpOptimWrapper needs a GPU. bfloat16 has float32's range, so no loss scaling is needed. A CPU without
+    AVX-512 BF16 or AMX, where float32 is faster, stays with float32, and the log says so.
     """
 
     def __init__(self, *args, **kwargs) -> None:
@@ -33,6 +33,5 @@ class Bfloat16OptimWrapper(OptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Accumulate gradients as mmengine does, under autocast."""
-        with super().optim_context(model), torch.autocast(
-                get_device(), dtype=torch.bfloat16, enabled=self.enabled):
+        with super().optim_context(model), torch.autocast(get_device(), dtype=torch.bfloat16, enabled=self.enabled):
             yield

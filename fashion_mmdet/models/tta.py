@@ -1,4 +1,4 @@
-"""Test-time augmentation with raw masks: several views of a photo in, one raw prediction out."""
+"""Test-time augmentation with raw masks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,15 +15,15 @@ from fashion_mmdet.evaluation.predictions import RawPrediction, raw_from_sample
 
 @MODELS.register_module()
 class RawMaskTTAModel(BaseTTAModel):
-    """Merges a model's predictions on several views (scales, flip) of each photo.
+    """Merge the predictions of several views (scales, flips) of each photo into one raw prediction.
 
-    mmdet's DetTTAModel refuses masks. Here the model's mask head is a RawFCNMaskHead, so a view's masks are 28x28
-    probabilities inside its boxes: a flip turns them over, a scale leaves them alone. `evaluation.merge` does the rest,
-    and the result carries what RawFCNMaskHead gives: metric, dump and submission do not tell the difference.
+    mmdet's DetTTAModel refuses masks. The masks of a RawFCNMaskHead are 28x28 probabilities inside the boxes, which a
+    flip mirrors and a scale leaves alone. `evaluation.merge` does the rest, and the result has the fields of
+    RawFCNMaskHead, as metric, dump and submission expect.
 
     Args:
-        merge: options of `evaluation.merge.Merge`; `weights` are one a view.
-        **kwargs: mmengine's: module, data_preprocessor.
+        merge: options of `evaluation.merge.Merge`, one of `weights` per view.
+        **kwargs: module and data_preprocessor, see mmengine.
     """
 
     def __init__(self, merge: Mapping | None = None, **kwargs) -> None:
@@ -34,12 +34,12 @@ class RawMaskTTAModel(BaseTTAModel):
         """Merge the views of each image.
 
         Args:
-            data_samples_list: an image's views; each with `pred_instances` (boxes in pixels of the photo, flipped where
+            data_samples_list: views of each image, with `pred_instances` (boxes in pixels of the photo, flipped where
                 the view is) and the metainfo `img_id`, `ori_shape`, `flip`, `flip_direction`.
 
         Returns:
-            One sample an image: the first view's, with `pred_instances` of bboxes (N, 4) float32 in pixels of the
-            photo, scores (N,) float32, labels (N,) int64, mask_probs (N, 28, 28) float16, by descending score.
+            The first view of each image with merged `pred_instances`: bboxes (N, 4) float32 in pixels of the photo,
+            scores (N,) float32, labels (N,) int64, mask_probs (N, 28, 28) float16, by descending score.
         """
         merged = []
         for views in data_samples_list:
@@ -51,21 +51,13 @@ class RawMaskTTAModel(BaseTTAModel):
 
 
 def raw_from_view(sample: DetDataSample) -> RawPrediction:
-    """Take a view's raw prediction; its labels stand in place of category ids."""
+    """Return the raw prediction of a view, with labels in place of category ids."""
     labels = sample.pred_instances.labels
     return raw_from_sample(sample.to_dict(), tuple(range(int(labels.max()) + 1 if len(labels) else 0)))
 
 
 def flip_back(raw: RawPrediction, flipped: bool) -> RawPrediction:
-    """Turn the prediction of a horizontally flipped photo into one of the photo itself.
-
-    Args:
-        raw: boxes in pixels of the photo's size.
-        flipped: False leaves it as it is.
-
-    Returns:
-        The same detections in the same order: x becomes width - x, masks are turned over.
-    """
+    """Flip a prediction of a horizontally flipped photo back: x becomes width - x, masks are mirrored."""
     if not flipped:
         return raw
     x1, y1, x2, y2 = raw.boxes.T
@@ -76,15 +68,17 @@ def flip_back(raw: RawPrediction, flipped: bool) -> RawPrediction:
 
 def _is_flipped(sample: DetDataSample) -> bool:
     if 'flip' not in sample.metainfo:
-        raise ValueError("test-time augmentation: a view does not say whether it is flipped: it needs a RandomFlip "
-                         "(prob=0.0 for none), and 'flip' and 'flip_direction' in the meta_keys of PackDetInputs")
+        raise ValueError(
+            'test-time augmentation: a view does not say whether it is flipped: it needs a RandomFlip '
+            "(prob=0.0 for none), and 'flip' and 'flip_direction' in the meta_keys of PackDetInputs"
+        )
     if sample.flip and sample.flip_direction != 'horizontal':
         raise ValueError(f'test-time augmentation: flip direction {sample.flip_direction!r}: only horizontal is known')
     return bool(sample.flip)
 
 
 def _to_instances(raw: RawPrediction, device: torch.device) -> InstanceData:
-    """Put a raw prediction where RawFCNMaskHead puts it."""
+    """Convert a raw prediction to the fields that RawFCNMaskHead sets."""
     arrays = dict(bboxes=raw.boxes, scores=raw.scores, labels=raw.categories, mask_probs=raw.mask_probs)
     if raw.attribute_probs is not None:
         arrays['attribute_probs'] = raw.attribute_probs

@@ -1,9 +1,9 @@
-"""Stand-ins for mmcv's compiled operators, by way of torchvision and plain PyTorch.
+"""Stand-ins for mmcv's compiled operators, built on torchvision and plain PyTorch.
 
-`pip install onedl-mmcv` has no compiled module `mmcv._ext`, and without one `import mmcv.ops` fails, and nearly all of
-mmdet with it. `install` puts a module of that name in place. Its operators take the arguments of mmcv's own, write into
-the same tensors and give the same results on any device; README.md lists what mmdet can train with them. Every other
-operator raises when called. Compiled mmcv takes precedence.
+`pip install onedl-mmcv` brings no compiled module `mmcv._ext`, without which `import mmcv.ops` fails, and nearly all of
+mmdet with it. `install` registers a module of that name. Its operators take mmcv's arguments, write into the same
+tensors and give the same results on any device; README.md lists what mmdet can train with them. Every other operator
+raises when called. Compiled mmcv takes precedence.
 
 Importing this package loads neither torch nor mmcv.
 """
@@ -16,24 +16,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 NAME = 'mmcv._ext'
-FAMILIES = {  # module of this package: its operators
-    'nms': ('nms', 'nms_match'),
-    'soft_nms': ('softnms',),
-    'roi_align': ('roi_align_forward', 'roi_align_backward'),
-    'roi_pool': ('roi_pool_forward', 'roi_pool_backward'),
-    'deform_conv': ('deform_conv_forward', 'deform_conv_backward_input', 'deform_conv_backward_parameters',
-                    'modulated_deform_conv_forward', 'modulated_deform_conv_backward'),
-    'ms_deform_attn': ('ms_deform_attn_forward', 'ms_deform_attn_backward'),
-    'focal_loss': ('sigmoid_focal_loss_forward', 'sigmoid_focal_loss_backward',
-                   'softmax_focal_loss_forward', 'softmax_focal_loss_backward'),
-    'masked_conv': ('masked_im2col_forward', 'masked_col2im_forward'),
-    'carafe': ('carafe_forward', 'carafe_backward', 'carafe_naive_forward', 'carafe_naive_backward'),
-}
-MODULES = {operator: module for module, operators in FAMILIES.items() for operator in operators}
+FAMILIES = dict(  # module of this package: its operators
+    nms='nms nms_match',
+    soft_nms='softnms',
+    roi_align='roi_align_forward roi_align_backward',
+    roi_pool='roi_pool_forward roi_pool_backward',
+    deform_conv='deform_conv_forward deform_conv_backward_input deform_conv_backward_parameters '
+    'modulated_deform_conv_forward modulated_deform_conv_backward',
+    ms_deform_attn='ms_deform_attn_forward ms_deform_attn_backward',
+    focal_loss='sigmoid_focal_loss_forward sigmoid_focal_loss_backward '
+    'softmax_focal_loss_forward softmax_focal_loss_backward',
+    masked_conv='masked_im2col_forward masked_col2im_forward',
+    carafe='carafe_forward carafe_backward carafe_naive_forward carafe_naive_backward',
+)
+MODULES = {operator: module for module, operators in FAMILIES.items() for operator in operators.split()}
 
 
 def has_compiled_ops() -> bool:
-    """Tell whether the installed mmcv brings its own compiled operators (a file `_ext*` beside its modules)."""
+    """Tell whether the installed mmcv has compiled operators (a file `_ext*` beside its modules)."""
     spec = importlib.util.find_spec('mmcv')
     if spec is None or not spec.submodule_search_locations:
         return False
@@ -49,7 +49,7 @@ def install() -> None:
 
 
 class _StandIn(types.ModuleType):
-    """A module in which every operator exists, loaded when it is first asked for; those not in `MODULES` raise."""
+    """A module in which every operator exists, loaded at its first use; those not in `MODULES` raise when called."""
 
     def __init__(self) -> None:
         super().__init__(NAME, 'mmcv operators from torchvision and PyTorch')
@@ -68,6 +68,7 @@ class _StandIn(types.ModuleType):
             raise NotImplementedError(
                 f'mmcv operator "{name}" has no stand-in here: install mmcv with compiled operators '
                 '(MMCV_WITH_OPS=1 pip install --no-binary onedl-mmcv --no-build-isolation onedl-mmcv, with a compiler '
-                'and, for GPUs, the CUDA toolkit)')
+                'and, for GPUs, the CUDA toolkit)'
+            )
 
         return missing

@@ -13,7 +13,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     Args:
         boxes: (N, 4) float, x1 y1 x2 y2.
         scores: (N,) float.
-        iou_threshold: boxes with a larger IoU than this go.
+        iou_threshold: boxes with a larger IoU are dropped.
         offset: 0, or 1 for boxes whose right and lower edges are inclusive.
 
     Returns:

@@ -1,7 +1,7 @@
 """RoIAlign: torchvision's kernels, and on a CPU a backward pass as one sparse matrix product.
 
-A bin's value is a weighted sum of feature pixels, the same for every channel. torchvision's backward kernel works the
-weights out anew for each of the 256 channels, on one core: 14 % of an R50-FPN training step at 256 px.
+A bin's value is a weighted sum of feature pixels, the same for every channel. torchvision's backward kernel computes
+the weights anew for each of the 256 channels, on one core: 14 % of an R50-FPN training step at 256 px.
 """
 
 import warnings
@@ -16,21 +16,29 @@ MAX_COORDINATE = 1e7  # image pixels
 MAX_SAMPLES = 64  # a bin and axis, far beyond what FPN's levels give; larger ones would take much memory here
 
 
-def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, argmax_y: Tensor, argmax_x: Tensor,
-                      aligned_height: int, aligned_width: int, spatial_scale: float, sampling_ratio: int,
-                      pool_mode: int, aligned: bool) -> None:
+def roi_align_forward(
+    input: Tensor,
+    rois: Tensor,
+    output: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
     """Pool each box of a feature map to a fixed grid by averaged bilinear samples; writes into `output`.
 
     Args:
         input: (B, C, H, W) float.
         rois: (N, 5) float, batch index and x1 y1 x2 y2 in image pixels.
         output: (N, C, aligned_height, aligned_width), filled in place.
-        argmax_y: unused by average pooling.
-        argmax_x: unused by average pooling.
-        aligned_height: rows of the grid.
-        aligned_width: columns of the grid.
-        spatial_scale: feature pixels an image pixel.
-        sampling_ratio: samples a bin and axis; 0 means as many as the bin is feature pixels long, rounded up.
+        argmax_y, argmax_x: unused by average pooling.
+        aligned_height, aligned_width: rows and columns of the grid.
+        spatial_scale: feature pixels per image pixel.
+        sampling_ratio: samples per bin and axis; 0 for as many as the bin is feature pixels long, rounded up.
         pool_mode: 1, average; 0 (maximum) is refused.
         aligned: shift by half a pixel, as Mask R-CNN's RoIAlign does.
 
@@ -39,28 +47,37 @@ def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, argmax_y: Ten
     """
     _refuse_max_pooling(pool_mode)
     _refuse_wild_boxes(rois)
-    input = in_kernel_dtype(input)
-    output.copy_(torch.ops.torchvision.roi_align(
-        input, rois.to(input.dtype), spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned))
+    input, grid = in_kernel_dtype(input), (aligned_height, aligned_width)
+    rois = rois.to(input.dtype)
+    output.copy_(torch.ops.torchvision.roi_align(input, rois, spatial_scale, *grid, sampling_ratio, aligned))
 
 
-def roi_align_backward(grad_output: Tensor, rois: Tensor, argmax_y: Tensor, argmax_x: Tensor, grad_input: Tensor,
-                       aligned_height: int, aligned_width: int, spatial_scale: float, sampling_ratio: int,
-                       pool_mode: int, aligned: bool) -> None:
-    """Spread the gradient of `roi_align_forward` over the feature map; writes into `grad_input` (B, C, H, W).
+def roi_align_backward(
+    grad_output: Tensor,
+    rois: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    grad_input: Tensor,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
+    """Distribute the gradient of `roi_align_forward` over the feature map; writes into `grad_input` (B, C, H, W).
 
     The sparse product takes a fifth of the time of torchvision's kernel.
     """
     _refuse_max_pooling(pool_mode)
     grad_output = in_kernel_dtype(grad_output)
     rois = rois.to(grad_output.dtype)
-    batch, channels, height, width = grad_input.shape
+    batch, _, height, width = grad_input.shape
     if is_worth_it(grad_output, rois, spatial_scale, sampling_ratio):
         gradient = backward(grad_output, rois, (batch, height, width), spatial_scale, sampling_ratio, aligned)
     else:
-        gradient = torch.ops.torchvision._roi_align_backward(
-            grad_output, rois, spatial_scale, aligned_height, aligned_width, batch, channels, height, width,
-            sampling_ratio, aligned)
+        sizes = (spatial_scale, aligned_height, aligned_width, *grad_input.shape, sampling_ratio, aligned)
+        gradient = torch.ops.torchvision._roi_align_backward(grad_output, rois, *sizes)
     grad_input.copy_(gradient)
 
 
@@ -72,8 +89,10 @@ def _refuse_max_pooling(pool_mode: int) -> None:
 def _refuse_wild_boxes(rois: Tensor) -> None:
     if rois.device.type == 'cpu' and not (sane := rois.abs() < MAX_COORDINATE).all():
         first = int((~sane).any(1).nonzero()[0])
-        raise ValueError(f'RoIAlign: box {first} of {len(rois)} is {rois[first, 1:].tolist()}: the model has diverged; '
-                         'lower the learning rate, warm up for longer or clip the gradients')
+        raise ValueError(
+            f'RoIAlign: box {first} of {len(rois)} is {rois[first, 1:].tolist()}: the model has diverged; '
+            'lower the learning rate, warm up for longer or clip the gradients'
+        )
 
 
 def is_worth_it(grad_output: Tensor, rois: Tensor, scale: float, sampling_ratio: int) -> bool:
@@ -86,9 +105,12 @@ def is_worth_it(grad_output: Tensor, rois: Tensor, scale: float, sampling_ratio:
     return largest <= MAX_SAMPLES * min(grad_output.shape[2:])  # not for NaN either
 
 
-def backward(grad_output: Tensor, rois: Tensor, shape: tuple[int, int, int], scale: float, sampling_ratio: int,
-             aligned: bool) -> Tensor:
-    """Spread the gradient of the bins over the feature pixels that they were made of.
+def backward(
+    grad_output: Tensor, rois: Tensor, shape: tuple[int, int, int], scale: float, sampling_ratio: int, aligned: bool
+) -> Tensor:
+    """Distribute the gradient of the bins over the feature pixels that they were averaged from.
+
+    The forward pass is `bins = weights @ pixels` for every channel, so the backward pass is `weights.t() @ grad_bins`.
 
     Args:
         grad_output: (N, C, rows, columns) float32 or float64.
@@ -104,9 +126,14 @@ def backward(grad_output: Tensor, rois: Tensor, shape: tuple[int, int, int], sca
     return gradient.reshape(*shape, channels).permute(0, 3, 1, 2)
 
 
-def bin_weights(rois: Tensor, shape: tuple[int, int, int], bins: tuple[int, int], scale: float, sampling_ratio: int,
-                aligned: bool) -> Tensor:
-    """Find how much each feature pixel counts in each bin: the mean of bilinear samples is linear in the pixels.
+def bin_weights(
+    rois: Tensor, shape: tuple[int, int, int], bins: tuple[int, int], scale: float, sampling_ratio: int, aligned: bool
+) -> Tensor:
+    """Return the weight of each feature pixel in each bin: the mean of bilinear samples is linear in the pixels.
+
+    A bilinear weight is a row's weight times a column's, so each axis is worked out alone (`_axis_taps`) and a bin's
+    pixels are all pairs of a row and a column that it touches. Example: a bin with rows 4, 5 and columns 7, 8, 9 has 6
+    entries, `within` 0 to 5: row tap within // 3 = 0 0 0 1 1 1, column tap within % 3 = 0 1 2 0 1 2.
 
     Args:
         rois: (N, 5) float32 or float64, batch index and x1 y1 x2 y2 in image pixels.
@@ -120,53 +147,62 @@ def bin_weights(rois: Tensor, shape: tuple[int, int, int], bins: tuple[int, int]
     """
     _, height, width = shape
     corners = rois[:, 1:] * scale - (0.5 if aligned else 0.0)
+    # Taps of each axis: (taps,) feature index and weight, bin after bin; (N, rows) or (N, columns) taps per bin.
     y_index, y_weight, y_count = _axis_taps(corners[:, 1], corners[:, 3], bins[0], height, sampling_ratio, aligned)
     x_index, x_weight, x_count = _axis_taps(corners[:, 0], corners[:, 2], bins[1], width, sampling_ratio, aligned)
-    y_first, x_first = _firsts(y_count), _firsts(x_count)
-    # A bin's pixels are all pairs of a row and a column that its samples touch.
-    counts = (y_count[:, :, None] * x_count[:, None, :]).flatten()
-    row = torch.repeat_interleave(torch.arange(counts.numel()), counts)
+    # Entries of the matrix, E in all, bin after bin as CSR needs them: the bin of each (`row`) and its number in there.
+    counts = (y_count[:, :, None] * x_count[:, None, :]).flatten()  # (N * rows * columns,)
+    row = torch.repeat_interleave(torch.arange(counts.numel()), counts)  # (E,)
     within = torch.arange(row.numel()) - _firsts(counts)[row]
-    grid = (len(rois), *bins)
-    columns_here = x_count[:, None, :].expand(grid).flatten()[row]
-    y_tap = y_first[:, :, None].expand(grid).flatten()[row] + within.div(columns_here, rounding_mode='floor')
-    x_tap = x_first[:, None, :].expand(grid).flatten()[row] + within % columns_here
-    image = rois[:, 0].long()[:, None].expand(-1, bins[0] * bins[1]).flatten()[row]
-    pixel = (image * height + y_index[y_tap]) * width + x_index[x_tap]
+
+    def of_entry(values: Tensor) -> Tensor:  # values that broadcast to (N, rows, columns)
+        return values.expand(len(rois), *bins).flatten()[row]
+
+    # Where its row and column stand among the taps: the first of its bin, and the place within as in the example.
+    columns_here = of_entry(x_count[:, None, :])
+    y_tap = of_entry(_firsts(y_count)[:, :, None]) + within.div(columns_here, rounding_mode='floor')
+    x_tap = of_entry(_firsts(x_count)[:, None, :]) + within % columns_here
+    pixel = (of_entry(rois[:, 0].long()[:, None, None]) * height + y_index[y_tap]) * width + x_index[x_tap]
     ends = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    size = (counts.numel(), shape[0] * height * width)
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', message='Sparse CSR tensor support is in beta')
-        return torch.sparse_csr_tensor(
-            ends, pixel, y_weight[y_tap] * x_weight[x_tap], (counts.numel(), shape[0] * height * width),
-            check_invariants=False)
+        return torch.sparse_csr_tensor(ends, pixel, y_weight[y_tap] * x_weight[x_tap], size, check_invariants=False)
 
 
 def _firsts(counts: Tensor) -> Tensor:
-    """Find where each group begins when groups of these sizes stand in a row; as shaped as `counts`."""
+    """Return where each group begins if groups of these sizes stand in a row: [2, 3, 1] to [0, 2, 5]; same shape."""
     flat = counts.flatten()
     return (flat.cumsum(0) - flat).reshape(counts.shape)
 
 
-def _axis_taps(low: Tensor, high: Tensor, bins: int, length: int, sampling_ratio: int, aligned: bool
-               ) -> tuple[Tensor, Tensor, Tensor]:
-    """List the feature rows (or columns) that each bin's samples touch.
+def _axis_taps(
+    low: Tensor, high: Tensor, bins: int, length: int, sampling_ratio: int, aligned: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """List the feature rows (or columns) that each bin's samples touch, with their weights.
+
+    A bin with samples at 4.25 and 4.75, each of share 1/2, touches row 4 with (0.75 + 0.25) / 2 and row 5 with
+    (0.25 + 0.75) / 2.
 
     Returns:
-        index and weight of every tap, by RoI, bin, index; and (N, bins) how many each bin has.
+        index and weight of every tap, by RoI, bin, index; and (N, bins) how many taps each bin has.
     """
+    # Sample positions, (N, bins, samples), in feature pixels; boxes differ in their number of samples, hence `used`.
     size = high - low if aligned else (high - low).clamp(min=1)
     bin_size = size / bins
     samples = torch.full_like(low, sampling_ratio) if sampling_ratio > 0 else torch.ceil(bin_size).clamp(min=0)
     number = torch.arange(int(samples.max().item()) if len(low) else 0, dtype=low.dtype)
     bin_low = low[:, None] + torch.arange(bins, dtype=low.dtype) * bin_size[:, None]  # (N, bins)
     step = (bin_size / samples.clamp(min=1))[:, None, None]
-    position = bin_low[:, :, None] + (number + 0.5) * step  # (N, bins, samples)
+    position = bin_low[:, :, None] + (number + 0.5) * step
     used = (number < samples[:, None, None]) & (position >= -1) & (position <= length)
+    # Each sample lies between two pixels; its share of the bin's mean is split between them.
     position = position.clamp(min=0)
     below = position.floor().long().clamp(max=length - 1)
     above = (below + 1).clamp(max=length - 1)
     fraction = torch.where(below < length - 1, position - below, torch.zeros_like(position))
     share = used / samples.clamp(min=1)[:, None, None]
+    # Samples of a bin share pixels: add up densely, (N, bins, length), then keep what is touched.
     dense = low.new_zeros(len(low), bins, length)
     dense.scatter_add_(2, below, (1 - fraction) * share)
     dense.scatter_add_(2, above, fraction * share)

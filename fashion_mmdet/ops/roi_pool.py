@@ -1,4 +1,4 @@
-"""RoIPool as mmcv has it: bins of fractional boxes, whereas torchvision rounds the boxes first."""
+"""RoIPool as mmcv has it: bins of fractional boxes (torchvision rounds the boxes first)."""
 
 import torch
 from torch import Tensor
@@ -6,8 +6,15 @@ from torch import Tensor
 from fashion_mmdet.ops.common import in_kernel_dtype
 
 
-def roi_pool_forward(input: Tensor, rois: Tensor, output: Tensor, argmax: Tensor, pooled_height: int,
-                     pooled_width: int, spatial_scale: float) -> None:
+def roi_pool_forward(
+    input: Tensor,
+    rois: Tensor,
+    output: Tensor,
+    argmax: Tensor,
+    pooled_height: int,
+    pooled_width: int,
+    spatial_scale: float,
+) -> None:
     """Take the maximum of each bin of each box.
 
     Args:
@@ -15,8 +22,8 @@ def roi_pool_forward(input: Tensor, rois: Tensor, output: Tensor, argmax: Tensor
         rois: (N, 5) float, batch index and x1 y1 x2 y2 in image pixels, the last ones inclusive.
         output: (N, C, pooled_height, pooled_width), filled in place; 0 for a bin without pixels.
         argmax: of the same shape, int32, filled in place: the maximum's pixel, row-major; -1 for a bin without pixels.
-        pooled_height, pooled_width: bins.
-        spatial_scale: feature pixels an image pixel.
+        pooled_height, pooled_width: rows and columns of bins.
+        spatial_scale: feature pixels per image pixel.
     """
     height, width = input.shape[2:]
     rois = in_kernel_dtype(rois)
@@ -34,8 +41,15 @@ def roi_pool_forward(input: Tensor, rois: Tensor, output: Tensor, argmax: Tensor
         argmax[n] = torch.where(found, pixels.expand_as(values).gather(-1, where[..., None])[..., 0], -1)
 
 
-def roi_pool_backward(grad_output: Tensor, rois: Tensor, argmax: Tensor, grad_input: Tensor, pooled_height: int,
-                      pooled_width: int, spatial_scale: float) -> None:
+def roi_pool_backward(
+    grad_output: Tensor,
+    rois: Tensor,
+    argmax: Tensor,
+    grad_input: Tensor,
+    pooled_height: int,
+    pooled_width: int,
+    spatial_scale: float,
+) -> None:
     """Add each bin's gradient to its maximum's pixel in `grad_input` (B, C, H, W)."""
     planes = grad_input.flatten(0, 1).flatten(1)  # (B * C, H * W), the same memory
     channels = grad_input.shape[1]

@@ -1,1 +1,1 @@
-"""What every part of the package needs: one way to do each. No torch."""
+"""What every part of the package needs: one way to do each."""

@@ -24,24 +24,30 @@ def provide_cache() -> None:
         if folder.stat().st_uid != owner:
             raise PermissionError(None, 'somebody else made it', str(folder))
     except OSError as error:
-        logging.getLogger(__name__).warning('no folder for caches: %s cannot be written, nor %s (%s); set %s',
-                                            usual, error.filename, error.strerror, VARIABLE)
+        logging.getLogger(__name__).warning(
+            'no folder for caches: %s cannot be written, nor %s (%s); set %s',
+            usual,
+            error.filename,
+            error.strerror,
+            VARIABLE,
+        )
         return
     os.environ[VARIABLE] = str(folder)
     os.environ.setdefault('MPLCONFIGDIR', str(folder / 'matplotlib'))
-    logging.getLogger(__name__).warning('%s cannot be written; caches go to %s, unless %s names another folder',
-                                        usual, folder, VARIABLE)
+    logging.getLogger(__name__).warning(
+        '%s cannot be written; caches go to %s, unless %s names another folder', usual, folder, VARIABLE
+    )
 
 
 def is_writable(folder: str | os.PathLike) -> bool:
-    """Tell whether files can be put into a folder, which is made if need be."""
+    """Return whether a folder can be written, or made and written."""
     path = Path(folder)
     there = next((one for one in (path, *path.parents) if os.path.exists(one)), path)
     return path.is_absolute() and os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)
 
 
 def writable_place(beside: Path) -> Path:
-    """Choose where to keep what belongs beside a data set: there, or in the user's cache in a folder by that path.
+    """Return where to keep a file that belongs beside a data set: there, or in the user's cache, by that path.
 
     Raises:
         OSError: neither can be written.

@@ -8,13 +8,11 @@ from numbers import Integral, Real
 
 @dataclass(frozen=True)
 class Interval:
-    """Finite numbers within bounds; True and False are no numbers.
+    """Finite numbers within bounds; True and False do not count as numbers.
 
     Attributes:
-        low: the lower bound.
-        high: the upper bound.
-        open_low: whether `low` itself is out.
-        open_high: whether `high` itself is out.
+        low, high: the bounds.
+        open_low, open_high: whether the bound itself is excluded.
         whole: whole numbers only.
     """
 
@@ -27,11 +25,14 @@ class Interval:
     def __contains__(self, value: object) -> bool:
         if not isinstance(value, Integral if self.whole else Real) or isinstance(value, bool):
             return False
-        return (math.isfinite(value) and (self.low < value if self.open_low else self.low <= value)
-                and (value < self.high if self.open_high else value <= self.high))
+        return (
+            math.isfinite(value)
+            and (self.low < value if self.open_low else self.low <= value)
+            and (value < self.high if self.open_high else value <= self.high)
+        )
 
     def describe(self, plural: bool = False) -> str:
-        """Say which numbers these are."""
+        """Return the words that follow 'must be a'."""
         bounds = [f'{"above" if self.open_low else "at least"} {self.low}'] * math.isfinite(self.low)
         bounds += [f'{"below" if self.open_high else "at most"} {self.high}'] * math.isfinite(self.high)
         number = f'{"whole" if self.whole else "finite"} number{"s" * plural}'
@@ -60,7 +61,7 @@ def check_numbers(name: str, values: object, interval: Interval, length: int | N
 
 
 def check_range(name: str, values: object) -> None:
-    """Raise ValueError unless a value is two positive numbers, the smaller first."""
+    """Raise ValueError unless a value is two positive numbers in ascending order."""
     check_numbers(name, values, POSITIVE, length=2)
     if values[0] > values[1]:
         raise ValueError(f'{name}={values!r}: must be the smallest, then the largest')
@@ -86,16 +87,16 @@ def check_flag(name: str, value: object) -> None:
 
 
 def is_list(value: object) -> bool:
-    """Tell whether a value is a list or tuple, of a config or a range; text is none."""
+    """Tell whether a value is a list, a tuple or a range; text is not."""
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def values_by_id(name: str, option: object, count: int, default: object) -> list:
-    """Spread an option over ids: one value for all, or a mapping from id with 'default' for the rest.
+    """Expand an option to one value per id.
 
     Args:
-        name: of the option.
-        option: a value, or values by id (a number or its text).
+        name: name of the option, for the error.
+        option: one value for all, or values by id (a number or its text), with 'default' for the rest.
         count: number of ids.
         default: value of the ids that a mapping without 'default' leaves out.
 
@@ -104,8 +105,8 @@ def values_by_id(name: str, option: object, count: int, default: object) -> list
     """
     if not isinstance(option, Mapping):
         return [option] * count
-    unknown = [key for key in option if str(key) not in {'default', *map(str, range(count))}]
-    if unknown:
-        raise ValueError(f'{name}: {unknown[0]!r} is no id from 0 to {count - 1}')
+    for key in option:
+        if str(key) not in {'default', *map(str, range(count))}:
+            raise ValueError(f'{name}: {key!r} is no id from 0 to {count - 1}')
     by_text = {str(key): value for key, value in option.items()}
     return [by_text.get(str(index), by_text.get('default', default)) for index in range(count)]

@@ -11,9 +11,21 @@ from fashion_mmdet.utils.checks import FINITE, is_list
 # What mmengine takes out of a part's settings before it calls the part's class.
 BUILDER_KEYS = frozenset({'type', '_scope_', 'priority', 'convert_to_iter_based', 'constructor', 'paramwise_cfg'})
 # Read by mmengine's runner or our tools at the top of a config, beside the runner's own arguments.
-TOP_LEVEL = frozenset({
-    'postprocess', 'tta_model', 'tta_pipeline', 'coco_weights', 'custom_imports', 'model_wrapper_cfg',
-    'find_unused_parameters', 'sync_bn', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'})
+TOP_LEVEL = frozenset(
+    {
+        'postprocess',
+        'tta_model',
+        'tta_pipeline',
+        'coco_weights',
+        'custom_imports',
+        'model_wrapper_cfg',
+        'find_unused_parameters',
+        'sync_bn',
+        'compile',
+        'activation_checkpointing',
+        'efficient_conv_bn_eval',
+    }
+)
 # Parts by name, where a new name needs a part with a type, and dicts of free keys.
 NAMED_PARTS = frozenset({'default_hooks', 'pipeline'})
 FREE = frozenset({'tta_pipeline', 'merge', 'dist_cfg', 'custom_keys'})
@@ -30,7 +42,7 @@ def check_options(before: Mapping, after: Mapping, options: Mapping[str, object]
 
     Args:
         before: the config without the options, as plain dicts.
-        after: with them.
+        after: the config with them.
         options: values by dotted key.
 
     Raises:
@@ -55,25 +67,29 @@ def check_options(before: Mapping, after: Mapping, options: Mapping[str, object]
 
 def _check_part(path: list[str], node: object, old: object, before: Mapping) -> None:
     """Check all keys of a part that an option gave, and of the parts in it."""
-    names = node if isinstance(node, Mapping) else range(len(node)) if is_list(node) else ()
-    for name in names:
-        _check_key(path, str(name), node, old, before, '.'.join([*path, str(name)]))
-        _check_part([*path, str(name)], node[name], _child(old, str(name)), before)
+    for name, child in _children(node):
+        _check_key(path, name, node, old, before, '.'.join([*path, name]))
+        _check_part([*path, name], child, _child(old, name), before)
+
+
+def _children(node: object) -> list[tuple[str, object]]:
+    """List the keys and values of a dict or list; nothing for any other value."""
+    pairs = node.items() if isinstance(node, Mapping) else enumerate(node) if is_list(node) else ()
+    return [(str(name), child) for name, child in pairs]
 
 
 def _child(node: object, name: str) -> object:
     """Look a key up in a dict or list; None where there is none."""
-    if is_list(node):
-        return node[int(name)] if name.isdigit() and int(name) < len(node) else None
-    return node.get(name) if isinstance(node, Mapping) else None
+    return dict(_children(node)).get(name)
 
 
 def _check_key(path: list[str], name: str, node: object, old: object, before: Mapping, key: str) -> None:
     """Check one part of the dotted `key`: `name` in `node`, which was `old` and lies at `path`."""
     if is_list(node) or path[:1] == ['postprocess']:
         return
+    here = '.'.join(path)
     if not isinstance(node, Mapping):
-        raise ValueError(f'--cfg-options {key}: {".".join(path)} is {node!r} now, which has no keys')
+        raise ValueError(f'--cfg-options {key}: {here} is {node!r} now, which has no keys')
     kind, known = node.get('type'), isinstance(old, Mapping) and name in old
     if known and old.get('type') == kind:
         return
@@ -81,10 +97,10 @@ def _check_key(path: list[str], name: str, node: object, old: object, before: Ma
         raise ValueError(f'--cfg-options {key}: a type is a name, not {kind!r}')
     place = path[-1] if path else ''
     if place in NAMED_PARTS:
-        part = node.get(name)
-        if isinstance(part, Mapping) and 'type' not in part:
-            new = '.'.join([*path, name])
-            raise ValueError(f'--cfg-options {key}: {new} is not in the config; a new one needs {new}.type')
+        if isinstance(node.get(name), Mapping) and 'type' not in node[name]:
+            raise ValueError(
+                f'--cfg-options {key}: {here}.{name} is not in the config; a new one needs {here}.{name}.type'
+            )
         return
     reader = _reader(path, kind)
     closed = kind is None and place not in FREE and (isinstance(old, Mapping) or name.isdigit())
@@ -92,27 +108,24 @@ def _check_key(path: list[str], name: str, node: object, old: object, before: Ma
     if taken is None or name in taken or (name in BUILDER_KEYS if kind else not path and name in TOP_LEVEL):
         return
     where = f'{getattr(kind, "__name__", kind)} takes no such argument' if kind else 'the config has no such key'
-    own = {'.'.join([*path, one]) for one in taken if path}
-    near = nearest(key, own) or nearest(key, set(dotted_keys(before)))
+    near = nearest(key, {f'{here}.{one}' for one in taken if path}) or nearest(key, set(dotted_keys(before)))
     advice = f'; nearest: {", ".join(near)}' if near else ''
-    if known:
-        advice = f'; {".".join(path)}._delete_=True begins it anew'
-    raise ValueError(f'--cfg-options {key}: {where}{advice}')
+    raise ValueError(f'--cfg-options {key}: {where}' + (f'; {here}._delete_=True begins it anew' if known else advice))
 
 
 def _reader(path: list[str], kind: object) -> Callable | None:
     """Find what is called with a part's settings as its arguments; None where they are not, or it is not known."""
-    if kind is not None and path[:1] == ['model'] and path[-1].endswith(('_cfg', 'dcn')):
-        return None  # layers, from whose settings the model takes some for itself
     if kind is not None:
-        return find_class(kind) if isinstance(kind, str) else kind
-    from mmengine.runner import Runner
-    if not path:
-        return Runner
-    if path == ['randomness']:
-        return Runner.set_randomness
+        # The model takes some of the settings of its layers for itself.
+        is_layer = path[:1] == ['model'] and path[-1].endswith(('_cfg', 'dcn'))
+        return None if is_layer else find_class(kind) if isinstance(kind, str) else kind
+    if not path or path == ['randomness']:
+        from mmengine.runner import Runner
+
+        return Runner.set_randomness if path else Runner
     if path[-1].endswith('_dataloader'):
         from torch.utils.data import DataLoader
+
         return DataLoader
     return None
 
@@ -122,6 +135,7 @@ def find_class(kind: str) -> Callable | None:
     """Find a registered class or function by its `type`."""
     import mmdet.registry
     from mmengine.registry import Registry
+
     registries = [one for one in vars(mmdet.registry).values() if isinstance(one, Registry)]
     return next((found for one in registries if (found := one.get(kind)) is not None), None)
 
@@ -143,15 +157,16 @@ def arguments(called: Callable) -> frozenset[str] | None:
 
 def dotted_keys(node: object, path: str = '') -> Iterator[str]:
     """List all keys of a config, dotted."""
-    for name in node if isinstance(node, Mapping) else range(len(node)) if is_list(node) else ():
-        key = f'{path}.{name}' if path else str(name)
+    for name, child in _children(node):
+        key = f'{path}.{name}' if path else name
         if not key.endswith('_'):  # mmengine's notes
             yield key
-        yield from dotted_keys(node[name], key)
+        yield from dotted_keys(child, key)
 
 
 def nearest(key: str, known: set[str], count: int = 3) -> list[str]:
     """Find the keys whose last part is most like the last part of `key`; of these the ones most like it as a whole."""
+
     def rate(other: str) -> tuple[float, float]:
         pairs = ((key.rpartition('.')[2], other.rpartition('.')[2]), (key, other))
         return tuple(difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs)
@@ -166,7 +181,6 @@ def _check_kind(key: str, old: object, value: object) -> None:
         raise ValueError(f'--cfg-options {key}=None: must be given')
     if old is None or value is None or key.startswith('postprocess.'):
         return
-    a_number = isinstance(value, Real)
     if isinstance(old, bool):
         wanted, right = 'True or False', isinstance(value, bool)
     elif isinstance(old, Real):  # a list may stand for several numbers; `0,5` makes a tuple
@@ -174,9 +188,8 @@ def _check_kind(key: str, old: object, value: object) -> None:
     elif isinstance(old, Mapping):
         names = ', '.join(map(str, list(old)[:3]))
         wanted, right = f'a dict with keys such as {names}', isinstance(value, (Mapping, list))
-    elif is_list(old):
-        wanted, right = f'a list such as {old!r}', not a_number
     else:
-        wanted, right = 'text; quoted, where it looks like a number', not a_number
+        wanted = f'a list such as {old!r}' if is_list(old) else 'text; quoted, where it looks like a number'
+        right = not isinstance(value, Real)
     if not right:
         raise ValueError(f'--cfg-options {key}={value!r}: must be {wanted}')

@@ -1,4 +1,4 @@
-"""JSON objects that may be anybody's: read, and their fields checked. No torch."""
+"""Read JSON objects from any source and check their fields."""
 
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -13,7 +13,7 @@ _BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 60
 
 @dataclass(frozen=True)
 class Kind:
-    """What a field may hold: its name, as in 'is no NAME', and the test."""
+    """What a field may hold: its name, as in 'is no NAME', and the check."""
 
     name: str
     holds: Callable[[Any], bool]
@@ -37,34 +37,39 @@ OBJECT = Kind('object', lambda value: isinstance(value, Mapping))
 
 def list_of(kind: Kind, length: int | None = None) -> Kind:
     """Describe a list whose items are all of a kind, and its length where that is fixed."""
-    name = f'list of {"" if length is None else f"{length} times "}{kind.name}'
-    return Kind(name, lambda value: isinstance(value, (list, tuple)) and length in (None, len(value))
-                and all(map(kind.holds, value)))
+
+    def holds(value: Any) -> bool:
+        return isinstance(value, (list, tuple)) and length in (None, len(value)) and all(map(kind.holds, value))
+
+    return Kind(f'list of {"" if length is None else f"{length} times "}{kind.name}', holds)
 
 
 def object_of(kind: Kind) -> Kind:
     """Describe an object whose values are all of a kind."""
-    return Kind(f'object of {kind.name}', lambda value: isinstance(value, Mapping)
-                and all(map(kind.holds, value.values())))
+    return Kind(
+        f'object of {kind.name}', lambda value: isinstance(value, Mapping) and all(map(kind.holds, value.values()))
+    )
 
 
-def read_object(path: str | Path, fields: Mapping[str, Kind] | None = None, required: Collection[str] = ()
-                ) -> dict[str, Any]:
-    """Read a file that holds one JSON object; errors as `parse_object`, and OSError."""
+def read_object(
+    path: str | Path, fields: Mapping[str, Kind] | None = None, required: Collection[str] = ()
+) -> dict[str, Any]:
+    """Read a file that holds one JSON object; errors as in `parse_object`, and OSError."""
     return parse_object(Path(path).read_bytes(), str(path), fields, required)
 
 
-def parse_object(text: str | bytes, where: str, fields: Mapping[str, Kind] | None = None,
-                 required: Collection[str] = ()) -> dict[str, Any]:
+def parse_object(
+    text: str | bytes, where: str, fields: Mapping[str, Kind] | None = None, required: Collection[str] = ()
+) -> dict[str, Any]:
     """Parse a JSON object.
 
     Args:
-        text: UTF-8.
-        where: begins the error's line: a file, or a file and a place in it.
+        text: JSON, as UTF-8 where it is bytes.
+        where: file, or file and place in it, that begins the error message.
         fields, required: see `check_fields`.
 
     Raises:
-        ValueError: broken, too deeply nested, no object, or a field of another kind; names the field.
+        ValueError: broken, too deeply nested, not an object, or a field of another kind; names the field.
     """
     try:
         value = json.loads(text.decode() if isinstance(text, bytes) else text)
@@ -77,15 +82,16 @@ def parse_object(text: str | bytes, where: str, fields: Mapping[str, Kind] | Non
     return value
 
 
-def check_fields(value: Mapping[str, Any], fields: Mapping[str, Kind], where: str, required: Collection[str] = ()
-                 ) -> None:
-    """Raise ValueError, naming the field, unless what is there is of its kind.
+def check_fields(
+    value: Mapping[str, Any], fields: Mapping[str, Kind], where: str, required: Collection[str] = ()
+) -> None:
+    """Raise ValueError, naming the field, unless every field is of its kind.
 
     Args:
-        value: the object.
-        fields: kinds by dotted name, outer ones first; what is absent or null passes.
-        where: begins the error's line.
-        required: fields that must be there.
+        value: object to check.
+        fields: kinds by dotted name, outer ones first; a field that is absent or null passes.
+        where: beginning of the error message.
+        required: fields that must be present.
     """
     for name, kind in fields.items():
         found: Any = value

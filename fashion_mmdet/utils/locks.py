@@ -25,6 +25,9 @@ def locked(path: Path, on_busy: Callable[[], None]) -> Iterator[None]:
                 on_busy()
                 fcntl.flock(file, fcntl.LOCK_EX)
         except OSError as error:  # ENOLCK, ENOSYS, EOPNOTSUPP
-            logging.getLogger(__name__).warning('%s: locks do not work here (%s); see to it that no second process '
-                                                'does the same at the same time', path.parent, error.strerror)
+            logging.getLogger(__name__).warning(
+                '%s: locks do not work here (%s); see to it that no second process does the same at the same time',
+                path.parent,
+                error.strerror,
+            )
         yield

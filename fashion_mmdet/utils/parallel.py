@@ -85,14 +85,16 @@ class WorkerPool:
             futures.extend(self._threads.submit(self._call, function, item) for item in islice(items, 1))
 
     def _call(self, function: Callable[[Item], Result], item: Item) -> Result:
-        """Let an idle worker do it; runs in a thread."""
+        """Call the function in an idle worker; runs in a thread."""
         connection = self._idle.get()
         try:
             connection.send((function, item))
             is_error, result = connection.recv()
         except (EOFError, OSError):
-            raise ChildProcessError('a worker process was killed (out of memory?): run the same command again, with '
-                                    'fewer workers or more memory if that happens again') from None
+            raise ChildProcessError(
+                'a worker process was killed (out of memory?): run the same command again, with '
+                'fewer workers or more memory if that happens again'
+            ) from None
         finally:
             self._idle.put(connection)  # a dead one too, to which the next call fails at once
         if is_error:
@@ -114,7 +116,7 @@ class WorkerPool:
 
 @contextlib.contextmanager
 def _spawning() -> Iterator[None]:
-    """Let a process that is started meanwhile ignore Ctrl-C and not run the user's script.
+    """Make a process that is started meanwhile ignore Ctrl-C and not run the user's script.
 
     Ctrl-C in a terminal reaches all processes, but only the parent is to act on it; blocked signals pass on to a child.
     Python would import `__main__` in the child, which begins all work anew where a script has no main guard.

@@ -5,6 +5,7 @@ a folder with train.csv, train/, test/ and sample_submission.csv, whether the co
 tools/convert_ccp.py or drawn by tools/make_sample.py.
 20 % of the photos of train.csv are held out, stratified by class; train and val share `seed`, so they never meet.
 """
+
 data_root = 'data/imaterialist'
 dataset_type = 'IMaterialistDataset'
 val_fraction = 0.2
@@ -20,13 +21,25 @@ image_scale = (1333, 800)
 train_pipeline = dict(
     load=dict(type='LoadScaled', scale=image_scale, interpolation='area', mask_interpolation='nearest'),
     flip=dict(type='RandomFlip', prob=0.5),
-    pack=dict(type='PackDetInputs'))
+    pack=dict(type='PackDetInputs'),
+)
 # The truth travels as runs in the metainfo's `instances`: the metric needs no bitmap.
 test_pipeline = dict(
     load=dict(type='LoadScaled', scale=image_scale, interpolation='area', with_annotations=False),
-    pack=dict(type='PackDetInputs',
-              meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction',
-                         'instances')))
+    pack=dict(
+        type='PackDetInputs',
+        meta_keys=(
+            'img_id',
+            'img_path',
+            'ori_shape',
+            'img_shape',
+            'scale_factor',
+            'flip',
+            'flip_direction',
+            'instances',
+        ),
+    ),
+)
 
 train_dataloader = dict(
     batch_size=2,
@@ -35,25 +48,51 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='AspectRatioBatchSampler'),
     dataset=dict(
-        type=dataset_type, data_root=data_root, ann_file='train.csv', data_prefix=dict(img_path='train'),
-        split='train', val_fraction=val_fraction, seed=split_seed, num_images=None,
-        filter_cfg=dict(filter_empty_gt=True), pipeline=train_pipeline))
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='train.csv',
+        data_prefix=dict(img_path='train'),
+        split='train',
+        val_fraction=val_fraction,
+        seed=split_seed,
+        num_images=None,
+        filter_cfg=dict(filter_empty_gt=True),
+        pipeline=train_pipeline,
+    ),
+)
 evaluation_loader = dict(
     batch_size=1,
     num_workers=2,
     persistent_workers=True,
     drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False))
+    sampler=dict(type='DefaultSampler', shuffle=False),
+)
 val_dataloader = dict(
     **evaluation_loader,
     dataset=dict(
-        type=dataset_type, data_root=data_root, ann_file='train.csv', data_prefix=dict(img_path='train'),
-        split='val', val_fraction=val_fraction, seed=split_seed, test_mode=True, pipeline=test_pipeline))
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='train.csv',
+        data_prefix=dict(img_path='train'),
+        split='val',
+        val_fraction=val_fraction,
+        seed=split_seed,
+        test_mode=True,
+        pipeline=test_pipeline,
+    ),
+)
 test_dataloader = dict(
     **evaluation_loader,
     dataset=dict(
-        type=dataset_type, data_root=data_root, ann_file='sample_submission.csv', data_prefix=dict(img_path='test'),
-        split='test', test_mode=True, pipeline=test_pipeline))
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='sample_submission.csv',
+        data_prefix=dict(img_path='test'),
+        split='test',
+        test_mode=True,
+        pipeline=test_pipeline,
+    ),
+)
 # A config keeps what counts: changing one of these names in a child would change nothing.
 del data_root, dataset_type, val_fraction, split_seed, image_scale, train_pipeline, test_pipeline, evaluation_loader
 

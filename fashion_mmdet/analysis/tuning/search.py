@@ -1,12 +1,12 @@
-"""The search for postprocessing options on given images: stages, each from where the one before ended. No torch."""
+"""The search for postprocessing options on given images: stages, each from where the one before ended."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from fashion_mmdet.analysis.tuning.engine import Engine
-from fashion_mmdet.analysis.tuning.objective import Detections, thresholds_of
+from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
+from fashion_mmdet.analysis.tuning.sweep_score import thresholds_of
 from fashion_mmdet.classes import NUM_CATEGORIES, NUM_MAIN_CATEGORIES
 from fashion_mmdet.evaluation.postprocess import Postprocess
 
@@ -40,17 +40,23 @@ class Tuner:
             needs the attributes (match='class_id') and the model predicts some.
 
     Args:
-        engine: holds the images.
-        base: options to start from; what no stage touches stays.
+        cache: scores of the images.
+        base: options to start from; what no stage changes stays.
         min_support: a category with fewer true objects keeps the common threshold (and with fewer true and predicted
             ones is not dropped); one with n objects goes n / (n + min_support) of the way to its best threshold.
-        axes: options of the geometry stage and their values; None for `AXES`.
+        axes: values to try by option, in the geometry stage; None for `AXES`.
         on_fit: called after each search.
     """
 
-    def __init__(self, engine: Engine, base: Postprocess, min_support: int = 10,
-                 axes: Mapping[str, tuple] | None = None, on_fit: Callable[[], None] = lambda: None) -> None:
-        self.engine, self.base, self.min_support, self._on_fit = engine, base, min_support, on_fit
+    def __init__(
+        self,
+        cache: ScoreCache,
+        base: Postprocess,
+        min_support: int = 10,
+        axes: Mapping[str, tuple] | None = None,
+        on_fit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.cache, self.base, self.min_support, self._on_fit = cache, base, min_support, on_fit
         self.axes = AXES if axes is None else axes
         self._fitted: dict[tuple[Images, tuple[str, ...]], Postprocess] = {}
         self._best: dict[tuple[Images, str, float], tuple[float, float]] = {}
@@ -58,14 +64,14 @@ class Tuner:
     @property
     def stages(self) -> tuple[str, ...]:
         """The stages that apply to these images, in order."""
-        return tuple(stage for stage in STAGES if stage != 'attributes' or self.engine.has_attributes)
+        return tuple(stage for stage in STAGES if stage != 'attributes' or self.cache.has_attributes)
 
     def fit(self, images: Images, stages: Sequence[str]) -> Postprocess:
         """Find the options that score best on `images`.
 
         Args:
             images: positions in the dump; no other image's truth is looked at.
-            stages: in order; none gives the base options.
+            stages: stages in order; none returns the base options.
         """
         if not stages:
             return self.base
@@ -80,13 +86,13 @@ class Tuner:
         return replace(start, score_thr=self._best_threshold(images, start, SCORES)[0])
 
     def fit_geometry(self, images: Images, start: Postprocess) -> Postprocess:
-        """Descend along one option at a time until none helps."""
+        """Change one option at a time, as long as one helps (coordinate descent, at most `ROUNDS` rounds)."""
         grid = SCORES[floor_of(start) <= SCORES]
-        best, best_score = start, self.engine.quick_score(images, start, floor_of(start))
+        best, best_score = start, self.cache.quick_score(images, start, floor_of(start))
         for _ in range(ROUNDS):
             before = best
             for name, values in self.axes.items():
-                for value in values:
+                for value in values:  # each with the score threshold that suits it best
                     candidate = replace(best, **{name: value})
                     threshold, score = self._best_threshold(images, candidate, grid)
                     if score > best_score + TINY:
@@ -97,37 +103,39 @@ class Tuner:
 
     def fit_classes(self, images: Images, start: Postprocess) -> Postprocess:
         """Give frequent categories a score threshold of their own, the most frequent first, twice round."""
-        floor = floor_of(start)
-        detections = self.engine.detections(images, start, floor)
-        support = self._support(images)
-        common = start.score_thresholds()
+        floor, support, common = floor_of(start), self._support(images), start.score_thresholds()
+        detections = self.cache.detections(images, start, floor)
+        grid = SCORES[floor <= SCORES]
         chosen = thresholds_of(common, start.drop_categories)
         for _ in range(2):
-            for category in np.argsort(-support, kind='stable').tolist():
-                if support[category] >= self.min_support and category not in start.drop_categories:
-                    chosen[category] = self._shrunk(detections, category, chosen, common[category],
-                                                    support[category], SCORES[floor <= SCORES])
+            for category in self._frequent(support, start):
+                # Its best threshold, drawn towards the common one as if `min_support` objects more asked for that.
+                best, objects = grid[_first_best(detections.scores_of_class(category, grid, chosen))], support[category]
+                step = (best - common[category]) * objects / (objects + self.min_support)
+                changed = chosen.copy()
+                changed[category] = round(float(common[category] + step), 3)
+                if detections.score(changed) > detections.score(chosen) + TINY:
+                    chosen = changed
         default = common_threshold(start)
-        own = {category: float(chosen[category]) for category in range(NUM_CATEGORIES)
-               if category not in start.drop_categories and chosen[category] != default}
-        candidate = replace(start, score_thr={'default': default, **own})
-        return self._confirmed(images, start, candidate)
+        kept = (category for category in range(NUM_CATEGORIES) if category not in start.drop_categories)
+        own = {category: float(chosen[category]) for category in kept if chosen[category] != default}
+        return self._confirmed(images, start, replace(start, score_thr={'default': default, **own}))
 
     def fit_categories(self, images: Images, start: Postprocess) -> Postprocess:
         """Drop (or take back) the category that gains most, as long as one does."""
-        detections = self.engine.detections(images, start, floor_of(start))
+        detections = self.cache.detections(images, start, floor_of(start))
         thresholds = start.score_thresholds()
-        seen = self._support(images) + np.bincount(
-            detections.categories[detections.scores >= thresholds[detections.categories]], minlength=NUM_CATEGORIES)
+        predicted = detections.categories[detections.scores >= thresholds[detections.categories]]
+        seen = self._support(images) + np.bincount(predicted, minlength=NUM_CATEGORIES)
+        frequent = np.flatnonzero(seen >= self.min_support).tolist()
         dropped = set(start.drop_categories)
         best = detections.score(thresholds_of(thresholds, sorted(dropped)))
-        while True:
-            scores = {category: detections.score(thresholds_of(thresholds, sorted(dropped ^ {category})))
-                      for category in range(NUM_CATEGORIES) if seen[category] >= self.min_support}
-            winner = max(scores, key=scores.__getitem__, default=None)
-            if winner is None or scores[winner] <= best + TINY:
+        while frequent:  # try every category on the other side, move the best one
+            scores = [detections.score(thresholds_of(thresholds, sorted(dropped ^ {one}))) for one in frequent]
+            if max(scores) <= best + TINY:
                 break
-            dropped, best = dropped ^ {winner}, scores[winner]
+            best = max(scores)
+            dropped ^= {frequent[scores.index(best)]}
         own = start.score_thr
         if isinstance(own, Mapping):
             own = {key: value for key, value in own.items() if key == 'default' or int(key) not in dropped}
@@ -135,59 +143,58 @@ class Tuner:
 
     def fit_attributes(self, images: Images, start: Postprocess) -> Postprocess:
         """Choose the attributes' threshold, then the categories better off without, the most frequent first."""
-        best, best_score = start, self.engine.score(images, start)
+        best = start
         for threshold in ATTRIBUTE_THRESHOLDS:
-            best, best_score = self._better(images, replace(start, attribute_thr=threshold), best, best_score)
-        support = self._support(images)
-        for category in np.argsort(-support[:NUM_MAIN_CATEGORIES], kind='stable').tolist():
-            if support[category] >= self.min_support and category not in best.drop_categories:
-                policy = best.attribute_policy if isinstance(best.attribute_policy, Mapping) else {
-                    'default': best.attribute_policy}
-                candidate = replace(best, attribute_policy={**policy, category: 'without'})
-                best, best_score = self._better(images, candidate, best, best_score)
+            best = self._confirmed(images, best, replace(start, attribute_thr=threshold), TINY)
+        for category in self._frequent(self._support(images)[:NUM_MAIN_CATEGORIES], best):
+            policy = best.attribute_policy
+            policy = policy if isinstance(policy, Mapping) else {'default': policy}
+            candidate = replace(best, attribute_policy={**policy, category: 'without'})
+            best = self._confirmed(images, best, candidate, TINY)
         return best
-
-    def _better(self, images: Images, candidate: Postprocess, best: Postprocess,
-                best_score: float) -> tuple[Postprocess, float]:
-        score = self.engine.score(images, candidate)
-        return (candidate, score) if score > best_score + TINY else (best, best_score)
 
     def _best_threshold(self, images: Images, options: Postprocess, grid: np.ndarray) -> tuple[float, float]:
         """Find the best common score threshold of a grid and its score."""
         key = images, repr(replace(options, score_thr=0.0)), float(grid[0])
         if key not in self._best:
-            scores = self.engine.detections(images, options, grid[0]).scores_along(grid, options.drop_categories)
-            place = int(np.flatnonzero(scores >= scores.max() - TINY)[0])
+            scores = self.cache.detections(images, options, grid[0]).scores_along(grid, options.drop_categories)
+            place = _first_best(scores)
             self._best[key] = float(grid[place]), float(scores[place])
         return self._best[key]
 
-    def _shrunk(self, detections: Detections, category: int, thresholds: np.ndarray, common: float, support: int,
-                grid: np.ndarray) -> float:
-        """Find a category's threshold, drawn towards the common one; as it was if that does not gain."""
-        scores = detections.scores_of_class(category, grid, thresholds)
-        best = grid[int(np.flatnonzero(scores >= scores.max() - TINY)[0])]
-        drawn = round(float(common + (best - common) * support / (support + self.min_support)), 3)
-        changed = thresholds.copy()
-        changed[category] = drawn
-        return drawn if detections.score(changed) > detections.score(thresholds) + TINY else thresholds[category]
-
-    def _confirmed(self, images: Images, start: Postprocess, candidate: Postprocess) -> Postprocess:
-        """Take the candidate if it is better by the exact score too, which tables may miss (see `tables`)."""
-        return candidate if self.engine.score(images, candidate) > self.engine.score(images, start) else start
+    def _confirmed(
+        self, images: Images, start: Postprocess, candidate: Postprocess, least_gain: float = 0
+    ) -> Postprocess:
+        """Return the candidate if it gains by the exact score too, which tables may miss (see `tables`)."""
+        gain = self.cache.score(images, candidate) > self.cache.score(images, start) + least_gain
+        return candidate if gain else start
 
     def _support(self, images: Images) -> np.ndarray:
-        return np.bincount(self.engine.objects(images), minlength=NUM_CATEGORIES)
+        return np.bincount(self.cache.objects(images), minlength=NUM_CATEGORIES)
+
+    def _frequent(self, support: np.ndarray, options: Postprocess) -> list[int]:
+        """List the predicted categories with enough true objects, the most frequent first."""
+        order = np.argsort(-support, kind='stable').tolist()
+        return [one for one in order if support[one] >= self.min_support and one not in options.drop_categories]
 
 
-# A further stage is a method that takes images and options and gives options.
+# A further stage is a method that takes images and options and returns options.
 STAGES: dict[str, Callable[[Tuner, Images, Postprocess], Postprocess]] = {
-    'score': Tuner.fit_score, 'geometry': Tuner.fit_geometry, 'classes': Tuner.fit_classes,
-    'categories': Tuner.fit_categories, 'attributes': Tuner.fit_attributes,
+    'score': Tuner.fit_score,
+    'geometry': Tuner.fit_geometry,
+    'classes': Tuner.fit_classes,
+    'categories': Tuner.fit_categories,
+    'attributes': Tuner.fit_attributes,
 }
 
 
+def _first_best(scores: np.ndarray) -> int:
+    """Find the first of the scores that are highest but for rounding errors."""
+    return int(np.flatnonzero(scores >= scores.max() - TINY)[0])
+
+
 def common_threshold(options: Postprocess) -> float:
-    """Give the score threshold of categories without their own."""
+    """Return the score threshold of categories without their own."""
     thresholds = options.score_thr
     return float(thresholds.get('default', 0.5) if isinstance(thresholds, Mapping) else thresholds)
 

@@ -1,11 +1,13 @@
-"""What tuning is worth on images that it did not see: folds, repeated. No torch."""
+"""What tuning is worth on images that it did not see: folds, repeated."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from fashion_mmdet.analysis.tuning.search import Images, Tuner
+from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
+from fashion_mmdet.analysis.tuning.search import STAGES, Images, Tuner
 from fashion_mmdet.evaluation.folds import assign_folds
 from fashion_mmdet.evaluation.postprocess import Postprocess
 
@@ -13,7 +15,20 @@ MMDET_DEFAULT = Postprocess(score_thr=0.05, nms_iou=0.5, mask_thr=0.5, overlap='
 
 
 @dataclass(frozen=True)
-class Split:
+class Plan:
+    """How images are held out: folds, repeated with seeds from `seed` on."""
+
+    folds: int = 2
+    repeats: int = 3
+    seed: int = 0
+
+    def searches(self) -> int:
+        """Count the searches of `tune`, at least."""
+        splits = self.folds * self.repeats
+        return len(STAGES) * splits * (1 + splits)
+
+
+class Split(NamedTuple):
     """Images to fit on and images to score on, positions in the dump; none is in both."""
 
     fitted: Images
@@ -22,62 +37,88 @@ class Split:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What some options, or options found by some stages, score on every split.
+    """What some options, or options found by some stages, score on every split."""
 
-    Attributes:
-        stages: what was fitted; empty for fixed options.
-        options: of each split.
-        held_out: (F,) float, scores on the images not fitted on.
-        fitted: (F,) float, scores on the images fitted on.
-    """
-
-    stages: tuple[str, ...]
-    options: tuple[Postprocess, ...]
-    held_out: np.ndarray
-    fitted: np.ndarray
+    stages: tuple[str, ...]  # empty for fixed options
+    options: tuple[Postprocess, ...]  # of each split
+    fitted: np.ndarray  # (F,) float, scores on the images fitted on
+    held_out: np.ndarray  # (F,) float, scores on the images not fitted on
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Each stage's outcome on top of those kept before it, and which were kept.
-
-    Attributes:
-        start: of the options to start from.
-        tried: by stage.
-        kept: the stages that helped on held-out images, in order.
-    """
+    """Outcomes of the options to start from, and of each stage on top of those kept before it."""
 
     start: Outcome
-    tried: dict[str, Outcome]
-    kept: tuple[str, ...]
+    tried: dict[str, Outcome]  # by stage
+    kept: tuple[str, ...]  # the stages that helped on held-out images, in order
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The result."""
+
+    options: Postprocess  # found on all images by the stages kept
+    fitted_score: float  # their score on the images they were found on
+    default: Outcome  # mmdet's default thresholds
+    choice: Choice
+    procedure: Outcome  # the whole of tuning inside each fold's fitted images
+    plan: Plan  # how images were held out
+    splits: list[Split]
 
     @property
-    def best(self) -> Outcome:
-        """The outcome of the stages kept."""
-        return self.tried[self.kept[-1]] if self.kept else self.start
+    def images(self) -> int:
+        """The number of images."""
+        return sum(map(len, self.splits[0]))
+
+
+def tune(
+    cache: ScoreCache,
+    base: Postprocess,
+    plan: Plan,
+    min_support: int,
+    axes: Mapping[str, tuple] | None = None,
+    on_fit: Callable[[], None] = lambda: None,
+) -> tuple[Tuning, Tuner]:
+    """Find options on all images, and what they are worth on images not fitted on; arguments as of `Tuner`.
+
+    Raises:
+        ValueError: too few images for the folds.
+    """
+    count, least = len(cache.image_ids), plan.folds**2
+    if count < least:
+        raise ValueError(
+            f'{count} image(s) are too few for folds={plan.folds}: at least {least}, as stages are chosen on folds of '
+            'folds'
+        )
+    tuner = Tuner(cache, base, min_support, axes, on_fit)
+    images = tuple(range(count))
+    splits = make_splits(tuner, images, plan.folds, plan.repeats, plan.seed)
+    default = evaluate(tuner, splits, [MMDET_DEFAULT] * len(splits))
+    choice = choose_stages(tuner, splits)
+    procedure = validate_procedure(tuner, splits, plan)
+    options = tuner.fit(images, choice.kept)
+    return Tuning(options, cache.score(images, options), default, choice, procedure, plan, splits), tuner
 
 
 def make_splits(tuner: Tuner, images: Images, folds: int, repeats: int, seed: int) -> list[Split]:
-    """Hold out each fold of each repeat in turn.
-
-    Raises:
-        ValueError: fewer images than folds.
-    """
+    """Hold out each fold of each repeat in turn; ValueError for fewer images than folds."""
+    ids, positions = [tuner.cache.image_ids[image] for image in images], np.array(images)
     splits = []
-    ids = [tuner.engine.image_ids[image] for image in images]
     for repeat in range(repeats):
         fold = assign_folds(ids, folds, seed + repeat)
-        splits += [Split(tuple(np.array(images)[fold != number].tolist()),
-                         tuple(np.array(images)[fold == number].tolist())) for number in range(folds)]
+        for number in range(folds):
+            sides = positions[fold != number], positions[fold == number]
+            splits.append(Split(*(tuple(side.tolist()) for side in sides)))
     return splits
 
 
-def evaluate(tuner: Tuner, splits: Sequence[Split], options: Sequence[Postprocess],
-             stages: tuple[str, ...] = ()) -> Outcome:
+def evaluate(
+    tuner: Tuner, splits: Sequence[Split], options: Sequence[Postprocess], stages: tuple[str, ...] = ()
+) -> Outcome:
     """Score each split's options on its two sides, exactly."""
-    return Outcome(stages, tuple(options), *(
-        np.array([tuner.engine.score(getattr(split, side), one) for split, one in zip(splits, options, strict=True)])
-        for side in ('held_out', 'fitted')))
+    sides = (map(tuner.cache.score, images, options) for images in zip(*splits, strict=True))
+    return Outcome(stages, tuple(options), *(np.array(list(scores)) for scores in sides))
 
 
 def choose_stages(tuner: Tuner, splits: Sequence[Split]) -> Choice:
@@ -96,7 +137,7 @@ def choose_stages(tuner: Tuner, splits: Sequence[Split]) -> Choice:
     return Choice(start, tried, best.stages)
 
 
-def validate_procedure(tuner: Tuner, splits: Sequence[Split], folds: int, repeats: int, seed: int) -> Outcome:
+def validate_procedure(tuner: Tuner, splits: Sequence[Split], plan: Plan) -> Outcome:
     """Score the whole of tuning, the choice of stages included, on images that none of it saw.
 
     Each split's fitted images are split again to choose the stages. As they are fewer, the choice is rather worse than
@@ -104,6 +145,6 @@ def validate_procedure(tuner: Tuner, splits: Sequence[Split], folds: int, repeat
     """
     options = []
     for split in splits:
-        inner = make_splits(tuner, split.fitted, folds, repeats, seed)
+        inner = make_splits(tuner, split.fitted, plan.folds, plan.repeats, plan.seed)
         options.append(tuner.fit(split.fitted, choose_stages(tuner, inner).kept))
     return evaluate(tuner, splits, options, ('chosen',))

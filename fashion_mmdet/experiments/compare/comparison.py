@@ -1,4 +1,4 @@
-"""Runs side by side: scores with their errors, paired differences, what changed. No torch.
+"""Runs side by side: scores with their errors, paired differences, what changed.
 
 The score's standard error and the difference's interval say how far other val photos of the same kind could move
 them. Another seed moves a training too; that is not in them.
@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -19,7 +18,7 @@ from fashion_mmdet.experiments.compare.configs import experiment_changes
 from fashion_mmdet.experiments.compare.scores import RunScores, score_run
 from fashion_mmdet.experiments.diff import Leaves
 from fashion_mmdet.experiments.runs import PRINTED, Run
-from fashion_mmdet.experiments.runs_log import SCORE, SCORE_50, Log, read_log
+from fashion_mmdet.experiments.train_log import SCORE, SCORE_50, Log, read_log
 from fashion_mmdet.utils.json_files import NUMBER, read_object
 
 TARGETS = 5
@@ -42,14 +41,13 @@ class Row:
 
     Attributes:
         run: config and record.
-        log: its curves.
-        scores: of its dump; None without.
-        score, score_50: of the dump, else as `source` says; None where nothing was scored.
+        log: training curves.
+        scores: scores of its dump; None without one.
+        score, score_50: taken from the dump, else as `source` says; None where nothing was scored.
         source: 'dump'; 'val.json' (a dump without its truth); 'log' (the last val score); '' for none.
-        error: standard error of the score over the val images; None without the images' scores.
-        difference: against the run above it; None for the first, and where `obstacle` says why.
+        difference: against the run above; None for the first, and where `obstacle` says why.
         obstacle: why there is no difference; '' where there is one, and for the first.
-        changes: what its config changed against the run above it; None for the first.
+        changes: what its config changed against the run above; None for the first.
     """
 
     run: Run
@@ -58,10 +56,19 @@ class Row:
     score: float | None
     score_50: float | None
     source: str
-    error: float | None
     difference: Difference | None
     obstacle: str
     changes: Leaves | None
+
+    @property
+    def error(self) -> float | None:
+        """Standard error of the score over the val images; None without the images' scores."""
+        return standard_error(list(self.scores.by_image.values())) if self.scores else None
+
+    @property
+    def epochs(self) -> float | None:
+        """Epochs trained, from the record or the log; None where neither knows."""
+        return self.run.record.get('epochs', self.log.epochs)
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def compare(runs: Sequence[Run], targets: Sequence[int] | None = None, targets_f
     """Compare runs, each with the one before it.
 
     Args:
-        runs: in the order of the table.
+        runs: runs in the order of the table.
         targets: categories whose sensitivity to show; None for the five most occurring but least sensitive of the
             first run that has a dump.
         targets_from: where given targets came from.
@@ -103,37 +110,33 @@ def compare(runs: Sequence[Run], targets: Sequence[int] | None = None, targets_f
 
 def _make_row(run: Run, above: Row | None) -> Row:
     log, scores = read_log(run.logs), score_run(run)
-    score, score_50, source = _choose_score(run, log, scores)
     obstacle = find_obstacle(above, run, scores) if above else ''
+    comparable = above is not None and not obstacle
     return Row(
-        run=run, log=log, scores=scores, score=score, score_50=score_50, source=source,
-        error=standard_error([value for value, _ in scores.images.values()]) if scores else None,
-        difference=paired_difference(_image_scores(above.scores), _image_scores(scores))
-        if above and not obstacle else None,
-        obstacle=obstacle, changes=experiment_changes(above.run, run) if above else None)
+        run,
+        log,
+        scores,
+        *_choose_score(run, log, scores),
+        paired_difference(above.scores.by_image, scores.by_image) if comparable else None,
+        obstacle,
+        experiment_changes(above.run, run) if above else None,
+    )
 
 
 def _choose_score(run: Run, log: Log, scores: RunScores | None) -> tuple[float | None, float | None, str]:
-    """Take score and score at IoU 0.5 from the dump, else from what tools/test.py printed, else from the log's end."""
+    """Take score, score at IoU 0.5 and their source from the dump, tools/test.py's val.json, or the log's end."""
     if scores is not None:
         return scores.score, scores.score_50, 'dump'
     printed = run.folder / PRINTED
-    found: Mapping[str, Any] = {}
     if run.dump is not None and printed.is_file():
         found = read_object(printed, {SCORE: NUMBER, SCORE_50: NUMBER})
-    if SCORE in found:
-        return found[SCORE], found.get(SCORE_50), 'val.json'
-    if log.val:
-        return log.val[-1][SCORE], log.val[-1].get(SCORE_50), 'log'
-    return None, None, ''
-
-
-def _image_scores(scores: RunScores) -> dict[str, float]:
-    return {image: score for image, (score, _) in scores.images.items()}
+        if SCORE in found:
+            return found[SCORE], found.get(SCORE_50), 'val.json'
+    return (log.val[-1][SCORE], log.val[-1].get(SCORE_50), 'log') if log.val else (None, None, '')
 
 
 def find_obstacle(above: Row, run: Run, scores: RunScores | None) -> str:
-    """Say why a run's scores cannot be paired with those of the run above it; '' where they can."""
+    """Say why a run's scores cannot be paired with those of the run above; '' where they can."""
     for name, found in ((above.run.name, above.scores), (run.name, scores)):
         if found is None:
             return f'{name} has no scores of single images'
@@ -142,23 +145,18 @@ def find_obstacle(above: Row, run: Run, scores: RunScores | None) -> str:
     shas = [one.data.get('train_csv_sha256') for one in (above.run, run)]
     if None not in shas and shas[0] != shas[1]:
         return 'trained on different data (the fingerprints of train.csv differ)'
-    if above.scores.images.keys() != scores.images.keys():
-        shared = len(above.scores.images.keys() & scores.images.keys())
-        return (f'scored on different images ({len(above.scores.images)} and {len(scores.images)}, '
-                f'{shared} of them shared)')
+    before, after = above.scores.images.keys(), scores.images.keys()
+    if before != after:
+        return f'scored on different images ({len(before)} and {len(after)}, {len(before & after)} of them shared)'
     if above.scores.postprocess != scores.postprocess:
         names = [name for name, value in scores.postprocess.items() if above.scores.postprocess[name] != value]
         return f'scored with different postprocess ({", ".join(names)})'
-    if len(scores.images) < 2:
-        return 'one image has no interval'
-    return ''
+    return 'one image has no interval' if len(after) < 2 else ''
 
 
 def standard_error(scores: Sequence[float]) -> float | None:
-    """Standard error of the mean: sample deviation / sqrt(N); None for fewer than two."""
-    if len(scores) < 2:
-        return None
-    return float(np.std(scores, ddof=1)) / math.sqrt(len(scores))
+    """Return the standard error of the mean, sample deviation / sqrt(N); None for fewer than two."""
+    return float(np.std(scores, ddof=1)) / math.sqrt(len(scores)) if len(scores) > 1 else None
 
 
 def paired_difference(before: Mapping[str, float], after: Mapping[str, float]) -> Difference:
@@ -169,7 +167,7 @@ def paired_difference(before: Mapping[str, float], after: Mapping[str, float]) -
 
     Args:
         before: score of each image.
-        after: of the same images, two at least.
+        after: scores of the same images, two at least.
     """
     differences = np.array([after[image] - score for image, score in before.items()])
     mean = math.fsum(differences) / len(differences)

@@ -1,6 +1,7 @@
-"""The lines below a comparison: what its numbers mean, and what stands in the way of comparing. No torch."""
+"""The lines below a comparison: what its numbers mean, and what stands in the way of comparing."""
 
 from collections.abc import Container, Iterator
+from itertools import chain, pairwise
 
 from fashion_mmdet.classes import short_name
 from fashion_mmdet.experiments.compare.comparison import Comparison, Row
@@ -11,14 +12,15 @@ METRIC = dict(average='image', match='category', size=[512, 512])
 
 def write_notes(comparison: Comparison, groups: Container[str] = GROUPS) -> list[str]:
     """Write the lines that belong below a table with these groups of columns."""
-    rows = comparison.rows
-    notes = list(_explain(comparison, groups))
-    notes += [f'{rows[index].run.name} against {rows[index - 1].run.name}: no difference given: {rows[index].obstacle}.'
-              for index in range(1, len(rows))
-              if 'difference' in groups and rows[index].obstacle and rows[index].scores and rows[index - 1].scores]
-    for row in rows:
-        notes += _describe_source(row)
-    return notes
+    return [
+        *_explain(comparison, groups),
+        *(
+            f'{row.run.name} against {above.run.name}: no difference given: {row.obstacle}.'
+            for above, row in pairwise(comparison.rows)
+            if 'difference' in groups and row.obstacle and row.scores and above.scores
+        ),
+        *chain.from_iterable(map(_describe_source, comparison.rows)),
+    ]
 
 
 def _explain(comparison: Comparison, groups: Container[str]) -> Iterator[str]:
@@ -27,26 +29,35 @@ def _explain(comparison: Comparison, groups: Container[str]) -> Iterator[str]:
     errors = dict(
         score=f'±: standard error of the mean over the val images ({" or ".join(f"{count:,}" for count in counts)}). ',
         difference='Difference: against the run above, mean over the same images [95 % interval]; one that includes 0 '
-                   'may be noise. ')
+        'may be noise. ',
+    )
     shown = [text for group, text in errors.items() if group in groups]
     if counts and shown:
-        yield (''.join(shown) + ('Both cover' if len(shown) == 2 else 'It covers')
-               + ' the choice of photos only; another seed moves a training too.')
+        yield (
+            ''.join(shown)
+            + ('Both cover' if len(shown) == 2 else 'It covers')
+            + ' the choice of photos only; another seed moves a training too.'
+        )
     if comparison.targets and 'classes' in groups:
         names = ', '.join(
             f'{short_name(category)} ({category}' + (f'; {scored[0].objects(category):,} objects)' if scored else ')')
-            for category in comparison.targets)
-        yield (f'Sensitivity: recall at IoU 0.5. Classes: {names}; {comparison.targets_from}. Others: the objects of '
-               'all other classes together.')
+            for category in comparison.targets
+        )
+        yield (
+            f'Sensitivity: recall at IoU 0.5. Classes: {names}; {comparison.targets_from}. Others: the objects of '
+            'all other classes together.'
+        )
 
 
 def _describe_source(row: Row) -> Iterator[str]:
     name, run = row.run.name, row.run
     if row.source == 'log':
         last = row.log.val[-1]
-        yield (f'* {name}: not scored from val.parquet; the last score in its log '
-               f'({"epoch" if row.log.by_epoch else "iteration"} {last["step"]})'
-               f'{_own_metric(row)}; no paired difference.')
+        yield (
+            f'* {name}: not scored from val.parquet; the last score in its log '
+            f'({"epoch" if row.log.by_epoch else "iteration"} {last["step"]})'
+            f'{_own_metric(row)}; no paired difference.'
+        )
     if row.source == 'val.json':
         yield f'* {name}: the score that tools/test.py printed into val.json{_own_metric(row)}; no paired difference.'
     if row.source == '':

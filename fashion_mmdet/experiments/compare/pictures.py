@@ -1,4 +1,4 @@
-"""The worst pictures of a run for its page: true and predicted, small. No torch."""
+"""The worst pictures of a run for its page: true and predicted, small."""
 
 import base64
 import io
@@ -8,19 +8,18 @@ from pathlib import Path
 import cv2
 from PIL import Image
 
+from fashion_mmdet.classes import short_name
 from fashion_mmdet.datasets.decoding import load_photo
 from fashion_mmdet.datasets.images import photo_path
-from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump
-from fashion_mmdet.evaluation.offline import truth_from_record
-from fashion_mmdet.evaluation.overlay import GAP_PX, TITLE_PX, side_by_side
+from fashion_mmdet.evaluation.overlay import PAPER, draw_pair
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import Prediction, Truth
+from fashion_mmdet.evaluation.truths import Truths
 from fashion_mmdet.experiments.compare.comparison import Row
-from fashion_mmdet.experiments.compare.notes import short_name
-from fashion_mmdet.progress import track
+from fashion_mmdet.utils.progress import track
 
-WIDTH_PX = 800
+WIDTH_PX, GAP_PX = 800, 12
 JPEG_QUALITY = 68  # some 60 KB a picture
 
 
@@ -29,10 +28,10 @@ class Picture:
     """One image, true and predicted side by side.
 
     Attributes:
-        image_id: as in the CSV.
-        score, score_50: of the image.
-        categories: true or predicted in it, ascending.
-        text: what is to be seen, for who cannot see it.
+        image_id: file name, as in the CSV.
+        score, score_50: the image's own.
+        categories: ids that are true or predicted in it, ascending.
+        text: description for screen readers.
         uri: the JPEG as a data URI.
         size: width and height in pixels.
     """
@@ -40,7 +39,7 @@ class Picture:
     image_id: str
     score: float
     score_50: float
-    categories: tuple[int, ...]
+    categories: list[int]
     text: str
     uri: str
     size: tuple[int, int]
@@ -56,38 +55,41 @@ def draw_worst(row: Row, count: int) -> tuple[list[Picture], str]:
         return [], 'no dump of raw predictions that could be scored'
     if not row.run.truth.is_file():
         return [], f'{row.run.truth} is missing'
-    ranked = sorted(row.scores.images, key=lambda image: (row.scores.images[image][0], image))
-    there = [image for image in ranked if photo_path(row.run.photos, image).is_file()]
-    wanted = there[:count]
-    pictures = _draw(row, wanted) if wanted else {}
-    lost = len(ranked) - len(there)
-    reason = f'{lost} of {len(ranked)} photos are not in {row.run.photos}' if lost else ''
-    return [pictures[image] for image in wanted if image in pictures], reason
+    images = row.scores.images
+    there = [image for image in images if photo_path(row.run.photos, image).is_file()]
+    worst = sorted(there, key=lambda image: (images[image][0], image))[:count]
+    pictures = _draw(row, worst) if worst else []
+    lost = len(images) - len(there)
+    reason = f'{lost} of {len(images)} photos are not in {row.run.photos}' if lost else ''
+    return sorted(pictures, key=lambda picture: worst.index(picture.image_id)), reason
 
 
-def _draw(row: Row, wanted: list[str]) -> dict[str, Picture]:
-    """Go through the dump once and draw what is wanted."""
-    options = Postprocess.from_config(row.run.options)
-    index = open_index(row.run.truth)
-    pictures = {}
+def _draw(row: Row, wanted: list[str]) -> list[Picture]:
+    """Draw the wanted images in one pass over the dump."""
+    options, truths, pictures = Postprocess.from_config(row.run.options), Truths(row.run.truth), []
     for raw in track(read_dump(row.run.dump), f'pictures of {row.run.name}', total=len(row.scores.images)):
-        if raw.image_id in wanted:
-            photo = read_photo(photo_path(row.run.photos, raw.image_id))
-            truth, prediction = truth_from_record(index.find(raw.image_id)), postprocess(raw, options)
-            score, score_50 = row.scores.images[raw.image_id]
-            sheet = side_by_side(photo, prediction, truth)
-            # The page has its own captions: cut the sheet's margins and title off.
-            uri, size = to_data_uri(sheet.crop((GAP_PX, TITLE_PX, sheet.width - GAP_PX, sheet.height - GAP_PX)))
-            pictures[raw.image_id] = Picture(
-                raw.image_id, score, score_50,
-                tuple(sorted({*truth.categories.tolist(), *prediction.categories.tolist()})),
-                describe(raw.image_id, score, truth, prediction), uri, size)
+        image = raw.image_id
+        if image in wanted:
+            photo = read_photo(photo_path(row.run.photos, image))
+            truth, prediction = truths[image], postprocess(raw, options)
+            scores, categories = row.scores.images[image], {*truth.categories.tolist(), *prediction.categories.tolist()}
+            text = describe(image, scores[0], truth, prediction)
+            uri = to_data_uri(join_panels(*draw_pair(photo, prediction, truth), GAP_PX))
+            pictures.append(Picture(image, *scores, sorted(categories), text, *uri))
     return pictures
 
 
 def read_photo(path: Path) -> cv2.typing.MatLike:
     """Read a photo; (H, W, 3) uint8, RGB. ValueError or OSError names one that cannot be read."""
     return cv2.cvtColor(load_photo(path), cv2.COLOR_BGR2RGB)
+
+
+def join_panels(left: Image.Image, right: Image.Image, gap_px: int) -> Image.Image:
+    """Put two panels of one height side by side."""
+    sheet = Image.new('RGB', (left.width + gap_px + right.width, left.height), PAPER)
+    sheet.paste(left, (0, 0))
+    sheet.paste(right, (left.width + gap_px, 0))
+    return sheet
 
 
 def describe(image_id: str, score: float | None, truth: Truth | None, prediction: Prediction) -> str:
@@ -100,9 +102,8 @@ def describe(image_id: str, score: float | None, truth: Truth | None, prediction
 
 
 def to_data_uri(picture: Image.Image) -> tuple[str, tuple[int, int]]:
-    """Shrink a picture to the page's width and write it as a JPEG data URI; returns it with width and height."""
+    """Shrink a picture to the page's width; return it as a JPEG data URI, and its width and height."""
     size = (min(WIDTH_PX, picture.width), round(picture.height * min(1.0, WIDTH_PX / picture.width)))
-    buffer = io.BytesIO()
-    picture.resize(size, Image.Resampling.LANCZOS).save(
-        buffer, format='JPEG', quality=JPEG_QUALITY, optimize=True, progressive=True)
+    small, buffer = picture.resize(size, Image.Resampling.LANCZOS), io.BytesIO()
+    small.save(buffer, format='JPEG', quality=JPEG_QUALITY, optimize=True, progressive=True)
     return 'data:image/jpeg;base64,' + base64.b64encode(buffer.getvalue()).decode(), size

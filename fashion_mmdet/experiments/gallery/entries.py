@@ -1,4 +1,4 @@
-"""Every image of a dump, scored and judged object by object. No torch, no files written."""
+"""Every image of a dump, scored and matched object by object."""
 
 import os
 from collections import Counter
@@ -8,17 +8,15 @@ from pathlib import Path
 
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.datasets.images import photo_path
-from fashion_mmdet.datasets.index import Index
-from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.evaluation.dump import read_dump, read_info
+from fashion_mmdet.evaluation.error_types import TRUE_POSITIVE, MatchResult, keep_categories, match_objects
 from fashion_mmdet.evaluation.matching import count_image
-from fashion_mmdet.evaluation.offline import truth_from_record
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
-from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth
+from fashion_mmdet.evaluation.predictions import Prediction, Truth
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE
-from fashion_mmdet.evaluation.verdicts import HIT, Judgement, judge, keep_categories
-from fashion_mmdet.progress import track
+from fashion_mmdet.evaluation.truths import Truths
+from fashion_mmdet.utils.progress import track
 
 PREDICTED = 'predicted'  # what an object is where no truth says more
 
@@ -29,41 +27,49 @@ class Entry:
 
     Attributes:
         prediction: final objects.
-        truth: annotated objects; None where there is none.
-        judgement: hits, misses and spurious objects; None without a truth.
-        score: the image's, over ten IoU thresholds; None without a truth.
+        truth: annotated objects; None where there are none.
+        matches: what each object turned out to be; None without a truth.
+        score: score of the image over ten IoU thresholds; None without a truth.
     """
 
     prediction: Prediction
     truth: Truth | None = None
-    judgement: Judgement | None = None
+    matches: MatchResult | None = None
     score: float | None = None
 
     @property
     def image_id(self) -> str:
-        """As in the CSV."""
+        """File name, as in the CSV."""
         return self.prediction.image_id
 
     @property
     def categories(self) -> set[int]:
-        """True or predicted in it."""
-        true = set() if self.truth is None else set(self.truth.categories.tolist())
-        return true | set(self.prediction.categories.tolist())
+        """Categories that are true or predicted."""
+        return {category for side in (self.truth, self.prediction) if side for category in side.categories.tolist()}
 
     def tally(self) -> Counter[tuple[int, str]]:
-        """Count the objects by category and verdict; a hit counts once, though it is seen on both sides."""
+        """Count the objects by category and error_type; a hit counts once, though it is seen on both sides."""
         predicted = self.prediction.categories.tolist()
-        if self.truth is None or self.judgement is None:
+        if self.truth is None or self.matches is None:
             return Counter((category, PREDICTED) for category in predicted)
-        true = zip(self.truth.categories.tolist(), self.judgement.true, strict=True)
-        spurious = ((category, verdict) for category, verdict
-                    in zip(predicted, self.judgement.predicted, strict=True) if verdict != HIT)
-        return Counter([*true, *spurious])
+        pairs = zip(predicted, self.matches.predicted, strict=True)
+        tally = Counter((category, error_type) for category, error_type in pairs if error_type != TRUE_POSITIVE)
+        return tally + Counter(zip(self.truth.categories.tolist(), self.matches.true, strict=True))
+
+    @property
+    def by_error_type(self) -> Counter[str]:
+        """Number of objects of each error type."""
+        return Counter(error_type for _, error_type in self.tally().elements())
 
 
-def collect_entries(dump: str | os.PathLike, truth: str | os.PathLike | None, options: Postprocess,
-                    categories: Collection[int] = (), iou: float = 0.5) -> list[Entry]:
-    """Postprocess, score and judge every image of a dump.
+def collect_entries(
+    dump: str | os.PathLike,
+    truth: str | os.PathLike | None,
+    options: Postprocess,
+    categories: Collection[int] = (),
+    iou: float = 0.5,
+) -> list[Entry]:
+    """Postprocess, score and match every image of a dump.
 
     Args:
         dump: Parquet file that tools/test.py wrote.
@@ -78,28 +84,18 @@ def collect_entries(dump: str | os.PathLike, truth: str | os.PathLike | None, op
     Raises:
         ValueError: not a dump, or an image without truth.
     """
-    total = len(read_info(dump).images)
-    index = None if truth is None else open_index(truth)
-    wanted = frozenset(categories)
-    entries = (_make_entry(raw, index, truth, options, wanted, iou)
-               for raw in track(read_dump(dump), 'judging', total=total))
-    return [entry for entry in entries if not wanted or entry.categories]
-
-
-def _make_entry(raw: RawPrediction, index: Index | None, path: str | os.PathLike | None,
-                options: Postprocess, wanted: frozenset[int], iou: float) -> Entry:
-    prediction = postprocess(raw, options, SIZE)
-    if wanted:
-        prediction = keep_categories(prediction, wanted)
-    if index is None:
-        return Entry(prediction)
-    if raw.image_id not in index:
-        raise ValueError(f'{path}: no image {raw.image_id!r}')
-    truth = truth_from_record(index.find(raw.image_id), SIZE)
-    if wanted:
-        truth = keep_categories(truth, wanted)
-    score = summarize([count_image(truth, prediction)]).score
-    return Entry(prediction, truth, judge(truth, prediction, iou), score)
+    truths = None if truth is None else Truths(truth, SIZE)
+    entries, wanted = [], frozenset(categories or range(len(CATEGORIES)))
+    for raw in track(read_dump(dump), 'judging', total=len(read_info(dump).images)):
+        prediction = keep_categories(postprocess(raw, options, SIZE), wanted)
+        entry = Entry(prediction)
+        if truths is not None:
+            true = keep_categories(truths[raw.image_id], wanted)
+            score = summarize([count_image(true, prediction)]).score
+            entry = Entry(prediction, true, match_objects(true, prediction, iou), score)
+        if entry.categories or not categories:
+            entries.append(entry)
+    return entries
 
 
 def rank(entries: Sequence[Entry], best: bool = False) -> list[Entry]:
@@ -110,27 +106,29 @@ def rank(entries: Sequence[Entry], best: bool = False) -> list[Entry]:
 
 
 def read_categories(words: Sequence[str]) -> list[int]:
-    """Turn ids and names into category ids: `6`, `skirt`, `blouse`, `shirt, blouse`.
+    """Convert ids and names to category ids: `6`, `skirt`, `blouse`, `shirt, blouse`.
 
     Raises:
         ValueError: no such category.
     """
-    found = []
+    found = set()
     for word in words:
-        if word.isascii() and word.isdigit() and int(word) < len(CATEGORIES):
-            found.append(int(word))
-            continue
-        named = [category for category, name in enumerate(CATEGORIES)
-                 if word.lower() == name or word.lower() in name.split(', ')]
+        named = [
+            category
+            for category, name in enumerate(CATEGORIES)
+            if word.lower() in (str(category), name, *name.split(', '))
+        ]
         if len(named) != 1:
-            raise ValueError(f'--classes {word}: no such category; ids are 0 to {len(CATEGORIES) - 1}, names such as '
-                             f'{CATEGORIES[8]!r} or {CATEGORIES[0]!r}')
-        found += named
-    return sorted(set(found))
+            raise ValueError(
+                f'--classes {word}: no such category; ids are 0 to {len(CATEGORIES) - 1}, names such as '
+                f'{CATEGORIES[8]!r} or {CATEGORIES[0]!r}'
+            )
+        found.update(named)
+    return sorted(found)
 
 
 def find_photos(entries: Sequence[Entry], folder: Path) -> tuple[list[Entry], int]:
-    """Keep the entries whose photos are there; returns them and how many are missing.
+    """Return the entries whose photos are there, and the number of those whose are not.
 
     Raises:
         FileNotFoundError: no such folder, or none of the photos in it.

@@ -11,6 +11,7 @@ from typing import Any
 
 import optuna
 from mmengine.config import Config
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from fashion_mmdet.experiments.sweep import trial as training
@@ -31,36 +32,21 @@ class Abandoned(Exception):
 
 @dataclass
 class Sweep:
-    """What all trials share, and the loop over them.
-
-    Attributes:
-        study: Optuna's.
-        config: path of the experiment.
-        cfg: the same with `options` merged.
-        options: `key=value` pairs for every trial.
-        space: by config key, a distribution.
-        folder: of the study; a trial's run is `trial_0007` in it.
-        wanted: number of trials in the study.
-        heartbeat_s: seconds between two signs of life.
-        train: the training tool.
-        trust: load checkpoints that may run code.
-        poll_s: seconds between two looks at a running trial.
-    """
+    """What all trials share, and the loop over them."""
 
     study: optuna.Study
-    config: str
-    cfg: Config
-    options: list[str]
+    config: str  # path of the experiment
+    cfg: Config  # the same with `options` merged
+    options: list[str]  # `key=value` pairs for every trial
     space: Space
-    folder: Path
-    wanted: int
+    folder: Path  # of the study; the runs of its trials are `trial_0007` and so on in it
+    wanted: int  # number of trials in the study
     heartbeat_s: int = 10
-    train: Path = training.TRAIN
-    trust: bool = False
-    poll_s: float = 2.0
+    train: Path = training.TRAIN  # the training tool
+    trust: bool = False  # load checkpoints that may run code
+    poll_s: float = 2.0  # between two looks at a running trial
     _failures: list[str] = field(default_factory=list, init=False)  # in a row
     _number: int | None = field(default=None, init=False)  # of the trial that runs here
-    _abandoned: bool = field(default=False, init=False)
 
     def run(self, deadline: float = float('inf')) -> None:
         """Run trials until the study has `wanted` finished ones; wait for those that run elsewhere.
@@ -89,8 +75,8 @@ class Sweep:
                 time.sleep(self.poll_s)
 
     def _check_folders(self) -> None:
-        """Refuse folders of trials that the study does not know: their scores would be taken for a new trial's."""
-        folders = sorted(self.folder.glob('trial_*'))  # first the folders: another sweep may just be making one
+        """Refuse folders of trials that the study does not know: their scores would count for a new trial."""
+        folders = sorted(self.folder.glob('trial_*'))  # before the study's: another sweep may just be making one
         known = {self._folder(number) for number in trials_by_root(self.study)}
         for folder in folders:
             if folder not in known:
@@ -101,7 +87,7 @@ class Sweep:
 
     def _run_trial(self) -> None:
         """Run one trial and print how it ended."""
-        self._number, self._abandoned = None, False
+        self._number = None
         try:
             self.study.optimize(self._objective, n_trials=1, catch=(training.TrainingFailed, Abandoned))
         except Stopped:
@@ -109,9 +95,9 @@ class Sweep:
                 requeue(self.study, self.study.trials[self._number])
             raise
         except ValueError:  # Optuna takes no result for a trial that another sweep has taken over
-            if not self._abandoned:
+            if self._number is not None:
                 raise
-        if self._abandoned:
+        if self._number is None:
             return
         trial = self.study.trials[self._number]
         if trial.state != TrialState.FAIL:
@@ -121,20 +107,18 @@ class Sweep:
             raise ValueError(f'{FAILURES_IN_A_ROW} trainings failed in a row; the last: {self._failures[-1]}')
 
     def _objective(self, trial: optuna.Trial) -> float:
-        """Train one trial and give its best score."""
+        """Train one trial and return its best score."""
         self._number = trial.number
         try:
             return self._train(trial)
-        except Abandoned:
-            self._abandoned = True
-            raise
-        except optuna.exceptions.UpdateFinishedTrialError:  # a score came in after another sweep had taken the trial
-            self._abandoned = True
-            self._say_taken_over(self.study.trials[trial.number])
-            raise Abandoned from None
         except training.TrainingFailed as error:
             self._failures.append(str(error))
             raise
+        except (Abandoned, UpdateFinishedTrialError):
+            self._number, frozen = None, self.study.trials[trial.number]
+            if SURPLUS not in frozen.user_attrs:
+                print(f'trial {root(frozen)}: taken over by another sweep', flush=True)
+            raise Abandoned from None
 
     def _train(self, trial: optuna.Trial) -> float:
         frozen = self.study.trials[trial.number]
@@ -145,7 +129,7 @@ class Sweep:
             trial.set_user_attr(SURPLUS, True)
             raise Abandoned
         values = suggest(trial, self.space)
-        print(f'trial {number}: {describe_values(values)}' + (', taken up again' if resume else ''), flush=True)
+        print(f'trial {number}: {describe_values(values)}' + ', taken up again' * resume, flush=True)
         options = [*self.options, *to_options(values)]
         command = training.train_command(self.config, folder, options, resume, self.train, self.trust)
         with training.running(command, folder) as process:
@@ -156,8 +140,9 @@ class Sweep:
         return max(scores.values())
 
     def _watch(
-            self, trial: optuna.Trial, folder: Path, process: subprocess.Popen, last_step: float) -> dict[int, float]:
-        """Report scores as they come; stop at the pruner's word, unless the trial is at its end anyway."""
+        self, trial: optuna.Trial, folder: Path, process: subprocess.Popen, last_step: float
+    ) -> dict[int, float]:
+        """Report scores as they come; stop where the pruner says so, unless the trial is at its end anyway."""
         reported: set[int] = set()
         alive = True
         while alive:
@@ -168,21 +153,15 @@ class Sweep:
                 reported.add(step)
                 if alive and step < last_step and trial.should_prune():
                     raise optuna.TrialPruned
-            frozen = self.study.trials[trial.number]
-            if frozen.state != TrialState.RUNNING:
-                self._say_taken_over(frozen)
+            if self.study.trials[trial.number].state != TrialState.RUNNING:
                 raise Abandoned
         return scores
 
-    def _say_taken_over(self, trial: optuna.trial.FrozenTrial) -> None:
-        print(f'trial {root(trial)}: taken over by another sweep', flush=True)
-
     def _last_step(self, values: dict[str, Any]) -> float:
         """Find the step of the last validation: epochs, or iterations where the config counts those."""
-        for name in ('max_epochs', 'max_iters'):
-            if last := values.get(f'train_cfg.{name}', self.cfg.get('train_cfg', {}).get(name)):
-                return last
-        return float('inf')
+        loop = self.cfg.get('train_cfg', {})
+        lengths = (values.get(f'train_cfg.{name}', loop.get(name)) for name in ('max_epochs', 'max_iters'))
+        return next(filter(None, lengths), float('inf'))
 
 
 @contextlib.contextmanager

@@ -17,9 +17,8 @@ BEST = 'best.py'
 
 def describe_values(values: dict[str, Any]) -> str:
     """Write values in one line, keys shortened to what tells them apart."""
-    names = short_names(values)
-    return ' '.join(f'{names[key]}={value:.4g}' if isinstance(value, float) else f'{names[key]}={value}'
-                    for key, value in values.items())
+    texts = {key: f'{value:.4g}' if isinstance(value, float) else str(value) for key, value in values.items()}
+    return ' '.join(f'{name}={texts[key]}' for key, name in short_names(values).items())
 
 
 def describe_end(study: optuna.Study, trial: FrozenTrial, wanted: int, failure: str) -> str:
@@ -37,20 +36,13 @@ def describe_end(study: optuna.Study, trial: FrozenTrial, wanted: int, failure: 
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial | None:
-    """Give the completed trial with the highest score, the first of equals."""
+    """Return the completed trial with the highest score, the first of equals."""
     completed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return max(completed, key=lambda trial: trial.value, default=None)
 
 
 def save_best(study: optuna.Study, config: str, cfg: Config, options: list[str], folder: Path) -> str:
-    """Write the best trial as `best.py` and describe it.
-
-    Args:
-        study: with its trials.
-        config: path of the experiment.
-        cfg: the same with `options` merged.
-        options: `key=value` pairs that all trials share.
-        folder: of the study.
+    """Write the best trial as `best.py` into the study's folder; `cfg` is `config` with the `options` of all trials.
 
     Returns:
         A table against the config, the options ready to paste, and where run and config are.
@@ -63,7 +55,8 @@ def save_best(study: optuna.Study, config: str, cfg: Config, options: list[str],
         raise ValueError(f'study {study.study_name}: no trial was completed')
     pairs, name, path = [*options, *to_options(best.params)], f'trial {root(best)}', folder / BEST
     write_overlay(path, config, pairs, f'{name} of sweep {study.study_name}: score {best.value:.4f}.')
-    rows = [(key, [value_at(cfg, key), value]) for key, value in best.params.items()]
-    return '\n'.join([
-        f'best: {name}, fashion/score {best.value:.4f}, run {best.user_attrs["folder"]}, config {path}', '',
-        format_table(['config', name], rows), '', '--cfg-options ' + ' '.join(map(quote, pairs))])
+    table = format_table(['config', name], [(key, [value_at(cfg, key), value]) for key, value in best.params.items()])
+    return (
+        f'best: {name}, fashion/score {best.value:.4f}, run {best.user_attrs["folder"]}, config {path}\n\n'
+        f'{table}\n\n--cfg-options {" ".join(map(quote, pairs))}'
+    )

@@ -1,4 +1,4 @@
-"""The space of a sweep: its file, its check against a config, and what a choice from it makes of the config."""
+"""The search space of a sweep: its file, and the options and the config that a choice from it gives."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,9 +8,9 @@ from typing import Any
 import optuna
 from mmengine.config import Config
 
-from fashion_mmdet.config import load_config
-from fashion_mmdet.files import write_text
-from fashion_mmdet.options import parse_options
+from fashion_mmdet.config import load_config, parse_options
+from fashion_mmdet.utils.checks import is_list
+from fashion_mmdet.utils.files import write_text
 
 Space = dict[str, dict[str, Any]]
 DISTRIBUTIONS = {
@@ -23,12 +23,8 @@ DISTRIBUTIONS = {
 def read_space(path: str, cfg: Config) -> Space:
     """Read a space file: `space = {'optim_wrapper.optimizer.lr': dict(type='float', low=1e-4, high=1e-2, log=True)}`.
 
-    Args:
-        path: a config file with the one name `space`.
-        cfg: the config that the keys must be in.
-
     Raises:
-        ValueError: naming file and key: not a space, a key that the config lacks, an unknown or unfit distribution.
+        ValueError: names file and key: not a space, a key that `cfg` lacks, an unknown or invalid distribution.
     """
     space = load_config(path).to_dict().get('space')
     if not isinstance(space, dict) or not space:
@@ -36,13 +32,13 @@ def read_space(path: str, cfg: Config) -> Space:
     for key, distribution in space.items():
         try:
             value_at(cfg, key)
-            check_distribution(distribution)
+            _check_distribution(distribution)
         except ValueError as error:
             raise ValueError(f'{path}: {key}: {error}') from None
     return space
 
 
-def check_distribution(distribution: Any) -> None:
+def _check_distribution(distribution: Any) -> None:
     """Raise ValueError unless a distribution has a known type and the arguments that Optuna takes for it."""
     if not isinstance(distribution, dict) or 'type' not in distribution:
         raise ValueError(f'expected a dict with a type, not {distribution!r}')
@@ -52,8 +48,7 @@ def check_distribution(distribution: Any) -> None:
         raise ValueError(f'unknown type {kind!r}; there are {", ".join(DISTRIBUTIONS)}')
     for choice in arguments.get('choices', ()):
         if choice is not None and not isinstance(choice, (bool, int, float, str)):
-            raise ValueError(f'choice {choice!r}: expected a number, True, False, None or text (which is read as '
-                             '--cfg-options reads it)')
+            raise ValueError(f'choice {choice!r}: expected a number, True, False, None or text, read as --cfg-options')
     try:
         DISTRIBUTIONS[kind](**arguments)
     except (TypeError, ValueError) as error:
@@ -61,21 +56,14 @@ def check_distribution(distribution: Any) -> None:
 
 
 def value_at(cfg: Any, key: str) -> Any:
-    """Look up a dotted key; numbers index lists.
-
-    Raises:
-        ValueError: naming the part that is missing and what there is instead.
-    """
+    """Look up a dotted key, whose numbers index lists; ValueError names the part that is missing."""
     value, done = cfg, []
     for part in key.split('.'):
-        if isinstance(value, (list, tuple)):
-            value, names = dict(zip(map(str, range(len(value))), value, strict=True)), f'{len(value)} items'
-        elif isinstance(value, (Mapping, Config)):
-            names = ', '.join(map(str, value)) if value is not cfg else ''
-        else:
-            value, names = {}, f'the value {value!r}'
-        if part not in value:
-            where = f'{".".join(done)} has {names}' if done else 'no such top-level key'
+        there = ', '.join(map(str, value)) if isinstance(value, (Mapping, Config)) else f'the value {value!r}'
+        if is_list(value):
+            value, there = {str(index): one for index, one in enumerate(value)}, f'{len(value)} items'
+        if not isinstance(value, (Mapping, Config)) or part not in value:
+            where = f'{".".join(done)} has {there}' if done else 'no such top-level key'
             raise ValueError(f'the config has no {part!r}: {where}')
         value = value[part]
         done.append(part)
@@ -84,50 +72,45 @@ def value_at(cfg: Any, key: str) -> Any:
 
 def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
     """Draw a value for every key."""
-    values = {}
+    drawn = {}
     for key, distribution in space.items():
         arguments = dict(distribution)
-        values[key] = getattr(trial, f'suggest_{arguments.pop("type")}')(key, **arguments)
-    return values
+        drawn[key] = getattr(trial, f'suggest_{arguments.pop("type")}')(key, **arguments)
+    return drawn
 
 
 def to_options(values: Mapping[str, Any]) -> list[str]:
-    """Write values as `--cfg-options` reads them: text as it is, all else as Python literals."""
+    """Write values as `--cfg-options` reads them: text as it is, everything else as a Python literal."""
     return [f'{key}={value if isinstance(value, str) else repr(value)}' for key, value in values.items()]
 
 
 def short_names(keys: Iterable[str]) -> dict[str, str]:
-    """Shorten dotted keys to the fewest last parts that tell them apart, two at least."""
-    split = {key: key.split('.') for key in keys}
-    for parts in range(2, max(map(len, split.values()), default=2) + 1):
-        names = {key: '.'.join(one[-parts:]) for key, one in split.items()}
-        if len(set(names.values())) == len(names):
+    """Shorten dotted keys to the fewest last parts that tell them apart, at least two."""
+    keys = list(keys)
+    for parts in range(2, max((key.count('.') for key in keys), default=0) + 1):
+        names = {key: '.'.join(key.split('.')[-parts:]) for key in keys}
+        if len(set(names.values())) == len(keys):
             return names
-    return {key: key for key in split}
-
-
-def changed_parts(base: Mapping, other: Mapping) -> dict[str, Any]:
-    """Nest what `other` has that `base` has not, or has with another value. A list counts as one value."""
-    changed = {}
-    for key, value in other.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
-            if parts := changed_parts(base[key], value):
-                changed[key] = parts
-        elif key not in base or base[key] != value:
-            changed[key] = value
-    return changed
+    return {key: key for key in keys}
 
 
 def write_overlay(path: Path, config: str, options: Sequence[str], claim: str) -> None:
-    """Write a config that has another one as its base and only what `--cfg-options` changes.
-
-    Args:
-        path: of the new config; whole or absent.
-        config: the base.
-        options: `key=value` pairs.
-        claim: the first line of the new config's header.
-    """
-    changed = changed_parts(load_config(config).to_dict(), load_config(config, parse_options(options)).to_dict())
+    """Write a config whose base is `config`, with only what the options change, headed by `claim`."""
+    changed = _changed_parts(load_config(config).to_dict(), load_config(config, parse_options(options)).to_dict())
     base = os.path.relpath(Path(config).resolve(), path.resolve().parent)
     header = f'"""{claim}\n\n    python tools/train.py {path} --work-dir {path.with_suffix("")}\n"""\n'
     write_text(path, f'{header}_base_ = {base!r}\n{Config(changed).pretty_text}')
+
+
+def _changed_parts(base: Mapping, other: Mapping) -> dict[str, Any]:
+    """Nest the values of `other` that `base` lacks or has differently; a list counts as one value."""
+    changed = {}
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
+            value = _changed_parts(base[key], value)
+            if not value:
+                continue
+        elif key in base and base[key] == value:
+            continue
+        changed[key] = value
+    return changed

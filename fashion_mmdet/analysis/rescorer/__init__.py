@@ -1,0 +1,1 @@
+"""Rescorer training: a small model that scores a detection anew, given all others of the photo."""

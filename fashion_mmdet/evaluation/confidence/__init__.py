@@ -1,1 +1,0 @@
-"""A confidence filter applied: features of a detection, the models, the file that keeps them. No torch."""

@@ -1,0 +1,1 @@
+"""A rescorer applied: features of a detection, the models, the file that keeps them."""

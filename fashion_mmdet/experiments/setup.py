@@ -1,0 +1,191 @@
+"""Set a training or test up before mmengine's Runner takes over."""
+
+import logging
+import os
+from pathlib import Path
+
+import joblib
+import torch
+from mmengine.config import Config
+from mmengine.dist import init_dist
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.logging import print_log
+from mmengine.utils.dl_utils import set_multi_processing
+
+from fashion_mmdet.datasets.records import read_image_ids
+from fashion_mmdet.experiments.checkpoints import UntrustedFileError, load_file
+from fashion_mmdet.experiments.lock import on_main
+from fashion_mmdet.experiments.record import read_record
+from fashion_mmdet.experiments.tta import use_tta
+from fashion_mmdet.experiments.weights import drop_pretrained, read_checkpoint, thaw
+from fashion_mmdet.utils.files import write_bytes, write_text
+
+
+class AtomicLocalBackend(LocalBackend):
+    """mmengine's local files, written under a temporary name and renamed: a checkpoint is whole or not there."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write bytes; OSError (a full disk) leaves an older file as it was."""
+        write_bytes(filepath, obj)
+
+    def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
+        """Write text, likewise."""
+        write_bytes(filepath, obj.encode(encoding))
+
+
+def write_atomically() -> None:
+    """Make mmengine write checkpoints through `AtomicLocalBackend`."""
+    register_backend('local', AtomicLocalBackend, force=True, prefixes='')
+
+
+def start_processes(cfg: Config, launcher: str) -> None:
+    """Set the launcher and start the process group, which mmengine then finds; without a GPU over gloo.
+
+    mmengine's own start calls `torch.cuda.set_device` whatever the backend.
+    """
+    cfg.launcher = launcher
+    use_own_cores()
+    if launcher == 'none':
+        return
+    if torch.cuda.is_available():
+        environment = cfg.get('env_cfg', {})
+        set_multi_processing(**environment.get('mp_cfg', {}), distributed=True)
+        init_dist(launcher, **environment.get('dist_cfg', {}))
+        return
+    if launcher != 'pytorch':
+        raise ValueError(f'--launcher {launcher} needs GPUs; without any, use pytorch (torchrun)')
+    torch.distributed.init_process_group('gloo')
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )
+
+
+def use_own_cores() -> None:
+    """Limit torch's threads to the cores that the process may use; warn where other processes use these too.
+
+    torch respects the affinity mask, but not a container's quota. The number does not depend on the load, since it
+    changes the last digits of sums, and a seed should always give the same weights. OMP_NUM_THREADS overrides it.
+    """
+    if 'OMP_NUM_THREADS' in os.environ:
+        return
+    cores = joblib.cpu_count()
+    torch.set_num_threads(min(torch.get_num_threads(), cores))
+    busy = round(os.getloadavg()[0]) if hasattr(os, 'getloadavg') else 0
+    if busy and torch.get_num_threads() > 1 and not torch.cuda.is_available():
+        print_log(
+            f'load average {busy} on {cores} cores: if others go on using them, OMP_NUM_THREADS='
+            f'{max(1, cores - busy)} may train faster',
+            logger='current',
+            level=logging.WARNING,
+        )
+
+
+def use_mixed_precision(cfg: Config) -> None:
+    """Switch the optimizer wrapper to mixed precision: float16 with loss scaling on a GPU, bfloat16 on a CPU."""
+    if cfg.optim_wrapper.type == 'OptimWrapper':
+        cfg.optim_wrapper.type = 'AmpOptimWrapper' if torch.cuda.is_available() else 'Bfloat16OptimWrapper'
+    if cfg.optim_wrapper.type == 'AmpOptimWrapper':
+        cfg.optim_wrapper.loss_scale = 'dynamic'
+
+
+def resume_latest(cfg: Config) -> str | None:
+    """Set the config to resume from the furthest whole checkpoint of its work_dir; None, and no change, without one.
+
+    What counts is what the checkpoints record: mmengine's note `last_checkpoint` may be missing, cut off, or copied
+    from another folder, and the file times of a copy say nothing. Temporary files of killed runs are removed.
+    """
+    folder = Path(cfg.work_dir)
+    found = on_main(lambda: _find_furthest(folder))
+    if found is None:
+        return None
+    file, seed = found
+    cfg.resume, cfg.load_from = True, None
+    if cfg.get('randomness', {}).get('seed') is None:  # else the sampler would have drawn another
+        cfg.randomness = dict(cfg.get('randomness', {}), seed=seed)
+    drop_pretrained(cfg.model)
+    if read_record(folder).get('random_start'):
+        thaw(cfg.model)
+    return file
+
+
+def _find_furthest(folder: Path) -> tuple[str, int | None] | None:
+    """Clean up a run's folder and note its furthest whole checkpoint; return that and its seed."""
+    for leftover in folder.glob('.*.pth.*.tmp'):
+        leftover.unlink()
+    records = {file: _read_meta(file) for file in [*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')]}
+    for file in sorted(filter(records.get, records), key=lambda file: _progress(records[file]), reverse=True):
+        try:
+            read_checkpoint(file)
+        except UntrustedFileError:
+            raise
+        except ValueError as error:
+            _pass_over(error)
+            continue
+        write_text(folder / 'last_checkpoint', str(file.resolve()))
+        return str(file), records[file].get('seed')
+    return None
+
+
+def _read_meta(file: Path) -> dict | None:
+    """Read a checkpoint's `meta` without its tensors; None, and a warning, where it has none."""
+    try:
+        meta = load_file(file, mmap=True)['meta']
+        _progress(meta)
+    except UntrustedFileError:
+        raise
+    except (LookupError, TypeError, ValueError) as error:
+        return _pass_over(ValueError(f'{file}: not a checkpoint of a training, or cut off: {error!r}'))
+    return meta
+
+
+def _progress(meta: dict) -> tuple[int, int]:
+    return meta['epoch'], meta['iter']  # where only iterations count, the epoch stays 0
+
+
+def _pass_over(error: ValueError) -> None:
+    print_log(f'{error}; trying the one before', logger='current', level=logging.WARNING)
+
+
+def prepare_test(cfg: Config, checkpoint: str, split: str, dump: str, tta: bool = False) -> None:
+    """Point a config's test loop at a checkpoint and a split, and let it dump raw predictions.
+
+    Args:
+        cfg: changed in place; its work_dir becomes the subfolder `test`, so that config and logs of the training stay.
+        checkpoint: .pth or .safetensors file.
+        split: 'val' is scored with the config's `val_evaluator`; 'test' has no ground truth and is only dumped.
+        dump: Parquet file for the raw predictions.
+        tta: predict several views of each photo and merge them, see `tta.use_tta`.
+
+    Raises:
+        FileNotFoundError: no such checkpoint.
+        ValueError: not a checkpoint, a test set other than the test photos, or no `tta_model` for `tta`.
+    """
+    read_checkpoint(checkpoint)
+    cfg.load_from, cfg.resume = str(checkpoint), False
+    drop_pretrained(cfg.model)
+    text = cfg.dump()
+    evaluators = []
+    if split == 'val':
+        cfg.test_dataloader = cfg.val_dataloader
+        evaluators = cfg.val_evaluator if isinstance(cfg.val_evaluator, (list, tuple)) else [cfg.val_evaluator]
+    elif cfg.test_dataloader.dataset.split != 'test':
+        raise ValueError(
+            f"{cfg.filename}: test_dataloader.dataset.split is {cfg.test_dataloader.dataset.split!r}, not 'test'"
+        )
+    if tta:
+        use_tta(cfg)
+        text = f'# tested with tta_model and tta_pipeline\n{text}'
+    cfg.work_dir = str(Path(cfg.work_dir) / 'test')
+    cfg.test_evaluator = [
+        *evaluators,
+        dict(type='DumpRawPredictions', path=dump, config=text, checkpoint=str(checkpoint)),
+    ]
+
+
+def submission_images(cfg: Config) -> list[str]:
+    """List the images of the test set's sample_submission.csv, all of which a submission must name."""
+    dataset = cfg.test_dataloader.dataset
+    return read_image_ids(Path(dataset.data_root) / dataset.ann_file)
