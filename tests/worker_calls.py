@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from multiprocessing import connection
 from pathlib import Path
@@ -28,6 +29,10 @@ def die_in_the_middle_of_the_answer(_: int) -> bytes:
 
 def fail(number: int) -> None:
     raise ValueError(f'no {number}')
+
+
+def make_a_lock(_: int) -> object:
+    return threading.Lock()
 
 
 def count_threads(_: int) -> list[int]:

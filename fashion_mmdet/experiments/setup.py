@@ -4,7 +4,6 @@ import logging
 import os
 from pathlib import Path
 
-import joblib
 import torch
 from mmengine.config import Config
 from mmengine.dist import init_dist
@@ -19,6 +18,7 @@ from fashion_mmdet.experiments.record import read_record
 from fashion_mmdet.experiments.tta import use_tta
 from fashion_mmdet.experiments.weights import drop_pretrained, read_checkpoint, thaw
 from fashion_mmdet.utils.files import write_bytes, write_text
+from fashion_mmdet.utils.parallel import count_cores
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -71,7 +71,7 @@ def use_own_cores() -> None:
     """
     if 'OMP_NUM_THREADS' in os.environ:
         return
-    cores = joblib.cpu_count()
+    cores = count_cores()
     torch.set_num_threads(min(torch.get_num_threads(), cores))
     busy = round(os.getloadavg()[0]) if hasattr(os, 'getloadavg') else 0
     if busy and torch.get_num_threads() > 1 and not torch.cuda.is_available():

@@ -13,6 +13,7 @@ from multiprocessing import current_process, get_context, parent_process, resour
 from multiprocessing.connection import Connection
 from multiprocessing.pool import ExceptionWithTraceback
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
 from types import ModuleType
 from typing import TypeVar
@@ -24,8 +25,10 @@ ONE_THREAD = dict(OMP_NUM_THREADS='1', OPENCV_FOR_THREADS_NUM='1')
 
 
 def count_cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    """Count the cores that this process may use, by its affinity mask and its container's quota."""
+    import joblib  # half a second that a worker need not spend
+
+    return joblib.cpu_count()
 
 
 class WorkerPool:
@@ -134,15 +137,16 @@ def _serve(connection: Connection, initializer: Callable[[], None] | None) -> No
     """Answer calls; what a worker does until it is terminated."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(ONE_THREAD)  # before a function's module loads the libraries that read it
-    if initializer is not None:
-        initializer()
     while True:
         function, item = connection.recv()
         try:
-            answer = False, function(item)
-        except Exception as error:
-            answer = True, ExceptionWithTraceback(error, error.__traceback__)
-        connection.send(answer)
+            if initializer is not None:
+                initializer()
+                initializer = None
+            answer = ForkingPickler.dumps((False, function(item)))
+        except Exception as error:  # the function's, the initializer's, or of a result that cannot be pickled
+            answer = ForkingPickler.dumps((True, ExceptionWithTraceback(error, error.__traceback__)))
+        connection.send_bytes(answer)
 
 
 def _end_with_parent() -> None:

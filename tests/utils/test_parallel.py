@@ -19,6 +19,7 @@ from worker_calls import (
     die,
     die_in_the_middle_of_the_answer,
     fail,
+    make_a_lock,
     recall,
     remember,
     wait_for_a_later_one,
@@ -69,6 +70,13 @@ def test_a_worker_has_one_thread_and_is_initialized(monkeypatch: pytest.MonkeyPa
     with WorkerPool(2, partial(remember, 'x')) as pool:
         assert list(pool.map(recall, range(2))) == ['x', 'x']
     assert 'OMP_NUM_THREADS' not in os.environ
+
+
+def test_an_error_of_the_initializer_or_of_pickling_a_result_comes_as_it_is():
+    with WorkerPool(2, partial(fail, 5)) as pool, pytest.raises(ValueError, match='no 5'):
+        list(pool.map(abs, range(2)))
+    with WorkerPool(2) as pool, pytest.raises(TypeError, match='pickle'):
+        list(pool.map(make_a_lock, range(2)))
 
 
 def test_within_a_worker_a_pool_stays_in_its_process():
