@@ -17,7 +17,7 @@ from PIL import Image
 from fashion_mmdet.datasets.decoding import choose_reduction, decode_area, decode_whole
 from fashion_mmdet.datasets.loading import LoadScaled
 from fashion_mmdet.datasets.rle_masks import RLEMasks
-from tests.datasets.test_rle_masks import encode, random_stack
+from tests.builders import encode_all, random_stack
 
 
 def draw_photo(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -48,7 +48,7 @@ def make_results(path: Path, data: bytes, size: tuple[int, int], masks: np.ndarr
     boxes = RLEMasks.from_bitmaps(masks).get_bboxes('hbox').tensor.tolist()
     instances = [
         dict(bbox=box, bbox_label=index + 3, ignore_flag=int(index == 2), mask=mask)
-        for index, (box, mask) in enumerate(zip(boxes, encode(masks), strict=True))
+        for index, (box, mask) in enumerate(zip(boxes, encode_all(masks), strict=True))
     ]
     return dict(img_path=str(path), img_id=path.name, height=size[0], width=size[1], instances=instances)
 
@@ -269,7 +269,7 @@ def test_a_photo_of_another_size_is_named_with_both(tmp_path: Path, interpolatio
 
 def test_a_mask_of_another_size_is_named_with_the_file(tmp_path: Path):
     results = make_results(tmp_path / 'a.jpg', to_file(draw_photo(40, 30)), (40, 30), np.ones((1, 40, 30), np.uint8))
-    results['instances'][0]['mask'] = encode(np.ones((1, 30, 40), np.uint8))[0]
+    results['instances'][0]['mask'] = encode_all(np.ones((1, 30, 40), np.uint8))[0]
     with pytest.raises(ValueError, match=r'a\.jpg: a mask of 30x40 for a photo of 40x30'):
         LoadScaled((20, 20))(results)
 

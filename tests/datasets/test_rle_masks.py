@@ -9,36 +9,16 @@ import torch
 from mmdet.structures.bbox import HorizontalBoxes
 from mmdet.structures.mask import BitmapMasks, mask_target
 from mmengine.config import ConfigDict
-from pycocotools import mask as coco
 
 from fashion_mmdet.datasets.rle_masks import RLEMasks
 from fashion_mmdet.masks import rle
 from fashion_mmdet.masks.transform import crop, flip
-from tests.masks.test_rle import random_mask, random_side
-
-
-def random_stack(generator: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """(N, H, W) uint8: none to four masks of rectangles, noise, single pixels, all, nothing, or an ellipse."""
-    masks = np.zeros((generator.integers(5), height, width), np.uint8)
-    for mask in masks:
-        if generator.random() < 0.3:
-            center = (int(generator.integers(width)), int(generator.integers(height)))
-            axes = (int(generator.integers(width)), int(generator.integers(height)))
-            cv2.ellipse(mask, center, axes, float(generator.integers(180)), 0, 360, 1, -1)
-        else:
-            mask[:] = random_mask(generator, height, width)
-    return masks
-
-
-def encode(masks: np.ndarray) -> list[dict]:
-    """pycocotools' RLE with counts as text, as the data set has it."""
-    found = [coco.encode(np.asfortranarray(mask)) for mask in masks]
-    return [dict(size=one['size'], counts=one['counts'].decode()) for one in found]
+from tests.builders import encode_all, random_mask, random_side, random_stack
 
 
 def pair(masks: np.ndarray) -> tuple[RLEMasks, BitmapMasks]:
     size = masks.shape[1:]
-    return RLEMasks.from_coco(encode(masks), size), BitmapMasks(masks, *size)
+    return RLEMasks.from_coco(encode_all(masks), size), BitmapMasks(masks, *size)
 
 
 def assert_same(ours: BitmapMasks, theirs: BitmapMasks) -> None:
@@ -125,7 +105,7 @@ def test_a_photos_masks_scaled_on_the_way_in_equal_opencvs():
         height, width = generator.integers(1, 300, 2).tolist()
         masks = random_stack(generator, height, width)
         new_size = tuple(generator.integers(1, 128, 2).tolist())
-        ours = RLEMasks.from_coco(encode(masks), (height, width), new_size)
+        ours = RLEMasks.from_coco(encode_all(masks), (height, width), new_size)
         assert_same(ours, BitmapMasks(masks, height, width).resize(new_size))
 
 
@@ -152,7 +132,7 @@ def test_area_takes_a_pixel_where_at_least_half_is_covered_in_whole_numbers():
         cover = overlaps(height, new_size[0]) @ masks.astype(np.int64) @ overlaps(width, new_size[1]).T
         expected = (2 * cover >= height * width).astype(np.uint8)
         assert_same(
-            RLEMasks.from_coco(encode(masks), (height, width), new_size, 'area'),
+            RLEMasks.from_coco(encode_all(masks), (height, width), new_size, 'area'),
             BitmapMasks(expected.reshape(len(masks), *new_size), *new_size),
         )
 
@@ -161,7 +141,7 @@ def test_area_is_opencvs_area_but_for_half_covered_pixels():
     mask = np.zeros((90, 70), np.uint8)
     cv2.ellipse(mask, (30, 50), (25, 33), 20.0, 0, 360, 1, -1)
     cover = cv2.resize(mask.astype(np.float32), (31, 40), interpolation=cv2.INTER_AREA)
-    ours = RLEMasks.from_coco(encode(mask[None]), (90, 70), (40, 31), 'area').masks[0]
+    ours = RLEMasks.from_coco(encode_all(mask[None]), (90, 70), (40, 31), 'area').masks[0]
     clear = np.abs(cover - 0.5) > 1e-4
     assert clear.mean() > 0.8
     np.testing.assert_array_equal(ours[clear], (cover >= 0.5)[clear])
@@ -175,7 +155,7 @@ def test_half_covered_belongs_to_the_mask_and_less_does_not():
 
 def test_growing_by_area_is_bilinear_cut_at_a_half():
     mask = random_stack(np.random.default_rng(13), 12, 9)
-    grown = RLEMasks.from_coco(encode(mask), (12, 9), (30, 20), 'area')
+    grown = RLEMasks.from_coco(encode_all(mask), (12, 9), (30, 20), 'area')
     expected = [cv2.resize(one.astype(np.float32), (20, 30), interpolation=cv2.INTER_LINEAR) >= 0.5 for one in mask]
     np.testing.assert_array_equal(grown.masks, np.array(expected, np.uint8).reshape(-1, 30, 20))
 
@@ -327,7 +307,7 @@ def test_counts_of_many_masks_are_read_at_once_as_each_alone():
     for _ in range(300):
         height, width = random_side(generator), random_side(generator)
         masks = [
-            encode(random_mask(generator, height, width)[None].astype(np.uint8))[0]
+            encode_all(random_mask(generator, height, width)[None].astype(np.uint8))[0]
             for _ in range(generator.integers(1, 7))
         ]
         if generator.random() < 0.3:

@@ -7,31 +7,10 @@ from pycocotools import mask as coco
 
 from fashion_mmdet.masks import rle
 from fashion_mmdet.masks.transform import nearest_source
+from tests.builders import random_mask, random_side
 from tests.plain_evaluation import subtract_runs
 
 LARGEST = (6824, 10717)  # H, W of the competition's largest photo
-
-
-def random_mask(generator: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """An (H, W) bool bitmap: noise of any density, a few rectangles, a single pixel, all or nothing."""
-    kind = generator.integers(6)
-    mask = np.zeros((height, width), bool)
-    if kind <= 1:
-        mask = generator.random((height, width)) < generator.random()
-    elif kind <= 3:
-        for _ in range(generator.integers(1, 4)):
-            top, left = generator.integers(height), generator.integers(width)
-            mask[top : top + generator.integers(1, height + 1), left : left + generator.integers(1, width + 1)] ^= True
-    elif kind == 4:
-        mask[generator.integers(height), generator.integers(width)] = True
-    else:
-        mask[:] = generator.random() < 0.5
-    return mask
-
-
-def random_side(generator: np.random.Generator, largest: int = 60) -> int:
-    """1 in one case of eight, else up to `largest`."""
-    return 1 if generator.random() < 0.125 else int(generator.integers(1, largest + 1))
 
 
 def random_masks(count: int, seed: int) -> list[np.ndarray]:
