@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 import remembered  # noqa: F401  configs load and dump faster
 import torch
-from mmengine.logging import MMLogger
+from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope, init_default_scope
+from mmengine.visualization import Visualizer
 
 import fashion_mmdet  # noqa: F401  mmcv's operators must be in place before any test imports mmdet
+
+from mmdet.visualization import DetLocalVisualizer  # isort: skip
 
 torch.set_num_threads(1)  # the tensors are tiny, and so times and sums do not depend on the machine's cores
 
@@ -27,15 +30,19 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(autouse=True)
-def _own_loggers() -> None:
-    """Let no run share the logger of another that began in the same second: mmengine names them by the time.
+def forget_runs() -> None:
+    """Let no run share logger, log or visualizer of another that began in the same second: mmengine names them by it.
 
     All begin in the same default scope, in which names of registries are looked up.
     """
-    MMLogger._instance_dict.clear()
-    DefaultScope._instance_dict.clear()
+    for manager in (MMLogger, MessageHub, Visualizer, DetLocalVisualizer, DefaultScope):
+        manager._instance_dict.clear()
     init_default_scope('mmdet')
+
+
+@pytest.fixture(autouse=True)
+def _own_loggers() -> None:
+    forget_runs()
 
 
 def find_ccp() -> Path:
@@ -97,5 +104,6 @@ def tiny_run(tiny_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     from tools import train
 
     folder = tmp_path_factory.mktemp('runs') / 'tiny'
+    forget_runs()  # this fixture may come before those of the test
     assert train.main([str(tiny_config), '--work-dir', str(folder)]) == 0
     return folder
