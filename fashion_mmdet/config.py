@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fashion_mmdet.utils.checks import COUNT, NATURAL, check_number
 from fashion_mmdet.utils.cli import describe
-from fashion_mmdet.utils.config_keys import check_options
+from fashion_mmdet.utils.config_keys import arguments, check_options, find_class
 from fashion_mmdet.utils.files import own_tempdir
 from fashion_mmdet.utils.literals import read_assignments
 
@@ -233,9 +233,10 @@ def _check_values(cfg: 'Config') -> None:
 
 
 def _share_postprocess(cfg: 'Config') -> None:
-    """Give the config's `postprocess` to every evaluator that scores masks."""
+    """Give the config's `postprocess` to every evaluator whose class takes it."""
     for name in EVALUATORS:
         evaluators = cfg.get(name) or []
         for evaluator in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
-            if evaluator.type == 'FashionIoUSweepMetric':
+            kind = evaluator.type if callable(evaluator.type) else find_class(evaluator.type)
+            if kind is not None and 'postprocess' in (arguments(kind) or ()):
                 evaluator.postprocess = cfg.get('postprocess', {})

@@ -145,6 +145,21 @@ def test_a_change_to_the_options_to_start_from_is_checked(tool: str, option: str
     assert complaint in done.stderr
 
 
+def test_every_evaluator_that_takes_it_gets_the_postprocess(tmp_path: Path):
+    """Those that take none (mmdet's CocoMetric, our dump) are left as they are; several evaluators or one."""
+    config = tmp_path / 'c.py'
+    config.write_text(
+        f"_base_ = '{QUICKSTART}'\n"
+        "val_evaluator = [dict(type='FashionIoUSweepMetric'), dict(type='PostprocessedCocoMetric', metric='segm'), "
+        "dict(type='CocoMetric'), dict(type='DumpRawPredictions', path='x')]\n"
+        "test_evaluator = dict(_delete_=True, type='PostprocessedCocoMetric', postprocess=dict(mask_thr=0.9))\n"
+    )
+    cfg = load_config(str(config), {'postprocess.mask_thr': 0.4})
+    assert cfg.postprocess.mask_thr == 0.4
+    assert [one.get('postprocess') for one in cfg.val_evaluator] == [cfg.postprocess, cfg.postprocess, None, None]
+    assert cfg.test_evaluator.postprocess == cfg.postprocess
+
+
 @pytest.mark.parametrize(
     ('option', 'complaint'),
     [

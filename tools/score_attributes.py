@@ -14,7 +14,6 @@ import json
 import sys
 from dataclasses import asdict
 
-from fashion_mmdet.config import parse_options
 from fashion_mmdet.utils.checks import COUNT
 from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 
@@ -32,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar='N',
         help='attributes of at least N true objects are in the mean (default %(default)s)',
     )
-    parser.add_shared('options', 'size', 'json')
+    parser.add_shared('postprocess', 'options', 'size', 'json')
     return parser.parse_args(argv)
 
 
@@ -41,10 +40,11 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     with one_line_errors('score_attributes'):
         from fashion_mmdet.evaluation.attribute_scores import format_attributes, score_attributes
-        from fashion_mmdet.evaluation.postprocess import Postprocess
+        from fashion_mmdet.evaluation.dump_options import read_options
 
-        options = Postprocess.from_config(parse_options(args.options))
+        options, said = read_options(args.dump, args.postprocess, args.options)
         scores = score_attributes(args.dump, args.truth, options, args.train, args.min_objects, args.size)
+    print(said, file=sys.stderr)
     print(json.dumps(asdict(scores)) if args.json else format_attributes(scores))
     return 0
 

@@ -4,7 +4,8 @@
     python tools/score_dump.py DUMP TRUTH.csv --options score_thr=0.3 nms_iou=None overlap=all
     python tools/score_dump.py DUMP TRUTH.csv --postprocess tuned.py
 
-The options are those of the config's `postprocess`; the ground truth is a CSV like train.csv.
+The options are those of the dump's own config (`postprocess`), or of --postprocess, and over either --options; the line
+on stderr says which. The ground truth is a CSV like train.csv.
 """
 
 import argparse
@@ -12,7 +13,6 @@ import json
 import sys
 from dataclasses import asdict
 
-from fashion_mmdet.config import parse_options, read_postprocess
 from fashion_mmdet.utils.cli import ToolParser, one_line_errors
 
 
@@ -30,15 +30,15 @@ def main(argv: list[str] | None = None) -> int:
     """Score and print."""
     args = parse_args(argv)
     with one_line_errors('score_dump'):
+        from fashion_mmdet.evaluation.dump_options import read_options
         from fashion_mmdet.evaluation.offline import score_dump
-        from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.evaluation.scoring import format_scores
 
-        chosen = read_postprocess(args.postprocess) if args.postprocess else {}
-        options = Postprocess.from_config({**chosen, **parse_options(args.options)})
+        options, said = read_options(args.dump, args.postprocess, args.options)
         scores, audit = score_dump(args.dump, args.truth, options, args.size, args.average, args.match)
     if audit:
         print(f'score_dump: the audit of {args.truth} found\n{audit}', file=sys.stderr)
+    print(said, file=sys.stderr)
     print(json.dumps(asdict(scores)) if args.json else format_scores(scores))
     return 0
 

@@ -12,7 +12,6 @@ import json
 import sys
 from pathlib import Path
 
-from fashion_mmdet.config import parse_options
 from fashion_mmdet.utils.checks import COUNT
 from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 
@@ -24,7 +23,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_shared('truth')
     parser.add_argument('--top', type=number(COUNT), default=5, help='how many targets to pick (default %(default)s)')
     parser.add_argument('--out', metavar='JSON', help='where to save targets and classes')
-    parser.add_shared('options')
+    parser.add_shared('postprocess', 'options')
     return parser.parse_args(argv)
 
 
@@ -34,15 +33,17 @@ def main(argv: list[str] | None = None) -> int:
     with one_line_errors('sensitivity'):
         from fashion_mmdet.analysis.sensitivity import format_tallies, pick_targets, tally
         from fashion_mmdet.classes import CATEGORIES
-        from fashion_mmdet.evaluation.postprocess import Postprocess
+        from fashion_mmdet.evaluation.dump_options import read_options
         from fashion_mmdet.utils.files import check_outputs, write_text
 
         truth = args.truth
         if not Path(truth).is_file():
             raise FileNotFoundError(f'{truth}: no such file; name the CSV by --truth or its folder by FASHION_DATA')
-        check_outputs([args.out], [args.dump, truth])
-        rows = tally(args.dump, truth, Postprocess.from_config(parse_options(args.options)))
+        check_outputs([args.out], [args.dump, truth, args.postprocess])
+        options, said = read_options(args.dump, args.postprocess, args.options)
+        rows = tally(args.dump, truth, options)
         targets = pick_targets(rows, args.top)
+        print(said, file=sys.stderr)
         print(format_tallies(rows))
         print(
             'most occurring but least sensitive: '

@@ -55,13 +55,14 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.analysis.rescorer import plot, report, run
         from fashion_mmdet.analysis.rescorer.data import Metric, TrainingData
         from fashion_mmdet.analysis.rescorer.validation import Settings
-        from fashion_mmdet.analysis.tuning.inputs import read_inputs, read_options
+        from fashion_mmdet.analysis.tuning.inputs import read_inputs
+        from fashion_mmdet.evaluation.dump_options import read_options
         from fashion_mmdet.evaluation.rescorer import store
         from fashion_mmdet.utils.files import sibling
         from fashion_mmdet.utils.progress import progress_bar
 
         picture = sibling(args.out, '.png', [args.out_of_fold], [args.dump, args.truth, args.postprocess])
-        base = read_options(args.dump, args.postprocess, args.options)
+        base, said = read_options(args.dump, args.postprocess, args.options)
         raws, truths, audit = read_inputs(args.dump, args.truth, args.size)
         if audit:
             print(f'train_rescorer: the audit of {args.truth} found\n{audit}', file=sys.stderr)
@@ -71,6 +72,7 @@ def main(argv: list[str] | None = None) -> int:
             metric = Metric(args.average, args.match, args.size)
             data = TrainingData(raws, truths, base, metric, on_fit=lambda: progress.advance(task))
             trained = run.train(data, settings)
+        print(said, file=sys.stderr)
         print(report.format_report(trained, settings))
         meta = run.describe(trained, data, settings, args.dump, args.truth, args.command)
         store.save_rescorer(replace(trained.fitted, meta=meta), args.out)

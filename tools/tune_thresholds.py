@@ -47,15 +47,17 @@ def main(argv: list[str] | None = None) -> int:
         from rich.console import Console
         from rich.progress import Progress
 
-        from fashion_mmdet.analysis.tuning import curves, inputs, report
+        from fashion_mmdet.analysis.tuning import curves, report
+        from fashion_mmdet.analysis.tuning.inputs import read_inputs
         from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
         from fashion_mmdet.analysis.tuning.validation import Plan, tune
         from fashion_mmdet.evaluation.dump import read_info
+        from fashion_mmdet.evaluation.dump_options import read_options
         from fashion_mmdet.utils.files import sibling, write_text
 
         picture = sibling(args.out, '.png', inputs=[args.dump, args.truth, args.postprocess])
-        base = inputs.read_options(args.dump, args.postprocess, args.options)
-        raws, truths, audit = inputs.read_inputs(args.dump, args.truth, args.size)
+        base, said = read_options(args.dump, args.postprocess, args.options)
+        raws, truths, audit = read_inputs(args.dump, args.truth, args.size)
         if audit:
             print(f'tune_thresholds: the audit of {args.truth} found\n{audit}', file=sys.stderr)
         plan = Plan(args.folds, args.repeats, args.seed)
@@ -66,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
             task = progress.add_task('searches', total=plan.searches())
             tuning, tuner = tune(cache, base, plan, args.min_support, on_fit=lambda: progress.advance(task))
             drawn = curves.held_out_curves(tuner, tuning.splits, tuning.choice.kept, tuning.options)
+        print(said, file=sys.stderr)
         print(report.format_table(tuning))
         metric = f'sweep score, average={args.average}, match={args.match}'
         overlay = report.format_overlay(tuning, args.dump, read_info(args.dump).checkpoint, metric, args.command)

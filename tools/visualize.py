@@ -5,14 +5,14 @@
     python tools/visualize.py TEST.parquet --out gallery --images data/ccp/test
 
 Open index.html in the folder; pictures are JPEGs beside it. Masks are those that are scored, at 512x512. With --classes
-only their objects are drawn, judged and scored. The options are those of the config's `postprocess`.
+only their objects are drawn, judged and scored. The options are those of the dump's own config, or of
+--postprocess, and over either --options.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from fashion_mmdet.config import parse_options
 from fashion_mmdet.utils.checks import COUNT, Interval
 from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 
@@ -25,7 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--truth', metavar='CSV', help='like train.csv; without it nothing is judged')
     parser.add_argument('--images', metavar='PHOTOS', help='folder of the photos; default: train, beside the truth')
     parser.add_argument('--classes', nargs='+', default=[], metavar='CLASS', help='ids or names; default: all')
-    parser.add_shared('options')
+    parser.add_shared('postprocess', 'options')
     parser.add_argument(
         '--iou', type=number(Interval(0, 1, open_high=True)), default=0.5, help='IoU of a hit (%(default)s)'
     )
@@ -41,16 +41,18 @@ def main(argv: list[str] | None = None) -> int:
     """Judge, draw, write the page."""
     args = parse_args(argv)
     with one_line_errors('visualize'):
-        from fashion_mmdet.evaluation.postprocess import Postprocess
+        from fashion_mmdet.evaluation.dump_options import read_options
         from fashion_mmdet.experiments.gallery.entries import collect_entries, find_photos, rank, read_categories
         from fashion_mmdet.experiments.gallery.page import describe_gallery, write_gallery
 
-        options, classes = Postprocess.from_config(parse_options(args.options)), read_categories(args.classes)
+        classes = read_categories(args.classes)
+        options, said = read_options(args.dump, args.postprocess, args.options)
         entries = collect_entries(args.dump, args.truth, options, classes, args.iou)
         photos = Path(args.images) if args.images else Path(args.truth).parent / 'train'
         there, missing = find_photos(rank(entries, args.best), photos)
         title, lead = describe_gallery(args.dump, entries, classes, args.iou, missing)
         page = write_gallery(there[: args.limit], photos, Path(args.out), title, lead, args.best)
+    print(said, file=sys.stderr)
     print(f'saved: {page}, {min(len(there), args.limit or len(there))} pictures')
     return 0
 

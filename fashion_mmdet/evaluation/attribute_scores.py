@@ -18,19 +18,9 @@ from fashion_mmdet.evaluation.attributes import (
 )
 from fashion_mmdet.evaluation.dump import read_dump, read_info
 from fashion_mmdet.evaluation.fashionpedia import F1_THRESHOLDS, IGNORE_F1, match_image, mean_average_precision
-from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
+from fashion_mmdet.evaluation.postprocess import ALL_DETECTIONS, Postprocess, postprocess
 from fashion_mmdet.evaluation.truths import Truths
 from fashion_mmdet.utils.tables import format_text
-
-# AP asks for all detections; the categories from 13 on have no attributes.
-ALL_DETECTIONS = dict(
-    score_thr=0.0,
-    nms_iou=None,
-    cross_class_iou=None,
-    overlap='none',
-    max_per_image=None,
-    drop_categories=tuple(range(NUM_MAIN_CATEGORIES, NUM_CATEGORIES)),
-)
 
 
 @dataclass(frozen=True)
@@ -89,7 +79,8 @@ def score_attributes(
     truths = Truths(truth, size)
     tested = [image_id for image_id, _, _ in read_info(dump).images]
     truths.check(*tested)
-    everything = replace(options, **ALL_DETECTIONS)
+    without_attributes = tuple(range(NUM_MAIN_CATEGORIES, NUM_CATEGORIES))
+    everything = replace(options, **ALL_DETECTIONS, drop_categories=without_attributes)
     f1_thresholds = np.array([*F1_THRESHOLDS, IGNORE_F1])
     hits, matched = [], []
     for raw in track(read_dump(dump), 'attributes', total=len(tested)):

@@ -1,13 +1,13 @@
 """Merge several raw predictions of one image into one: views of a photo, checkpoints of a training, models."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from fashion_mmdet.evaluation.matching import box_ious
 from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
-from fashion_mmdet.utils.checks import COUNT, POSITIVE, SHARE, check_choice, check_number, check_numbers
+from fashion_mmdet.utils.checks import COUNT, POSITIVE, SHARE, check_choice, check_known, check_number, check_numbers
 
 METHODS = ('nms', 'wbf')
 
@@ -56,10 +56,7 @@ class Merge:
     @classmethod
     def from_config(cls, options: Mapping | None) -> 'Merge':
         """Build from the options of a config; ValueError names one that does not exist."""
-        known = [field.name for field in fields(cls)]
-        for name in options or {}:
-            if name not in known:
-                raise ValueError(f'merge {name}: no such option; there are {", ".join(known)}')
+        check_known('merge ', options or {}, cls)
         return cls(**(options or {}))
 
     def model_weights(self, models: int) -> np.ndarray:

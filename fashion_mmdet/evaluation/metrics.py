@@ -1,6 +1,7 @@
 """The metrics that mmengine's runner calls: thin wrappers of postprocessing, matching and scoring."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from mmdet.evaluation import CocoMetric
@@ -11,10 +12,10 @@ from pycocotools import mask as coco_mask
 
 from fashion_mmdet.classes import category_ids
 from fashion_mmdet.evaluation.matching import MATCHES, count_images
-from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
+from fashion_mmdet.evaluation.postprocess import ALL_DETECTIONS, Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import raw_from_sample, resize_truth, truth_from_sample
 from fashion_mmdet.evaluation.scoring import AVERAGES, format_classes, summarize
-from fashion_mmdet.utils.checks import COUNT, check_choice, check_numbers
+from fashion_mmdet.utils.checks import COUNT, check_choice, check_flag, check_numbers
 
 
 @METRICS.register_module()
@@ -70,16 +71,17 @@ class PostprocessedCocoMetric(CocoMetric):
     """mmdet's own CocoMetric (AP) on postprocessed masks.
 
     Args:
-        postprocess: options of `evaluation.postprocess.Postprocess`; AP needs all detections, so by default all scores
-            stay and masks may overlap.
+        postprocess: options of `evaluation.postprocess.Postprocess`.
+        all_detections: AP needs them all, so whatever `postprocess` says, all scores stay, without mask NMS, and masks
+            may overlap; False for the AP of what is submitted.
         **kwargs: CocoMetric's.
     """
 
-    def __init__(self, *args, postprocess: Mapping | None = None, **kwargs) -> None:
+    def __init__(self, *args, postprocess: Mapping | None = None, all_detections: bool = True, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.options = Postprocess.from_config(
-            {**dict(score_thr=0.0, nms_iou=None, overlap='none'), **(postprocess or {})}
-        )
+        check_flag('all_detections', all_detections)
+        options = Postprocess.from_config(postprocess)
+        self.options = replace(options, **ALL_DETECTIONS) if all_detections else options
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Replace every sample's raw prediction by final masks, boxes and labels and pass it on."""

@@ -6,7 +6,7 @@ everywhere.
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import ModuleType, NoneType
 
 import numpy as np
@@ -17,9 +17,11 @@ from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
 from fashion_mmdet.masks import rle_kernels
 from fashion_mmdet.masks.rle import edges_to_coco
-from fashion_mmdet.utils.checks import NATURAL, SHARE, check_choice, check_ids, check_number
+from fashion_mmdet.utils.checks import NATURAL, SHARE, check_choice, check_ids, check_known, check_number
 
 OVERLAPS = ('class', 'all', 'none')
+# What an average precision asks for, whatever the other options: every detection, at its own score.
+ALL_DETECTIONS = dict(score_thr=0.0, nms_iou=None, cross_class_iou=None, overlap='none', max_per_image=None)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Postprocess:
             'all' classes, or 'none': masks stay as they are.
         min_area: masks with fewer pixels, at the size asked for, are dropped.
         drop_categories: category ids never to predict.
-        max_per_image: keep this many of the highest scores; None for all.
+        max_per_image: only this many of the highest scores above `score_thr` are pasted at all; None for all.
+            NMS, overlap and `min_area` come after it and may leave fewer: no lower score moves up.
         attribute_thr: an attribute is predicted from this probability on; one number, or a mapping from attribute id
             with 'default' for the rest.
         attribute_policy: 'with' writes a ClassId with the predicted attributes, 'without' the bare category; one word,
@@ -76,16 +79,8 @@ class Postprocess:
     @classmethod
     def from_config(cls, options: Mapping | None) -> 'Postprocess':
         """Take the options of a config's `postprocess`; ValueError names one that does not exist."""
-        if not isinstance(options, (Mapping, NoneType)):
-            raise ValueError(f'postprocess={options!r}: must be a dict of options')
-        options = options or {}
-        if 'filter' in options:  # the old name, for one more version; where both stand, the last one counts
-            warnings.warn('postprocess.filter is now postprocess.rescorer', FutureWarning, stacklevel=2)
-            options = {'rescorer' if name == 'filter' else name: value for name, value in options.items()}
-        known = [field.name for field in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise ValueError(f'postprocess.{name}: no such option; there are {", ".join(known)}')
+        options = rename_options(options)
+        check_known('postprocess.', options, cls)
         made = cls(**options)
         if made.rescorer is not None:
             _rescorer_store().load_rescorer(made.rescorer)  # complains now, not after a night of inference
@@ -98,6 +93,18 @@ class Postprocess:
     def attribute_thresholds(self) -> np.ndarray:
         """Return each attribute's threshold, (92,) float."""
         return thresholds_by_id('attribute_thr', self.attribute_thr, NUM_ATTRIBUTES)
+
+
+def rename_options(options: Mapping | None) -> Mapping:
+    """Return options by today's names; ValueError where they are no dict or name one twice."""
+    if not isinstance(options, (Mapping, NoneType)):
+        raise ValueError(f'postprocess={options!r}: must be a dict of options')
+    if 'filter' not in (options or {}):
+        return options or {}
+    if 'rescorer' in options:
+        raise ValueError('postprocess.filter is the old name of postprocess.rescorer: give one of them')
+    warnings.warn('postprocess.filter is now postprocess.rescorer', FutureWarning, stacklevel=3)
+    return {'rescorer' if name == 'filter' else name: value for name, value in options.items()}
 
 
 def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] | None = None) -> Prediction:

@@ -1,8 +1,8 @@
 """Check options where they enter: type, finiteness, range. An error names option, value and what it must be."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 
 
@@ -78,6 +78,14 @@ def check_choice(name: str, value: object, known: Sequence[str]) -> None:
     """Raise ValueError unless a value is one of the known words."""
     if not isinstance(value, str) or value not in known:
         raise ValueError(f'{name}={value!r}: one of {", ".join(known)}')
+
+
+def check_known(prefix: str, names: Iterable[str], options: type) -> None:
+    """Raise ValueError for a name that is no field of a dataclass of options; `prefix` says whose name it is."""
+    known = [field.name for field in fields(options)]
+    for name in names:
+        if name not in known:
+            raise ValueError(f'{prefix}{name}: no such option; there are {", ".join(known)}')
 
 
 def check_flag(name: str, value: object) -> None:

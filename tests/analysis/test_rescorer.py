@@ -410,7 +410,9 @@ def test_the_old_name_of_the_option_still_counts_and_warns(fitted: Rescorer, tmp
     path = str(tmp_path / 'rescorer.skops')
     save_rescorer(fitted, path)
     with pytest.warns(FutureWarning, match=r'postprocess\.filter is now postprocess\.rescorer'):
-        assert Postprocess.from_config(dict(rescorer='other', filter=path)) == Postprocess(rescorer=path)
+        assert Postprocess.from_config(dict(filter=path)) == Postprocess(rescorer=path)
+    with pytest.raises(ValueError, match=r'postprocess\.filter is the old name of postprocess\.rescorer: give one'):
+        Postprocess.from_config(dict(rescorer='other', filter=path))
 
 
 def test_a_rescorer_of_other_features_is_refused(fitted: Rescorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

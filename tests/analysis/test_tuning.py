@@ -10,13 +10,14 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from fashion_mmdet.analysis.tuning.curves import held_out_curves
-from fashion_mmdet.analysis.tuning.inputs import options_of_dump, read_inputs
+from fashion_mmdet.analysis.tuning.inputs import read_inputs
 from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
 from fashion_mmdet.analysis.tuning.search import SCORES, STAGES, Tuner
 from fashion_mmdet.analysis.tuning.sweep_score import thresholds_of
 from fashion_mmdet.analysis.tuning.validation import Plan, choose_stages, make_splits, tune
 from fashion_mmdet.config import load_config, read_postprocess
 from fashion_mmdet.evaluation.dump import DumpWriter
+from fashion_mmdet.evaluation.dump_options import read_options
 from fashion_mmdet.evaluation.matching import count_image
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth, empty_prediction
@@ -461,7 +462,7 @@ def test_the_tool_writes_options_that_score_as_it_says(
 
 
 def test_the_dumps_config_is_where_tuning_starts(files):
-    assert options_of_dump(files[0]) == Postprocess(nms_iou=0.4, score_thr={3: 0.4})
+    assert read_options(files[0])[0] == Postprocess(nms_iou=0.4, score_thr={3: 0.4})
 
 
 def test_an_image_without_truth_is_named(files, tmp_path: Path):

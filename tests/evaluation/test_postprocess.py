@@ -311,6 +311,17 @@ def test_at_most_so_many_objects_an_image(limit, scores):
     np.testing.assert_allclose(prediction.scores, scores, rtol=1e-6)
 
 
+def test_the_limit_counts_detections_before_nms_and_area():
+    """Of 0.9 at columns 0 to 9, 0.8 on the same pixels and 0.7 beside them, a limit of two takes 0.9 and 0.8; NMS drops
+    0.8 (IoU 1), and 0.7 does not move up. After NMS it would be the second. Likewise a mask of 16 px keeps its place.
+    """
+    raw = raw_prediction((3, 0.9, (0, 0, 10, 10)), (3, 0.8, (0, 0, 10, 10)), (3, 0.7, (12, 0, 20, 10)))
+    assert found(postprocess(raw, Postprocess(max_per_image=2))) == [(3, 0.9, 100)]
+    assert found(postprocess(raw, Postprocess())) == [(3, 0.9, 100), (3, 0.7, 80)]
+    small_first = raw_prediction((3, 0.9, (0, 0, 4, 4)), (3, 0.8, (6, 0, 16, 10)))
+    assert found(postprocess(small_first, Postprocess(max_per_image=1, min_area=17))) == []
+
+
 def test_dropped_categories_are_not_predicted_and_take_no_ones_place():
     """The dropped 0.9 neither counts for the limit of one nor claims the pixels of the other."""
     raw = raw_prediction((12, 0.9, (0, 0, 10, 10)), (3, 0.8, (0, 0, 10, 10)), (0, 0.7, (0, 0, 10, 10)))
