@@ -141,7 +141,7 @@ def check_index(content: bytes) -> None:
         except TOLD:
             records = None
         try:
-            build_index(path, path.with_suffix('.arrow'), jobs=1)
+            build_index(path, path.with_suffix('.arrow'), workers=1)
             index = Index.open(path.with_suffix('.arrow'), path)
         except TOLD:
             assert records is None

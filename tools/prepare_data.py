@@ -57,7 +57,7 @@ def print_counts(counts: dict) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Copy, or check; 0 when the copy is right, 2 when not, 130 when interrupted."""
     args = parse_args(argv)
-    from fashion_mmdet.converters.downscale import Options, check_copy, prepare
+    from fashion_mmdet.converters.downscale import Options, check_copy, downscale
     from fashion_mmdet.utils.parallel import WorkerPool
 
     try:
@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
                 with WorkerPool(args.workers) as pool:
                     counts = check_copy(args.folders[0], pool)
             else:
-                counts = prepare(*args.folders, Options(args.max_side, args.quality), args.workers)
+                counts = downscale(*args.folders, Options(args.max_side, args.quality), args.workers)
     except KeyboardInterrupt:
         print('prepare_data: interrupted; the same command goes on', file=sys.stderr)
         return 130

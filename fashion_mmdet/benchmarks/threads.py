@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import joblib
 from rich.progress import Progress
 
 from fashion_mmdet.benchmarks.timing import Table, ticker
 from fashion_mmdet.synthetic import make_sample
+from fashion_mmdet.utils.parallel import count_cores
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs' / 'fashion' / 'maskrcnn_lite0_cpu.py'
@@ -27,7 +27,7 @@ CONTENDERS = {
     'passive waiting': dict(OMP_WAIT_POLICY='passive'),
     'one thread': dict(OMP_NUM_THREADS='1'),
     # As many as share a batch evenly: 2 on 2 cores, 4 on 4.
-    'a process a core, gloo': dict(OMP_NUM_THREADS='1', PROCESSES=str(math.gcd(joblib.cpu_count(), BATCH))),
+    'a process a core, gloo': dict(OMP_NUM_THREADS='1', PROCESSES=str(math.gcd(count_cores(), BATCH))),
 }
 LOADS = {'alone': None, 'beside a busy process': 0, 'beside one of low priority': 19}  # its nice value
 VARIABLES = ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT', 'OMP_NUM_THREADS')
@@ -58,7 +58,7 @@ def run(
                 cells.append(f'{1 / statistics.median(seconds[WARM_UP:]):.2f}')
                 tick()
             rows.append((name, *cells))
-    note = NOTE.format(cores=joblib.cpu_count(), batch=BATCH, rounds=rounds)
+    note = NOTE.format(cores=count_cores(), batch=BATCH, rounds=rounds)
     return [Table('Training steps a second on a CPU', ('threads', *loads), rows, note)]
 
 

@@ -5,7 +5,6 @@ Memory stays bounded: some chunks of text and 60 bytes an object; the masks wait
 
 import os
 import tempfile
-from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
@@ -33,37 +32,39 @@ class Checked(NamedTuple):
     """Objects of a batch of rows.
 
     Attributes:
-        rows: row of each object in the batch, from 0.
+        images: number of each object's image, (M,) int64.
         columns: the objects without their masks (`COLUMNS`).
         masks: counts of all masks, one after another.
         audit: problems of the rows.
+        csv_bytes: size of the rows in the CSV, roughly.
     """
 
-    rows: list[int]
+    images: np.ndarray
     columns: pa.RecordBatch
     masks: bytes
     audit: Audit
+    csv_bytes: int
 
 
-def build_index(csv: str | os.PathLike, target: Path, jobs: int | None = None) -> None:
+def build_index(csv: str | os.PathLike, target: Path, workers: int | None = None) -> None:
     """Parse a train.csv and write its index: what `records.read_records` returns, to the object and the audit.
 
     Args:
         csv: CSV to read.
         target: file to write; it is whole or absent.
-        jobs: processes; None for all cores where the CSV is large.
+        workers: processes; None for all cores where the CSV is large.
 
     Raises:
         ValueError: the file is not this CSV, or was changed while it was read.
-        OSError: no such file, or no room.
+        OSError: no such file, or a full disk.
     """
     if not Path(csv).is_file():
         raise FileNotFoundError(f'{csv}: no such file')
     content, csv_bytes = content_key(csv), os.path.getsize(csv)
-    jobs = jobs or (None if csv_bytes >= POOL_BYTES else 1)
+    workers = workers or (None if csv_bytes >= POOL_BYTES else 1)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=target.parent) as spill, tempfile.TemporaryFile(dir=target.parent) as grouped:
-        images, image, columns, audit = _parse(csv, csv_bytes, spill, jobs)
+        images, image, columns, audit = _parse(csv, csv_bytes, spill, workers)
         if content_key(csv) != content:
             raise ValueError(f'{csv}: changed while it was read; start again')
         objects, counts = _group(image, columns, spill, grouped)
@@ -73,13 +74,13 @@ def build_index(csv: str | os.PathLike, target: Path, jobs: int | None = None) -
             writer.write_batch(batch)
 
 
-def check_rows(csv: str, rows: list[RowText]) -> Checked:
-    """Check rows and encode the masks of those that stay; runs in the pool's processes."""
-    audit, numbers, areas, instances = Audit(), [], [], []
-    for number, text in enumerate(rows):
+def check_rows(csv: str, rows: list[tuple[int, RowText]]) -> Checked:
+    """Check rows, each with its image's number, and encode the masks of those that stay; runs in the pool."""
+    audit, images, areas, instances = Audit(), [], [], []
+    for image, text in rows:
         row = check_row(csv, text, audit)
         if row is not None:
-            numbers.append(number)
+            images.append(image)
             areas.append(rle.area(row.runs))
             instances.append(to_instance(row, *text.first_size))
     masks = [instance.mask['counts'].encode('ascii') for instance in instances]
@@ -90,11 +91,13 @@ def check_rows(csv: str, rows: list[RowText]) -> Checked:
         area=areas,
         mask_bytes=list(map(len, masks)),
     )
-    return Checked(numbers, pa.record_batch(columns, schema=COLUMNS), b''.join(masks), audit)
+    csv_bytes = sum(len(text.pixels) + len(text.image_id) + 15 for _, text in rows)
+    batch = pa.record_batch(columns, schema=COLUMNS)
+    return Checked(np.array(images, np.int64), batch, b''.join(masks), audit, csv_bytes)
 
 
 def _parse(
-    csv: str | os.PathLike, csv_bytes: int, spill: BinaryIO, jobs: int | None
+    csv: str | os.PathLike, csv_bytes: int, spill: BinaryIO, workers: int | None
 ) -> tuple[dict[str, tuple[int, ...]], np.ndarray, pa.Table, Audit]:
     """Check all rows; the masks go to `spill` one after another.
 
@@ -103,20 +106,12 @@ def _parse(
         image, (M,) int64; the objects' `COLUMNS`; and the audit.
     """
     images: dict[str, tuple[int, ...]] = {}
-    audit, waiting, image, columns = Audit(), deque(), [], []
-
-    def batches() -> Iterator[list[RowText]]:
-        rows = screen_rows(csv)
-        while batch := list(islice(rows, BATCH_ROWS)):
-            numbers = [images.setdefault(row.image_id, (len(images), row.number, *row.first_size))[0] for row in batch]
-            waiting.append(np.array(numbers, np.int64))
-            progress.update(task, advance=sum(len(row.pixels) + len(row.image_id) + 15 for row in batch))
-            yield batch
-
-    with progress_bar() as progress, WorkerPool(jobs) as pool:
+    audit, image, columns = Audit(), [], []
+    with progress_bar() as progress, WorkerPool(workers) as pool:
         task = progress.add_task(f'index of {Path(csv).name}', total=csv_bytes)
-        for checked in pool.map(partial(check_rows, os.fspath(csv)), batches()):
-            image.append(waiting.popleft()[checked.rows])
+        for checked in pool.map(partial(check_rows, os.fspath(csv)), _batch_rows(csv, images)):
+            progress.update(task, advance=checked.csv_bytes)
+            image.append(checked.images)
             columns.append(checked.columns)
             audit.extend(checked.audit)
             spill.write(checked.masks)
@@ -124,6 +119,13 @@ def _parse(
     names = list(images)
     audit_images(csv, names, {names[number] for number in np.unique(image)}, audit)
     return images, image, pa.Table.from_batches(columns), audit
+
+
+def _batch_rows(csv: str | os.PathLike, images: dict[str, tuple[int, ...]]) -> Iterator[list[tuple[int, RowText]]]:
+    """Yield batches of rows, each with its image's number; new images go into `images` (see `_parse`)."""
+    rows = screen_rows(csv)
+    while batch := list(islice(rows, BATCH_ROWS)):
+        yield [(images.setdefault(row.image_id, (len(images), row.number, *row.first_size))[0], row) for row in batch]
 
 
 def _group(

@@ -151,8 +151,8 @@ def _gather(raws: Sequence[RawPrediction], weights: np.ndarray, options: Merge) 
     boxes = np.concatenate([raw.boxes for raw in raws]).astype(np.float64)
     if options.duplicate_iou is not None:
         # One number per (category, model), so that only detections of the same model and class meet.
-        owners = categories * len(raws) + models
-        objects, _ = group_boxes(boxes[order], owners[order], scores[order], options.duplicate_iou, fuse=False)
+        kinds = categories * len(raws) + models
+        objects, _ = group_boxes(boxes[order], kinds[order], scores[order], options.duplicate_iou, fuse=False)
         order = order[np.unique(objects, return_index=True)[1]]
     return _Detections(
         models[order], rows[order], categories[order], scores[order], boxes[order], weights[models[order]]
@@ -176,10 +176,10 @@ def group_boxes(
     """
     groups = np.zeros(len(boxes), np.int64)
     # Of the `count` objects founded so far: box, class and sum of weights.
-    merged, owners, totals = np.zeros((len(boxes), 4)), np.zeros(len(boxes), np.int64), np.zeros(len(boxes))
+    merged, classes, totals = np.zeros((len(boxes), 4)), np.zeros(len(boxes), np.int64), np.zeros(len(boxes))
     count = 0
     for index, box in enumerate(boxes):
-        rivals = np.flatnonzero(owners[:count] == categories[index])
+        rivals = np.flatnonzero(classes[:count] == categories[index])
         overlaps = box_ious(box[None], merged[rivals])[0]
         best = int(overlaps.argmax()) if len(rivals) else -1
         if best >= 0 and overlaps[best] > iou_thr:
@@ -189,7 +189,7 @@ def group_boxes(
                 merged[group] += (box - merged[group]) * (vote_weight[index] / totals[group])
         else:
             groups[index] = count
-            merged[count], owners[count], totals[count] = box, categories[index], vote_weight[index]
+            merged[count], classes[count], totals[count] = box, categories[index], vote_weight[index]
             count += 1
     return groups, merged[:count]
 
@@ -238,9 +238,8 @@ def bilinear_weights(spans: np.ndarray, frames: np.ndarray, cells: int, side: in
     low, high = frames[:, :1], frames[:, 1:]
     centres = low + (np.arange(side) + 0.5) / side * (high - low)
     size = spans[:, 1:] - spans[:, :1]
-    positions = (centres - spans[:, :1]) / np.where(
-        size > 0, size, 1
-    ) * cells - 0.5  # in cells, 0 at the first's centre
+    size = np.where(size > 0, size, 1)  # an empty span has no weight anywhere that counts
+    positions = (centres - spans[:, :1]) / size * cells - 0.5  # in cells, 0 at the first's centre
     return np.maximum(1 - np.abs(positions[:, :, None] - np.arange(cells)), 0).astype(np.float32)
 
 

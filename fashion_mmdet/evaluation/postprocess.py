@@ -83,7 +83,7 @@ class Postprocess:
         check_known('postprocess.', options, cls)
         made = cls(**options)
         if made.rescorer is not None:
-            _rescorer_store().load_rescorer(made.rescorer)  # complains now, not after a night of inference
+            _rescorer_store().load_rescorer(made.rescorer)  # so that a bad file fails now, not after inference
         return made
 
     def score_thresholds(self) -> np.ndarray:

@@ -36,7 +36,7 @@ class Truths:
 
 
 def truth_from_record(record: Record, size: tuple[int, int] | None = None) -> Truth:
-    """Take an annotated image's objects, scaled as `cv2.resize(INTER_NEAREST)` would; None keeps the photo's size."""
+    """Convert an image's record, its masks resized as `cv2.resize(INTER_NEAREST)` does; None keeps the photo's size."""
     return resize_truth(
         Truth(
             image_id=record.image_id,

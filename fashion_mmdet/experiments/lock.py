@@ -1,7 +1,6 @@
 """One training per folder, and work that rank 0 does for all ranks."""
 
 import contextlib
-import errno
 import fcntl
 import os
 import socket
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from mmengine import dist
+
+from fashion_mmdet.utils.locks import take_lock
 
 LOCK = '.train.lock'
 T = TypeVar('T')
@@ -52,10 +53,9 @@ def _lock(folder: Path, stack: contextlib.ExitStack) -> str | None:
     # The file stays: a run that removed it could remove another's that has just been locked.
     file = stack.enter_context(open(folder / LOCK, 'a+'))  # noqa: SIM115
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EAGAIN):
-            return f'{folder}: locks do not work here ({error.strerror}); see to it that no second training runs in it'
+        if warning := take_lock(file, fcntl.lockf):
+            return warning
+    except BlockingIOError:
         file.seek(0)
         raise ValueError(
             f'{folder}: another training runs here: {file.read() or "just begun"}; wait for it, stop it, '

@@ -74,7 +74,7 @@ class RepeatableHook(Hook):
 
 
 def lacks_validation(runner: Runner) -> bool:
-    """Tell whether a run is where its config validates, without a score of this validation in its logs."""
+    """Tell whether a run has reached a validation of its config whose score its logs lack."""
     loop = runner.train_loop
     done, end = (loop.epoch, loop.max_epochs) if isinstance(loop, EpochBasedTrainLoop) else (loop.iter, loop.max_iters)
     if not done or done < loop.val_begin or (done % loop.val_interval and done < end):
@@ -90,7 +90,7 @@ def derive_seed(runner: Runner, *key: int) -> int:
 
 
 def seed_everything(runner: Runner, iteration: int) -> None:
-    """Seed Python, NumPy and PyTorch for an iteration; well under a millisecond."""
+    """Seed Python, NumPy and PyTorch for an iteration; takes well under a millisecond."""
     seed = derive_seed(runner, iteration)
     random.seed(seed)
     np.random.seed(seed)
@@ -134,8 +134,8 @@ def replay(runner: Runner, schedulers: list[_ParamScheduler], iterations: int) -
 
 def _keep_rates(schedulers: list[_ParamScheduler], checkpoint: dict) -> None:
     """Take progress and rates from the checkpoint, the settings of score-dependent schedulers from the config."""
-    for scheduler, saved in itertools.zip_longest(schedulers, checkpoint.get('param_schedulers', []), fillvalue={}):
-        now = scheduler.state_dict() if scheduler else {}
+    for scheduler, saved in itertools.zip_longest(schedulers, checkpoint.get('param_schedulers', [])):
+        now, saved = scheduler.state_dict() if scheduler else {}, {} if saved is None else saved
         changed = sorted(
             name
             for name in (now.keys() | saved.keys()) - PROGRESS

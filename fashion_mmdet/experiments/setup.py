@@ -17,7 +17,7 @@ from fashion_mmdet.experiments.lock import on_main
 from fashion_mmdet.experiments.record import read_record
 from fashion_mmdet.experiments.tta import use_tta
 from fashion_mmdet.experiments.weights import drop_pretrained, read_checkpoint, thaw
-from fashion_mmdet.utils.files import write_bytes, write_text
+from fashion_mmdet.utils.files import remove_abandoned, write_bytes, write_text
 from fashion_mmdet.utils.parallel import count_cores
 
 
@@ -113,8 +113,7 @@ def resume_latest(cfg: Config) -> str | None:
 
 def _find_furthest(folder: Path) -> tuple[str, int | None] | None:
     """Clean up a run's folder and note its furthest whole checkpoint; return that and its seed."""
-    for leftover in folder.glob('.*.pth.*.tmp'):
-        leftover.unlink()
+    remove_abandoned(folder.absolute())
     records = {file: _read_meta(file) for file in [*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')]}
     for file in sorted(filter(records.get, records), key=lambda file: _progress(records[file]), reverse=True):
         try:
@@ -137,7 +136,8 @@ def _read_meta(file: Path) -> dict | None:
     except UntrustedFileError:
         raise
     except (LookupError, TypeError, ValueError) as error:
-        return _pass_over(ValueError(f'{file}: not a checkpoint of a training, or cut off: {error!r}'))
+        _pass_over(ValueError(f'{file}: not a checkpoint of a training, or cut off: {error!r}'))
+        return None
     return meta
 
 

@@ -83,16 +83,16 @@ def runs_to_coco(runs: Runs, height: int, width: int) -> dict:
 
 def coco_to_runs(rle: dict) -> Runs:
     """Convert COCO RLE (compressed, str or bytes, or a list of counts) to runs; ValueError where it is broken."""
-    edges, _ = checked_edges([rle], *rle['size'])
+    edges, _ = same_size_edges([rle], *rle['size'])
     return edges[0::2].copy(), edges[1::2].copy()
 
 
 def stack_coco(masks: Sequence[dict], height: int, width: int) -> Runs:
-    """Convert COCO RLEs of one size to the runs of a stack (see `masks.transform`); errors as `checked_edges`.
+    """Convert COCO RLEs of one size to the runs of a stack (see `masks.transform`); errors as `same_size_edges`.
 
     The runs are sorted, but those of different masks may touch, and `resize` takes them so.
     """
-    edges, bounds = checked_edges(masks, height, width)
+    edges, bounds = same_size_edges(masks, height, width)
     edges += np.repeat(np.arange(len(masks)) * (height * width), np.diff(bounds))
     return edges[0::2], edges[1::2]
 
@@ -147,7 +147,7 @@ def coco_to_edges(masks: Sequence[dict], wanted: np.ndarray | None = None) -> tu
     return edges, bounds
 
 
-def checked_edges(masks: Sequence[dict], height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+def same_size_edges(masks: Sequence[dict], height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Convert masks that must have one size as `coco_to_edges` does.
 
     Raises:

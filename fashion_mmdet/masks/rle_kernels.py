@@ -237,24 +237,21 @@ def resolve_overlaps(
     result, new_bounds = np.empty(2 * edges.size, np.int64), np.zeros(bounds.size, np.int64)
     filled = 0
     for mask in range(groups.size):
-        runs = edges[bounds[mask] : bounds[mask + 1]]
-        count = runs.size
-        for other in range(since[mask], mask):
-            if (
-                groups[other] == groups[mask] >= 0
-                and count
-                and bounds[other + 1] > bounds[other]
-                and (edges[bounds[other]] < runs[count - 1] and edges[bounds[other + 1] - 1] > runs[0])
-            ):
-                loss = edges[bounds[other] : bounds[other + 1]]
-                rest = np.empty(count + loss.size, np.int64)  # a run taken away cuts at most one in two
-                count = _subtract(runs, count, loss, rest)
-                runs = rest
+        left = edges[bounds[mask] : bounds[mask + 1]]  # of the mask, after each better one has taken its pixels
+        count = left.size
+        for better in range(since[mask], mask):
+            if groups[better] != groups[mask] or groups[mask] < 0:
+                continue
+            taken = edges[bounds[better] : bounds[better + 1]]
+            if count and taken.size and taken[0] < left[count - 1] and taken[-1] > left[0]:
+                rest = np.empty(count + taken.size, np.int64)  # a run taken away cuts at most one in two
+                count = _subtract(left, count, taken, rest)
+                left = rest
         if filled + count > result.size:
             larger = np.empty(2 * (filled + count), np.int64)
             larger[:filled] = result[:filled]
             result = larger
-        result[filled : filled + count] = runs[:count]
+        result[filled : filled + count] = left[:count]
         filled += count
         new_bounds[mask + 1] = filled
     return result[:filled], new_bounds

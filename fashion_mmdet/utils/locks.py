@@ -1,10 +1,12 @@
 """A lock between processes that a killed one does not leave behind."""
 
 import contextlib
+import errno
 import fcntl
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 
 @contextlib.contextmanager
@@ -19,15 +21,36 @@ def locked(path: Path, on_busy: Callable[[], None]) -> Iterator[None]:
     """
     with open(path, 'a') as file:
         try:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                on_busy()
-                fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:  # ENOLCK, ENOSYS, EOPNOTSUPP
-            logging.getLogger(__name__).warning(
-                '%s: locks do not work here (%s); see to it that no second process does the same at the same time',
-                path.parent,
-                error.strerror,
-            )
+            warning = take_lock(file)
+        except BlockingIOError:
+            on_busy()
+            warning = take_lock(file, wait=True)
+        if warning:
+            logging.getLogger(__name__).warning(warning)
         yield
+
+
+def take_lock(file: IO, lock: Callable = fcntl.flock, wait: bool = False) -> str | None:
+    """Lock an open file.
+
+    Args:
+        file: open for writing.
+        lock: of `fcntl`. One of `flock` passes on to child processes, one of `lockf` does not.
+        wait: for the process that holds the lock.
+
+    Returns:
+        A warning where the file system has no locks, else None.
+
+    Raises:
+        BlockingIOError: another process holds the lock, and `wait` is False.
+    """
+    try:
+        lock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            raise BlockingIOError(*error.args) from None
+        return (  # ENOLCK, ENOSYS, EOPNOTSUPP
+            f'{Path(file.name).parent}: locks do not work here ({error.strerror}); see to it that no second process '
+            'does the same at the same time'
+        )
+    return None

@@ -1,4 +1,4 @@
-"""The worker pool: maps a function over all cores, in order, and ends whichever process is killed."""
+"""The worker pool: maps a function over all cores, in order, and leaves no process behind, whichever is killed."""
 
 import contextlib
 import os
@@ -20,13 +20,13 @@ from typing import TypeVar
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
-WAITING = 8  # calls handed out ahead, a worker
+WAITING = 8  # calls handed out ahead, per worker
 ONE_THREAD = dict(OMP_NUM_THREADS='1', OPENCV_FOR_THREADS_NUM='1')
 
 
 def count_cores() -> int:
     """Count the cores that this process may use, by its affinity mask and its container's quota."""
-    import joblib  # half a second that a worker need not spend
+    import joblib  # takes half a second, and workers do not need it
 
     return joblib.cpu_count()
 

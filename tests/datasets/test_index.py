@@ -56,8 +56,8 @@ def assert_same(index: Index, csv: Path) -> None:
     assert index.audit.report() == audit.report()
 
 
-@pytest.mark.parametrize('jobs', [1, 2])
-def test_it_reads_other_layouts_as_reading_row_by_row_does(tmp_path, monkeypatch, jobs):
+@pytest.mark.parametrize('workers', [1, 2])
+def test_it_reads_other_layouts_as_reading_row_by_row_does(tmp_path, monkeypatch, workers):
     """2020's columns, blank lines, classes as a spreadsheet writes them, ids that leave the folder; in batches of 2."""
     monkeypatch.setattr(index_build, 'BATCH_ROWS', 2)
     csv = tmp_path / 'train.csv'
@@ -77,7 +77,7 @@ def test_it_reads_other_layouts_as_reading_row_by_row_does(tmp_path, monkeypatch
         )
         + '\n'
     )
-    build_index(csv, tmp_path / 'index', jobs)
+    build_index(csv, tmp_path / 'index', workers)
     index = Index.open(tmp_path / 'index', csv)
     assert_same(index, csv)
     assert [(one.category, one.attributes) for position in range(2) for one in index.instances(position)] == [
@@ -101,13 +101,13 @@ def test_new_names_of_attributes_build_it_anew(tmp_path):
     assert open_index(csv).instances(0)[0].attributes == (0,)
 
 
-@pytest.mark.parametrize('jobs', [1, 2])
+@pytest.mark.parametrize('workers', [1, 2])
 @pytest.mark.parametrize('seed', range(2))
-def test_it_holds_what_reading_row_by_row_gives(tmp_path, monkeypatch, jobs, seed):
+def test_it_holds_what_reading_row_by_row_gives(tmp_path, monkeypatch, workers, seed):
     """600 rows in batches of 17, so that duplicates, conflicts and examples reach over batches and processes."""
     monkeypatch.setattr(index_build, 'BATCH_ROWS', 17)
     csv = write_csv(tmp_path, *random_rows(600, seed))
-    build_index(csv, tmp_path / 'index', jobs)
+    build_index(csv, tmp_path / 'index', workers)
     index = Index.open(tmp_path / 'index', csv)
     assert_same(index, csv)
     assert len(index.audit.counts) == 11  # every kind that needs no photo
@@ -157,7 +157,7 @@ def test_an_error_in_the_middle_ends_the_processes_too(tmp_path, monkeypatch):
     monkeypatch.setattr(index_build, 'BATCH_ROWS', 5)
     csv = write_csv(tmp_path, *random_rows(60, 0), 'a.jpg,1 2,5,0,3')
     with pytest.raises(ValueError, match=":62: Width '0' is no"):
-        build_index(csv, tmp_path / 'index', jobs=2)
+        build_index(csv, tmp_path / 'index', workers=2)
     assert {path.name for path in tmp_path.iterdir()} == {'train.csv'}
 
 

@@ -5,6 +5,7 @@ import random
 import shutil
 from itertools import chain, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch.utils.data import Dataset
 import fashion_mmdet.register  # noqa: F401
 from fashion_mmdet.experiments.provenance import ProvenanceHook
 from fashion_mmdet.experiments.record import read_record
+from fashion_mmdet.experiments.repeatable import RepeatableHook
 from tests.conftest import ROOT
 from tools import train
 
@@ -194,6 +196,16 @@ def test_a_rate_by_the_scores_is_kept_and_beside_it_nothing_else_may_change(tmp_
         run(tmp_path, 4, [plateau, *cosine(4)], resume=True)
     runner, _ = run(tmp_path, 4, [dict(plateau, patience=5), *cosine(2)], resume=True)
     assert (runner.param_schedulers[0].end, runner.param_schedulers[0].patience) == (4, 5)
+
+
+def test_of_two_new_schedules_the_first_does_not_pass_for_what_the_second_was(tmp_path: Path):
+    """The checkpoint has one; of two new ones the first goes by the scores, the second has the same settings."""
+    plateau = SimpleNamespace(need_val_args=True, state_dict=lambda: dict(factor=0.1))
+    plain = SimpleNamespace(state_dict=lambda: dict(factor=0.1))
+    runner = SimpleNamespace(_resume=True, train_loop=None, param_schedulers=[plateau, plateau, plain])
+    checkpoint = dict(optimizer={}, param_schedulers=[dict(factor=0.1)])
+    with pytest.raises(ValueError, match=r'param_scheduler: factor is 0\.1 and was None in the checkpoint'):
+        RepeatableHook().after_load_checkpoint(runner, checkpoint)
 
 
 @pytest.mark.parametrize(('batch_size', 'iterations'), [(1, 4 + 4 + 8), (4, 4 + 4 + 2)])

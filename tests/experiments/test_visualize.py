@@ -41,7 +41,7 @@ def run(root: Path, *options: str) -> tuple[str, list[str]]:
     return text, re.findall(r'data-name="([^"]+)"', text)
 
 
-def judged(root: Path, name: str) -> str:
+def filtered(root: Path, name: str) -> str:
     """Run the tool with the truth and give the objects of a photo as the page's filter sees them."""
     text, _ = run(root, '--truth', str(root / 'train.csv'))
     return re.search(rf'data-name="{name}" data-score="([\d.]+)" data-objects="([^"]*)"', text).groups()
@@ -57,8 +57,8 @@ def test_the_worst_photo_comes_first_and_the_counts_are_those_of_the_metric(root
     ]
     assert '3 photos score 0.533' in text  # (1 + 0.6 + 0) / 3
     assert text.count('loading="lazy"') == 3
-    assert judged(root, 'c.jpg') == ('0.0', '0:missed:1')
-    assert judged(root, 'b.jpg') == ('0.6', '0:hit:1')
+    assert filtered(root, 'c.jpg') == ('0.0', '0:missed:1')
+    assert filtered(root, 'b.jpg') == ('0.6', '0:hit:1')
 
 
 def test_the_best_come_first_and_no_more_than_asked_for(root: Path):
@@ -103,12 +103,12 @@ def test_a_dump_does_not_reach_photos_outside_the_folder(tmp_path: Path):
 
 
 def test_the_picture_marks_what_was_missed_left_and_what_was_hit_right(root: Path):
-    """The photo is grey 128; the shirt covers the left half; share 0.34 of the verdict's colour, 0.66 of the grey."""
+    """The photo is grey 128; the shirt covers the left half; 0.34 of the type's colour, 0.66 of the grey."""
     entries = collect_entries(root.parent / 'val.parquet', root / 'train.csv', Postprocess())
-    for entry, verdict in ((entries[2], FALSE_NEGATIVE), (entries[0], TRUE_POSITIVE)):
+    for entry, error_type in ((entries[2], FALSE_NEGATIVE), (entries[0], TRUE_POSITIVE)):
         picture = np.asarray(draw_entry(entry, root / 'train'))
         np.testing.assert_allclose(
-            picture[90, 90], [0.66 * 128 + 0.34 * value for value in ERROR_LOOKS[verdict].colour], atol=1.5
+            picture[90, 90], [0.66 * 128 + 0.34 * value for value in ERROR_LOOKS[error_type].colour], atol=1.5
         )
         assert picture[90, 600].tolist() == [128] * 3
     right = np.asarray(draw_entry(entries[2], root / 'train'))[90, 728 + 90]

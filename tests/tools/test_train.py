@@ -137,7 +137,7 @@ def test_resume_passes_over_a_cut_off_checkpoint_and_clears_a_killed_runs_half_f
     copy_checkpoints(tiny_run, tmp_path)
     whole = (tmp_path / 'epoch_2.pth').read_bytes()
     (tmp_path / 'epoch_2.pth').write_bytes(whole[: len(whole) // 2])
-    (tmp_path / '.epoch_3.pth.abc.tmp').write_bytes(b'half')
+    (tmp_path / '.epoch_3.pth.abc.fashion.tmp').write_bytes(b'half')
     assert resume_latest(Config(dict(work_dir=str(tmp_path), model={}))) == str(tmp_path / 'epoch_1.pth')
     assert not list(tmp_path.glob('.*.tmp'))
 

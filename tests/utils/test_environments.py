@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fashion_mmdet.converters.downscale import Options, prepare
+from fashion_mmdet.converters.downscale import Options, downscale
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.utils import caches, locks
 from tests.conftest import ROOT
@@ -139,7 +139,7 @@ def test_a_folder_without_locks_is_used_without_and_the_log_says_so(
 
     monkeypatch.setattr(locks.fcntl, 'flock', refuse)
     assert len(open_index(source / 'train.csv')) == 12
-    assert prepare(source, tmp_path / 'small', Options(40), workers=1)['train_photos'] == 12
+    assert downscale(source, tmp_path / 'small', Options(40), workers=1)['train_photos'] == 12
     assert [record.getMessage() for record in caplog.records] == [
         f'{folder}: locks do not work here ({os.strerror(number)}); see to it that no second process does the same at '
         'the same time'

@@ -27,7 +27,7 @@ from worker_calls import (
 
 from fashion_mmdet.analysis.tuning import score_cache
 from fashion_mmdet.converters import ccp
-from fashion_mmdet.converters.downscale import Options, copy, prepare
+from fashion_mmdet.converters.downscale import Options, copy, downscale
 from fashion_mmdet.datasets import index_build
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.synthetic import make_sample, writer
@@ -108,12 +108,12 @@ def drawn_sample(root: Path) -> None:
 
 def shrunk_copy(root: Path) -> None:
     make_sample(root / 'source', images=3, height=96, width=64, workers=1)
-    prepare(root / 'source', root / 'copy', Options(40), workers=2)
+    downscale(root / 'source', root / 'copy', Options(40), workers=2)
 
 
 def built_index(root: Path) -> None:
     make_sample(root, images=3, height=96, width=64, workers=1)
-    index_build.build_index(root / 'train.csv', root / 'index', jobs=2)
+    index_build.build_index(root / 'train.csv', root / 'index', workers=2)
 
 
 def converted_ccp(root: Path) -> None:
@@ -135,7 +135,7 @@ def scored_dump(_: Path) -> None:
     ('work', 'step'),
     [
         (drawn_sample, (writer, '_draw_one')),
-        (shrunk_copy, (copy, 'shrink_photo')),
+        (shrunk_copy, (copy, 'downscale_photo')),
         (built_index, (index_build, 'check_rows')),
         (converted_ccp, (ccp, '_convert_photo')),
         (scored_dump, (score_cache, '_work_on')),

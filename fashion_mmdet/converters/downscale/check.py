@@ -12,8 +12,13 @@ from fashion_mmdet.utils.parallel import WorkerPool
 from fashion_mmdet.utils.progress import track
 
 
-def check_copy(target: Path, pool: WorkerPool) -> dict:
-    """Check a finished copy.
+def check_copy(target: Path, pool: WorkerPool, table: Path | None = None) -> dict:
+    """Check a copy.
+
+    Args:
+        target: folder of the copy.
+        pool: decodes the photos.
+        table: its train.csv where that is not in place yet; None for a finished copy.
 
     Returns:
         The counts of its prepared.json.
@@ -22,20 +27,21 @@ def check_copy(target: Path, pool: WorkerPool) -> dict:
         ValueError: not a finished copy, or what is wrong with it: the first few problems and what to do.
     """
     manifest = read_manifest(target)
-    if 'counts' not in manifest or not (target / TRAIN).is_file():
+    table = table or target / TRAIN
+    if 'counts' not in manifest or not table.is_file():
         raise ValueError(f'{target}: not complete; run prepare_data with the same SRC and options to go on')
     counts = manifest['counts']
-    sizes, problems = check_rows(target / TRAIN, counts)
+    sizes, problems = check_rows(table, counts)
     problems += add_up(counts)
-    jobs = [(photo_path(target / 'train', name), size) for name, size in sizes.items()]
+    photos = [(photo_path(target / 'train', name), size) for name, size in sizes.items()]
     if (target / SAMPLE).is_file():
         paths = [photo_path(target / 'test', name) for name in read_image_ids(target / SAMPLE)]
         there = [(path, None) for path in paths if path.exists()]  # the source lacks some too
         if len(there) != counts['test_photos']:
             problems.append(f'{target / "test"}: {len(there)} photos, {counts["test_photos"]} were written')
-        jobs += there
-    found = pool.map(partial(check_photo, max_side=manifest['options']['max_side']), jobs)
-    broken = [problem for problem in track(found, 'check of the photos', len(jobs)) if problem]
+        photos += there
+    found = pool.map(partial(check_photo, max_side=manifest['options']['max_side']), photos)
+    broken = [problem for problem in track(found, 'check of the photos', len(photos)) if problem]
     if lines := problems + broken:
         delete = ' and '.join([TRAIN] * bool(problems) + ['the photos named'] * bool(broken))
         raise ValueError(

@@ -1,5 +1,6 @@
-"""Make the copy: rows, photos, tables, check; a run that was stopped goes on, keeping every photo that is whole."""
+"""Make the copy: rows, photos, tables, check; a run that was stopped continues, keeping every photo that is whole."""
 
+import os
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -17,8 +18,8 @@ from fashion_mmdet.converters.downscale.manifest import (
     read_manifest,
     write_manifest,
 )
-from fashion_mmdet.converters.downscale.photos import shrink_photo
-from fashion_mmdet.converters.downscale.rows import scale_rows, select_rows
+from fashion_mmdet.converters.downscale.photos import downscale_photo
+from fashion_mmdet.converters.downscale.rows import downscale_rows, select_rows
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.images import photo_path
 from fashion_mmdet.datasets.records import read_image_ids
@@ -27,11 +28,11 @@ from fashion_mmdet.utils.parallel import WorkerPool
 from fashion_mmdet.utils.progress import track
 
 
-def prepare(source: Path, target: Path, options: Options, workers: int | None = None) -> dict:
+def downscale(source: Path, target: Path, options: Options, workers: int | None = None) -> dict:
     """Make a smaller copy of a data set in the same layout, or go on with one that was begun.
 
-    train.csv comes last: nothing can train on half a copy. A photo that is there whole is kept; a broken one of the
-    source is left out with its rows (`audit.RULES`).
+    train.csv comes last, after the check: nothing can train on half a copy. A photo that is there whole is kept;
+    a broken one of the source is left out together with its rows (`audit.RULES`).
 
     Args:
         source: folder with train.csv, train/ and, where present, test/, sample_submission.csv, label_descriptions.json.
@@ -46,17 +47,17 @@ def prepare(source: Path, target: Path, options: Options, workers: int | None = 
         ValueError: a source that is no data set, a target of another one, or a copy that its check finds wrong.
         OSError: a file could not be read or written.
     """
-    rows_path = target / WORK / 'rows.csv'
+    rows_path, unchecked = target / WORK / 'rows.csv', target / WORK / TRAIN
     with claim(source, target, options), WorkerPool(workers) as pool:
-        scaled = scale_rows(source / TRAIN, rows_path, options.max_side)
+        scaled = downscale_rows(source / TRAIN, rows_path, options.max_side)
         audit = scaled.audit
-        shrink = partial(_shrink, source, target, options=options, audit=audit, pool=pool)
-        unusable = shrink('train', scaled.sizes)
+        photos = partial(_downscale_photos, source, target, options=options, audit=audit, pool=pool)
+        unusable = photos('train', scaled.sizes)
         if len(unusable) == len(scaled.sizes):
             raise ValueError(f'{source}: none of the {len(unusable)} photos can be used: {audit.summary()}')
         test_names = _copy_tables(source, target)
-        test_photos = len(test_names) - len(shrink('test', dict.fromkeys(test_names)))
-        left_out = select_rows(rows_path, target / TRAIN, unusable)
+        test_photos = len(test_names) - len(photos('test', dict.fromkeys(test_names)))
+        left_out = select_rows(rows_path, unchecked, unusable)
         counts = dict(
             rows=scaled.rows,
             rows_dropped_by_audit=scaled.dropped,
@@ -74,12 +75,13 @@ def prepare(source: Path, target: Path, options: Options, workers: int | None = 
             audit_report=audit.report(),
         )
         write_manifest(target, {**read_manifest(target), 'counts': counts})
+        check_copy(target, pool, unchecked)
+        os.replace(unchecked, target / TRAIN)
         rows_path.unlink()
-        check_copy(target, pool)
     return counts
 
 
-def _shrink(
+def _downscale_photos(
     source: Path,
     target: Path,
     folder: str,
@@ -88,12 +90,12 @@ def _shrink(
     audit: Audit,
     pool: WorkerPool,
 ) -> set[str]:
-    """Shrink a folder's photos; returns those that cannot be used, whose problems the audit takes."""
+    """Downscale a folder's photos; returns those that cannot be used, whose problems the audit takes."""
     paths = [photo_path(source / folder, name) for name in sizes]
-    jobs = [(path, target / path.relative_to(source), size) for path, size in zip(paths, sizes.values(), strict=True)]
-    work = partial(shrink_photo, max_side=options.max_side, quality=options.quality)
+    copies = [(path, target / path.relative_to(source), size) for path, size in zip(paths, sizes.values(), strict=True)]
+    work = partial(downscale_photo, max_side=options.max_side, quality=options.quality)
     unusable = set()
-    for name, problem in zip(sizes, track(pool.map(work, jobs), f'photos of {folder}', len(jobs)), strict=True):
+    for name, problem in zip(sizes, track(pool.map(work, copies), f'photos of {folder}', len(copies)), strict=True):
         if problem:
             unusable.add(name)
             audit.add(*problem)

@@ -33,7 +33,9 @@ def encode(image: np.ndarray, name: str, quality: int) -> bytes:
     return cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality, *full_colour])[1].tobytes()
 
 
-def shrink_photo(job: tuple[Path, Path, tuple[int, int] | None], max_side: int, quality: int) -> tuple[str, str] | None:
+def downscale_photo(
+    job: tuple[Path, Path, tuple[int, int] | None], max_side: int, quality: int
+) -> tuple[str, str] | None:
     """Write one photo's smaller copy, unless a whole one is there.
 
     One that is small enough and upright is copied byte for byte: encoding it anew would only lose.

@@ -15,7 +15,7 @@ from fashion_mmdet.utils.progress import track
 
 
 @dataclass
-class ScaledRows:
+class DownscaledRows:
     """Where the rows of a CSV went.
 
     Attributes:
@@ -37,7 +37,7 @@ class ScaledRows:
     audit: Audit = field(default_factory=Audit)
 
 
-def scale_rows(source: Path, target: Path, max_side: int) -> ScaledRows:
+def downscale_rows(source: Path, target: Path, max_side: int) -> DownscaledRows:
     """Write a train.csv with masks scaled as `cv2.resize(INTER_NEAREST)` scales their bitmaps.
 
     Args:
@@ -47,7 +47,7 @@ def scale_rows(source: Path, target: Path, max_side: int) -> ScaledRows:
     Raises:
         ValueError: not this CSV (see `records.read_rows`), or no row is left.
     """
-    scaled, seen = ScaledRows(), set()
+    scaled, seen = DownscaledRows(), set()
     with atomic_path(target) as temporary, open(temporary, 'w', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(COLUMNS)
@@ -55,7 +55,7 @@ def scale_rows(source: Path, target: Path, max_side: int) -> ScaledRows:
             scaled.rows += 1
             if row is None:
                 scaled.dropped += 1
-            elif (line := _scale_row(record, row, max_side)) is None:
+            elif (line := _downscale_row(record, row, max_side)) is None:
                 scaled.vanished[str(row.category)] += 1
             elif hash(line) in seen:  # a reader would take the second for an error and drop it
                 scaled.merged += 1
@@ -77,7 +77,7 @@ def _count_lines(path: Path) -> int:
         return sum(block.count(b'\n') for block in iter(lambda: file.read(1 << 20), b''))
 
 
-def _scale_row(record: Record, row: Row, max_side: int) -> tuple | None:
+def _downscale_row(record: Record, row: Row, max_side: int) -> tuple | None:
     """Scale one object; None where nothing is left of it."""
     size = record.height, record.width
     new_size = fit_size(size, max_side)

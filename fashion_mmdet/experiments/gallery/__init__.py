@@ -1,1 +1,1 @@
-"""A dump as a page of pictures: true and predicted side by side, every object judged."""
+"""A dump as a page of pictures: true and predicted side by side, with the error type of every object."""

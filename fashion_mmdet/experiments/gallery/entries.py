@@ -48,7 +48,7 @@ class Entry:
         return {category for side in (self.truth, self.prediction) if side for category in side.categories.tolist()}
 
     def tally(self) -> Counter[tuple[int, str]]:
-        """Count the objects by category and error_type; a hit counts once, though it is seen on both sides."""
+        """Count the objects by category and error type; a true positive, seen on both sides, counts once."""
         predicted = self.prediction.categories.tolist()
         if self.truth is None or self.matches is None:
             return Counter((category, PREDICTED) for category in predicted)
@@ -76,7 +76,7 @@ def collect_entries(
         truth: CSV like train.csv; None for photos without annotations.
         options: thresholds and policies.
         categories: keep their objects alone, and the images that have one; none keeps all.
-        iou: a hit needs an IoU strictly above.
+        iou: a true positive needs an IoU strictly above.
 
     Returns:
         In the dump's order.
@@ -86,7 +86,7 @@ def collect_entries(
     """
     truths = None if truth is None else Truths(truth, SIZE)
     entries, wanted = [], frozenset(categories or range(len(CATEGORIES)))
-    for raw in track(read_dump(dump), 'judging', total=len(read_info(dump).images)):
+    for raw in track(read_dump(dump), 'matching', total=len(read_info(dump).images)):
         prediction = keep_categories(postprocess(raw, options, SIZE), wanted)
         entry = Entry(prediction)
         if truths is not None:

@@ -24,7 +24,7 @@ ORDERS = {
     'worst': 'worst first',
     'best': 'best first',
     'name': 'name',
-    **{verdict: f'most {label}' for verdict, label in zip(ERROR_TYPES, ('hits', 'missed', 'spurious'), strict=True)},
+    **{kind: f'most {label}' for kind, label in zip(ERROR_TYPES, ('hits', 'missed', 'spurious'), strict=True)},
 }
 
 
@@ -37,7 +37,7 @@ def describe_gallery(
         dump: Parquet file with the predictions.
         entries: all images of the dump, drawn or not.
         categories: categories asked for; none for all.
-        iou: threshold of a hit.
+        iou: a true positive's, exceeded.
         missing: number of missing photos.
     """
     path = Path(dump).absolute()
@@ -78,7 +78,7 @@ def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, title: str,
         path = Path(PICTURES) / picture_name(entry.image_id, '.jpg')
         save_picture(picture, out / path)
         figures.append((entry, path.as_posix(), picture.size))
-    judged = all(entry.matches is not None for entry in entries)
+    has_truth = all(entry.matches is not None for entry in entries)
     images = Counter(category for entry in entries for category in entry.categories)
     page = out / 'index.html'
     text = render(
@@ -87,8 +87,8 @@ def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, title: str,
         lead=lead,
         figures=figures,
         classes=sorted(images.items(), key=lambda pair: CATEGORIES[pair[0]]),
-        judged=judged,
-        verdicts=ERROR_TYPES if judged else (PREDICTED,),
+        has_truth=has_truth,
+        error_types=ERROR_TYPES if has_truth else (PREDICTED,),
         counts=sum((entry.by_error_type for entry in entries), Counter()),
         orders=ORDERS,
         order='best' if best else 'worst',

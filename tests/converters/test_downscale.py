@@ -17,10 +17,10 @@ from PIL import Image
 from processes import children_of, is_running, wait_until
 from pycocotools import mask as coco
 
-from fashion_mmdet.converters.downscale import Options, check_copy, copy, prepare
+from fashion_mmdet.converters.downscale import Options, check_copy, copy, downscale
 from fashion_mmdet.converters.downscale.check import add_up
 from fashion_mmdet.converters.downscale.photos import fit_size
-from fashion_mmdet.converters.downscale.rows import scale_rows
+from fashion_mmdet.converters.downscale.rows import downscale_rows
 from fashion_mmdet.datasets.imaterialist import IMaterialistDataset
 from fashion_mmdet.masks.rle import mask_to_runs, runs_to_kaggle
 from fashion_mmdet.utils.parallel import WorkerPool
@@ -76,7 +76,7 @@ def make_source(root: Path, rows: list[tuple], **images) -> Path:
 
 
 def run(source: Path, target: Path, max_side: int = 40, **options) -> dict:
-    return prepare(source, target, Options(max_side, **options), workers=1)
+    return downscale(source, target, Options(max_side, **options), workers=1)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_masks_equal_cv2_on_the_decoded_masks_in_the_data_set(sample_root: Path,
 @pytest.mark.slow
 def test_two_processes_write_the_same_bytes_as_one(two: Path, tmp_path: Path):
     run(two, tmp_path / 'one')
-    prepare(two, tmp_path / 'pool', Options(40), workers=2)
+    downscale(two, tmp_path / 'pool', Options(40), workers=2)
     assert files_of(tmp_path / 'pool') == files_of(tmp_path / 'one')
 
 
@@ -286,7 +286,7 @@ def test_a_garbled_height_costs_its_row_and_no_memory(tmp_path: Path):
     """A count for each of 999,999,999 rows would take 8 GB."""
     write_csv(tmp_path / 'train.csv', [('a.jpg', '1 2', 999999999, 4, '0'), ('b.jpg', '1 2', 5, 4, '0')])
     tracemalloc.start()
-    scaled = scale_rows(tmp_path / 'train.csv', tmp_path / 'rows.csv', 4)
+    scaled = downscale_rows(tmp_path / 'train.csv', tmp_path / 'rows.csv', 4)
     assert tracemalloc.get_traced_memory()[1] < 100e6
     tracemalloc.stop()
     assert (scaled.rows, scaled.dropped, scaled.kept, scaled.sizes) == (2, 1, 1, {'b.jpg': (5, 4)})
@@ -345,9 +345,9 @@ def test_after_kill_9_the_same_command_goes_on_and_keeps_what_is_whole(sample_ro
 
 
 def test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_copy(two: Path, tmp_path: Path, monkeypatch):
-    """Ctrl-C after the 1st, 2nd... step: each leaves no temporary and no train.csv before its photos."""
+    """Ctrl-C after the 1st, 2nd... step: each leaves no temporary, and no train.csv before the copy is checked."""
     run(two, tmp_path / 'straight')
-    for step in ('scale_rows', '_shrink', '_copy_tables', 'select_rows', 'check_copy'):
+    for step in ('downscale_rows', '_downscale_photos', '_copy_tables', 'select_rows', 'check_copy'):
         target = tmp_path / step
 
         def interrupt(*args, **options):
@@ -357,7 +357,7 @@ def test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_copy(two: Path, tmp_
             patch.setattr(copy, step, interrupt)
             with pytest.raises(KeyboardInterrupt):
                 run(two, target)
-        assert (target / 'train.csv').exists() == (step == 'check_copy')
+        assert not (target / 'train.csv').exists()
         assert not list(target.rglob('*.tmp'))
         run(two, target)
         assert files_of(target) == files_of(tmp_path / 'straight')
@@ -367,7 +367,7 @@ def test_ctrl_c_is_one_line_that_says_how_to_go_on(two: Path, tmp_path: Path, mo
     def interrupt(job, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(copy, 'shrink_photo', interrupt)
+    monkeypatch.setattr(copy, 'downscale_photo', interrupt)
     assert tool.main([str(two), str(tmp_path / 'small'), '--max-side', '40', '--workers', '1']) == 130
     assert capsys.readouterr().err == 'prepare_data: interrupted; the same command goes on\n'
 
@@ -524,7 +524,7 @@ def test_damage_in_what_a_stopped_run_left_does_not_reach_the_copy(two: Path, tm
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(copy, '_shrink', interrupt)
+        patch.setattr(copy, '_downscale_photos', interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(two, tmp_path / 'small')
     path = tmp_path / 'small' / '.prepare' / 'rows.csv'
@@ -540,7 +540,7 @@ def test_two_runs_at_once_on_one_copy_are_refused(two: Path, tmp_path: Path, mon
     def run_again(*args):
         run(two, tmp_path / 'small')
 
-    monkeypatch.setattr(copy, 'scale_rows', run_again)
+    monkeypatch.setattr(copy, 'downscale_rows', run_again)
     with pytest.raises(ValueError, match='another run is at work on it'):
         run(two, tmp_path / 'small')
 
