@@ -16,7 +16,7 @@ from fashion_mmdet.datasets.decoding import load_photo
 from fashion_mmdet.datasets.images import find_problem, photo_path
 from fashion_mmdet.datasets.records import Record, Row, read_rows
 from fashion_mmdet.evaluation.submission import SIZE
-from fashion_mmdet.utils.files import write_text
+from fashion_mmdet.utils.files import count_lines, write_text
 from fashion_mmdet.utils.tables import format_markdown
 
 LABELS = (2, 10)  # objects an image that most images have
@@ -46,7 +46,7 @@ def write_pages(root: Path, out: Path, examples: int, seed: int) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file; --data or FASHION_DATA names the folder that holds train.csv')
     out.mkdir(parents=True, exist_ok=True)
-    rows = track(read_rows(path, audit), 'rows', total=max(eda.count_lines(path) - 1, 1))
+    rows = track(read_rows(path, audit), 'rows', total=max(count_lines(path) - 1, 1))
     tables = eda.collect(rows, draw.offer)
     if not tables.image.size:
         raise ValueError(f'{path}: no row holds an object; the audit found: {audit.report()}')

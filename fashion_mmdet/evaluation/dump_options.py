@@ -23,7 +23,7 @@ def read_options(
         The options, and a line for people that says which they are and where they come from.
 
     Raises:
-        ValueError: not a dump, or an option that does not exist or is out of its range.
+        ValueError: not a dump, a config in it that cannot be read, or an option that does not exist or fit.
     """
     changed = rename_options(parse_options(changes))
     Postprocess.from_config(changed)  # before a file is opened
@@ -37,7 +37,8 @@ def read_options(
 
 
 def _options_in(dump: str | os.PathLike) -> Mapping | None:
+    text = read_info(dump).config
     try:
-        return read_assignment(read_info(dump).config, 'postprocess')
+        return read_assignment(text, 'postprocess')
     except ValueError as error:
-        raise ValueError(f'{dump}: {error}') from None
+        raise ValueError(f'{dump}: {error}; --postprocess FILE takes the place of its options') from None

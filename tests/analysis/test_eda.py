@@ -20,6 +20,7 @@ from fashion_mmdet.analysis.eda_plots import FADE, isolate, pick_columns, plot_e
 from fashion_mmdet.classes import PALETTE
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.records import Record, Row, read_records, read_rows
+from fashion_mmdet.utils import files
 from tests.builders import write_csv
 from tools import eda as tool
 
@@ -133,9 +134,9 @@ def test_no_pair_where_no_image_holds_two():
 
 
 def test_lines_are_counted_over_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(eda, 'BLOCK_BYTES', 4)
+    monkeypatch.setattr(files, 'BLOCK_BYTES', 4)
     (tmp_path / 'lines').write_bytes(b'12\n\n567890\n')
-    assert eda.count_lines(tmp_path / 'lines') == 3
+    assert files.count_lines(tmp_path / 'lines') == 3
 
 
 def offer_all(draw: ExampleDraw, names: str) -> list[tuple[str, list[int]]]:

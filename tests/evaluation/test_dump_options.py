@@ -49,6 +49,15 @@ def test_a_rescorer_of_the_dump_that_is_gone_is_named_and_can_be_left_out(tmp_pa
         assert read_options(dump, None, ['rescorer=None'])[0] == Postprocess()
 
 
+def test_a_dump_whose_config_is_no_python_needs_a_file(tmp_path: Path):
+    dump = tmp_path / 'd.parquet'
+    DumpWriter(dump, 'a config of mine').close()
+    with pytest.raises(ValueError, match=r'd\.parquet: not a config: .*; --postprocess FILE takes the place'):
+        read_options(dump)
+    (tmp_path / 'tuned.py').write_text('postprocess = dict(min_area=9)')
+    assert read_options(dump, str(tmp_path / 'tuned.py'))[0] == Postprocess(min_area=9)
+
+
 def test_an_option_that_the_dump_should_not_have_is_named_with_the_dump(tmp_path: Path):
     DumpWriter(tmp_path / 'd.parquet', 'postprocess = dict(blur=1)').close()
     with pytest.raises(ValueError, match=r'd\.parquet: postprocess\.blur: no such option'):

@@ -58,8 +58,10 @@ def test_the_dump_rescored_without_the_model_gives_the_same_score(
     val_dump: Path, sample_root: Path, capsys: pytest.CaptureFixture
 ):
     truth = str(sample_root / 'train.csv')
-    assert score_dump.main([str(val_dump), truth, '--json', '--options', 'score_thr=0.02']) == 0
+    assert score_dump.main([str(val_dump), truth, '--json']) == 0
     scores, logged = json.loads(capsys.readouterr().out), logged_score(val_dump.parent)
+    assert score_dump.main([str(val_dump), truth, '--json', '--options', 'score_thr=0.02']) == 0
+    assert json.loads(capsys.readouterr().out) == scores
     assert sum(row['predicted'] for row in scores['classes']) > 0
     assert scores['score'] == logged['fashion/score']
     assert scores['score_50'] == logged['fashion/score_50']

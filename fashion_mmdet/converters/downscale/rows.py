@@ -10,7 +10,7 @@ from fashion_mmdet.converters.downscale.photos import fit_size
 from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.records import COLUMNS, Record, Row, read_rows, read_table
 from fashion_mmdet.masks import rle
-from fashion_mmdet.utils.files import atomic_path
+from fashion_mmdet.utils.files import atomic_path, count_lines
 from fashion_mmdet.utils.progress import track
 
 
@@ -51,7 +51,7 @@ def downscale_rows(source: Path, target: Path, max_side: int) -> DownscaledRows:
     with atomic_path(target) as temporary, open(temporary, 'w', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(COLUMNS)
-        for record, row in track(read_rows(source, scaled.audit), 'rows', _count_lines(source) - 1):
+        for record, row in track(read_rows(source, scaled.audit), 'rows', count_lines(source) - 1):
             scaled.rows += 1
             if row is None:
                 scaled.dropped += 1
@@ -70,11 +70,6 @@ def downscale_rows(source: Path, target: Path, max_side: int) -> DownscaledRows:
             f'{source}: no object is left of {scaled.rows} at {max_side} px: {vanished} too small; {dropped}'
         )
     return scaled
-
-
-def _count_lines(path: Path) -> int:
-    with open(path, 'rb') as file:
-        return sum(block.count(b'\n') for block in iter(lambda: file.read(1 << 20), b''))
 
 
 def _downscale_row(record: Record, row: Row, max_side: int) -> tuple | None:
