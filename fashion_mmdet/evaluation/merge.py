@@ -238,7 +238,7 @@ def bilinear_weights(spans: np.ndarray, frames: np.ndarray, cells: int, side: in
     low, high = frames[:, :1], frames[:, 1:]
     centres = low + (np.arange(side) + 0.5) / side * (high - low)
     size = spans[:, 1:] - spans[:, :1]
-    size = np.where(size > 0, size, 1)  # an empty span has no weight anywhere that counts
+    size = np.where(size > 0, size, 1)  # an empty box has no size to divide by
     positions = (centres - spans[:, :1]) / size * cells - 0.5  # in cells, 0 at the first's centre
     return np.maximum(1 - np.abs(positions[:, :, None] - np.arange(cells)), 0).astype(np.float32)
 

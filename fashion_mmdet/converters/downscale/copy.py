@@ -51,12 +51,12 @@ def downscale(source: Path, target: Path, options: Options, workers: int | None 
     with claim(source, target, options), WorkerPool(workers) as pool:
         scaled = downscale_rows(source / TRAIN, rows_path, options.max_side)
         audit = scaled.audit
-        photos = partial(_downscale_photos, source, target, options=options, audit=audit, pool=pool)
-        unusable = photos('train', scaled.sizes)
+        run = partial(_downscale_photos, source, target, options=options, audit=audit, pool=pool)
+        unusable = run('train', scaled.sizes)
         if len(unusable) == len(scaled.sizes):
             raise ValueError(f'{source}: none of the {len(unusable)} photos can be used: {audit.summary()}')
         test_names = _copy_tables(source, target)
-        test_photos = len(test_names) - len(photos('test', dict.fromkeys(test_names)))
+        test_photos = len(test_names) - len(run('test', dict.fromkeys(test_names)))
         left_out = select_rows(rows_path, unchecked, unusable)
         counts = dict(
             rows=scaled.rows,

@@ -37,7 +37,7 @@ def describe_gallery(
         dump: Parquet file with the predictions.
         entries: all images of the dump, drawn or not.
         categories: categories asked for; none for all.
-        iou: a true positive's, exceeded.
+        iou: threshold that a true positive's IoU exceeds.
         missing: number of missing photos.
     """
     path = Path(dump).absolute()
