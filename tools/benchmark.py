@@ -31,13 +31,11 @@ def main(argv: list[str] | None = None) -> int:
     """Measure and print, a table a piece of work."""
     args = parse_args(argv)
     with one_line_errors('benchmark'):
-        from rich.console import Console
-        from rich.progress import Progress
-
         from fashion_mmdet.benchmarks.report import format_tables
+        from fashion_mmdet.utils.progress import progress_bar
 
         names = NAMES if 'all' in args.work else tuple(dict.fromkeys(args.work))
-        with Progress(console=Console(stderr=True), transient=True) as progress:
+        with progress_bar() as progress:
             for name in names:
                 module = importlib.import_module(f'fashion_mmdet.benchmarks.{name}')
                 print(format_tables(module.run(args.rounds, progress), args.format), flush=True)

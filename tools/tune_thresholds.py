@@ -44,9 +44,6 @@ def main(argv: list[str] | None = None) -> int:
     """Tune, print the table, write options and picture."""
     args = parse_args(argv)
     with one_line_errors('tune_thresholds'):
-        from rich.console import Console
-        from rich.progress import Progress
-
         from fashion_mmdet.analysis.tuning import curves, report
         from fashion_mmdet.analysis.tuning.inputs import read_inputs
         from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
@@ -54,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.dump import read_info
         from fashion_mmdet.evaluation.dump_options import read_options
         from fashion_mmdet.utils.files import sibling, write_text
+        from fashion_mmdet.utils.progress import progress_bar
 
         picture = sibling(args.out, '.png', inputs=[args.dump, args.truth, args.postprocess])
         base, said = read_options(args.dump, args.postprocess, args.options)
@@ -62,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f'tune_thresholds: the audit of {args.truth} found\n{audit}', file=sys.stderr)
         plan = Plan(args.folds, args.repeats, args.seed)
         with (
-            Progress(console=Console(stderr=True)) as progress,
+            progress_bar() as progress,
             ScoreCache(raws, truths, args.size, args.average, args.match, args.workers, progress) as cache,
         ):
             task = progress.add_task('searches', total=plan.searches())

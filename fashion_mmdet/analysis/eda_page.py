@@ -7,7 +7,6 @@ import cv2
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from rich.progress import track
 
 from fashion_mmdet.analysis import eda, eda_plots
 from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES, NUM_ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
@@ -17,6 +16,7 @@ from fashion_mmdet.datasets.images import find_problem, photo_path
 from fashion_mmdet.datasets.records import Record, Row, read_rows
 from fashion_mmdet.evaluation.submission import SIZE
 from fashion_mmdet.utils.files import count_lines, write_text
+from fashion_mmdet.utils.progress import track
 from fashion_mmdet.utils.tables import format_markdown
 
 LABELS = (2, 10)  # objects an image that most images have

@@ -4,7 +4,6 @@ import os
 from dataclasses import dataclass, replace
 
 import numpy as np
-from rich.progress import track
 
 from fashion_mmdet.classes import ATTRIBUTES, NUM_CATEGORIES, NUM_MAIN_CATEGORIES
 from fashion_mmdet.datasets.index_store import open_index
@@ -20,6 +19,7 @@ from fashion_mmdet.evaluation.dump import read_dump, read_info
 from fashion_mmdet.evaluation.fashionpedia import F1_THRESHOLDS, IGNORE_F1, match_image, mean_average_precision
 from fashion_mmdet.evaluation.postprocess import ALL_DETECTIONS, Postprocess, postprocess
 from fashion_mmdet.evaluation.truths import Truths
+from fashion_mmdet.utils.progress import track
 from fashion_mmdet.utils.tables import format_text
 
 

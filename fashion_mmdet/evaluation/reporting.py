@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-from rich.progress import track
 
 from fashion_mmdet.classes import category_ids
 from fashion_mmdet.datasets.decoding import load_photo
@@ -18,13 +17,14 @@ from fashion_mmdet.evaluation.predictions import resize_truth, truth_from_sample
 from fashion_mmdet.evaluation.scoring import summarize
 from fashion_mmdet.evaluation.submission import SIZE, write_submission
 from fashion_mmdet.utils.files import picture_name
+from fashion_mmdet.utils.progress import track
 
 
 def submit(dump: str | os.PathLike, path: str | os.PathLike, options: Postprocess, image_ids: Sequence[str]) -> int:
     """Write the submission of a dump and return the number of masks; errors as of `submission.write_submission`."""
     if options.overlap == 'none':
         raise ValueError("overlap='none': the competition refuses masks of a ClassId that overlap")
-    raws = track(read_dump(dump), description='submission', total=len(image_ids))
+    raws = track(read_dump(dump), 'submission', total=len(image_ids))
     return write_submission(path, (postprocess(raw, options, SIZE) for raw in raws), image_ids)
 
 
@@ -51,7 +51,7 @@ def draw_overlays(
     known = {image['img_id']: image for image in images}
     ids = category_ids(dataset_meta)
     count = 0
-    for raw in track(read_dump(dump), description='pictures', total=len(images)):
+    for raw in track(read_dump(dump), 'pictures', total=len(images)):
         if raw.image_id not in known:
             continue
         image = known[raw.image_id]

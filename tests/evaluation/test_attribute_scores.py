@@ -1,5 +1,6 @@
 """Attribute scores on hand-made hits: F1, AP, the majority guess; and of a whole dump."""
 
+import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -143,6 +144,8 @@ def test_the_tool_prints_the_table_and_refuses_in_one_line(tmp_path: Path, capsy
     dump, csv = write_case(tmp_path)
     assert tool.main([str(dump), str(csv), '--min-objects', '1', '--size', '0']) == 0
     assert 'majority guess' in capsys.readouterr().out
+    assert tool.main([str(dump), str(csv), '--min-objects', '1', '--size', '0', '--json']) == 0
+    assert json.loads(capsys.readouterr().out)['images'] == 2  # nothing else, such as a progress bar, on stdout
     with pytest.raises(SystemExit):
         tool.main([str(dump), str(csv), '--min-objects', '99'])
     assert 'lower --min-objects' in capsys.readouterr().err
