@@ -545,10 +545,13 @@ def test_two_runs_at_once_on_one_copy_are_refused(two: Path, tmp_path: Path, mon
         run(two, tmp_path / 'small')
 
 
-def test_a_damaged_manifest_is_named(two: Path, tmp_path: Path):
+@pytest.mark.parametrize(
+    'content', [['x'], {}, dict(source='x', options=5, fingerprint={}), dict(source='x', options={}, fingerprint={})]
+)
+def test_a_damaged_manifest_is_named(two: Path, tmp_path: Path, content: object):
     run(two, tmp_path / 'small')
-    (tmp_path / 'small' / 'prepared.json').write_text(json.dumps(['x']))
-    with pytest.raises(ValueError, match=r'prepared\.json: damaged'):
+    (tmp_path / 'small' / 'prepared.json').write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'prepared\.json: .*: damaged; delete the copy'):
         run(two, tmp_path / 'small')
 
 

@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fashion_mmdet.utils.files import TEMPORARY_SUFFIX, sha256, write_text
+from fashion_mmdet.utils.json_files import COUNT, OBJECT, TEXT, read_object
 from fashion_mmdet.utils.locks import locked
 
 MANIFEST = 'prepared.json'
 WORK = '.prepare'  # in the copy: lock, rows on their way to train.csv
 TRAIN, SAMPLE, LABELS = 'train.csv', 'sample_submission.csv', 'label_descriptions.json'
 FOLDERS = ('train', 'test')
+FIELDS = {'source': TEXT, 'options': OBJECT, 'options.max_side': COUNT, 'fingerprint': OBJECT, 'counts': OBJECT}
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,9 @@ def read_manifest(target: Path) -> dict:
     if not path.is_file():
         raise ValueError(f'{target}: no {MANIFEST}; not a copy made by prepare_data')
     try:
-        manifest = json.loads(path.read_text())
-        if not {'options', 'fingerprint', 'source'} <= manifest.keys():
-            raise ValueError
-    except (ValueError, AttributeError):
-        raise ValueError(f'{path}: damaged; delete the copy or choose another folder') from None
-    return manifest
+        return read_object(path, FIELDS, FIELDS.keys() - {'counts'})
+    except ValueError as error:
+        raise ValueError(f'{error}: damaged; delete the copy or choose another folder') from None
 
 
 def write_manifest(target: Path, manifest: dict) -> None:
