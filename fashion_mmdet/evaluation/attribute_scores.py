@@ -80,7 +80,7 @@ def score_attributes(
     tested = [image_id for image_id, _, _ in read_info(dump).images]
     truths.check(*tested)
     without_attributes = tuple(range(NUM_MAIN_CATEGORIES, NUM_CATEGORIES))
-    everything = replace(options, **ALL_DETECTIONS, drop_categories=without_attributes)
+    everything = replace(options, **{**ALL_DETECTIONS, 'drop_categories': without_attributes})
     f1_thresholds = np.array([*F1_THRESHOLDS, IGNORE_F1])
     hits, matched = [], []
     for raw in track(read_dump(dump), 'attributes', total=len(tested)):

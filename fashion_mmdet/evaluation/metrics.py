@@ -72,8 +72,8 @@ class PostprocessedCocoMetric(CocoMetric):
 
     Args:
         postprocess: options of `evaluation.postprocess.Postprocess`.
-        all_detections: AP needs them all, so whatever `postprocess` says, all scores stay, without mask NMS, and masks
-            may overlap; False for the AP of what is submitted.
+        all_detections: AP needs them all, so whatever `postprocess` says, all scores and categories stay, without mask
+            NMS, and masks may overlap; False for the AP of what is submitted.
         **kwargs: CocoMetric's.
     """
 

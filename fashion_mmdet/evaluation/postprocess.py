@@ -21,7 +21,9 @@ from fashion_mmdet.utils.checks import NATURAL, SHARE, check_choice, check_ids, 
 
 OVERLAPS = ('class', 'all', 'none')
 # What an average precision asks for, whatever the other options: every detection, at its own score.
-ALL_DETECTIONS = dict(score_thr=0.0, nms_iou=None, cross_class_iou=None, overlap='none', max_per_image=None)
+ALL_DETECTIONS = dict(
+    score_thr=0.0, nms_iou=None, cross_class_iou=None, overlap='none', drop_categories=(), max_per_image=None
+)
 
 
 @dataclass(frozen=True)
