@@ -20,7 +20,7 @@ from fashion_mmdet.masks.rle import edges_to_coco
 from fashion_mmdet.utils.checks import NATURAL, SHARE, check_choice, check_ids, check_known, check_number
 
 OVERLAPS = ('class', 'all', 'none')
-# What an average precision asks for, whatever the other options: every detection, at its own score.
+# What an average precision asks for, whatever the other options: every detection.
 ALL_DETECTIONS = dict(
     score_thr=0.0, nms_iou=None, cross_class_iou=None, overlap='none', drop_categories=(), max_per_image=None
 )
