@@ -1,7 +1,6 @@
 """One training per folder, and work that rank 0 does for all ranks."""
 
 import contextlib
-import fcntl
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -53,7 +52,7 @@ def _lock(folder: Path, stack: contextlib.ExitStack) -> str | None:
     # The file stays: a run that removed it could remove another's that has just been locked.
     file = stack.enter_context(open(folder / LOCK, 'a+'))  # noqa: SIM115
     try:
-        if warning := take_lock(file, fcntl.lockf):
+        if warning := take_lock(file, inherited=False):
             return warning
     except BlockingIOError:
         file.seek(0)

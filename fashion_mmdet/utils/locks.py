@@ -30,13 +30,13 @@ def locked(path: Path, on_busy: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def take_lock(file: IO, lock: Callable = fcntl.flock, wait: bool = False) -> str | None:
+def take_lock(file: IO, wait: bool = False, inherited: bool = True) -> str | None:
     """Lock an open file.
 
     Args:
         file: open for writing.
-        lock: of `fcntl`. One of `flock` passes on to child processes, one of `lockf` does not.
         wait: for the process that holds the lock.
+        inherited: by child processes, which hold it on when this one has ended (`flock`); False for `lockf`.
 
     Returns:
         A warning where the file system has no locks, else None.
@@ -44,6 +44,7 @@ def take_lock(file: IO, lock: Callable = fcntl.flock, wait: bool = False) -> str
     Raises:
         BlockingIOError: another process holds the lock, and `wait` is False.
     """
+    lock = fcntl.flock if inherited else fcntl.lockf
     try:
         lock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
