@@ -105,18 +105,21 @@ def convert_in(args: argparse.Namespace, kind: str, source: Path) -> None:
 
 def convert_out(args: argparse.Namespace, kind: str, source: Path) -> None:
     """Write another tool's format."""
-    from fashion_mmdet.converters.interchange.formats import WRITERS, link_yolo_photos
+    from fashion_mmdet.converters.interchange.formats import WRITERS, link_yolo_photos, note_photos
+    from fashion_mmdet.utils.files import own_tempdir
     from fashion_mmdet.utils.progress import track
 
-    with tempfile.TemporaryDirectory() as folder:
+    photos = []
+    with own_tempdir(), tempfile.TemporaryDirectory() as folder:
         records, total = open_records(args, kind, source, Path(folder))
-        result = WRITERS[args.to](args.target, track(records, 'images', total))
-        if args.to == 'yolo':
-            print(result.summary())
-            if args.photos is not None:
-                records, total = open_records(args, kind, source, Path(folder))
-                audit = link_yolo_photos(track(records, 'photos', total), args.photos, args.target)
-                print_audit(args.photos, audit.report())
+        result = WRITERS[args.to](args.target, note_photos(track(records, 'images', total), photos))
+    if args.to == 'yolo':
+        print(result.summary())
+        if args.photos is None:
+            print(f'the photos belong into {args.target / "images" / "train"} (--photos DIR links them)')
+        else:
+            audit = link_yolo_photos(track(photos, 'photos'), args.photos, args.target)
+            print_audit(args.photos, audit.report())
     print(f'saved: {args.target}, {getattr(result, "masks", result)} masks')
 
 

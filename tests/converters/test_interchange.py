@@ -15,7 +15,7 @@ from pycocotools.coco import COCO
 
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.converters import ccp
-from fashion_mmdet.converters.interchange import brush_rle, cvat, json_stream, polygons
+from fashion_mmdet.converters.interchange import brush_rle, cvat, json_stream, polygons, round_trip
 from fashion_mmdet.converters.interchange.formats import READERS, WRITERS
 from fashion_mmdet.converters.interchange.intake import Intake, read_name_map
 from fashion_mmdet.converters.interchange.layout import write_layout
@@ -26,6 +26,7 @@ from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.datasets.records import Record
 from fashion_mmdet.masks.rle import coco_to_runs, kaggle_to_runs, mask_to_runs, runs_to_kaggle, runs_to_mask
 from fashion_mmdet.masks.transpose import transpose
+from fashion_mmdet.utils.parallel import WorkerPool
 from tests.conftest import find_ccp, run_here
 from tools import convert as tool
 
@@ -218,6 +219,19 @@ def test_crowds_boxes_empty_masks_and_foreign_names_are_left_out_and_counted(tmp
     assert 'glows' in report
 
 
+def test_attribute_ids_without_a_list_of_names_are_counted(tmp_path: Path):
+    intake = Intake()
+    (one,) = READERS['coco'](coco_file(tmp_path, dress(ANY, attribute_ids=[5]), attributes=[]), intake)
+    assert one.attributes == ()
+    assert intake.left_out == {('attribute id, but the file has no list of attributes', '5'): 1}
+
+
+def test_names_do_not_move_the_terminals_cursor(tmp_path: Path):
+    intake = Intake()
+    intake.category('a\x1b[2J\nb')
+    assert 'a?[2J?b' in intake.report()
+
+
 def test_an_attribute_of_a_part_is_dropped_and_counted(tmp_path: Path):
     intake = Intake()
     path = coco_file(
@@ -269,7 +283,7 @@ def test_polygons_with_endless_edges_are_refused(tmp_path: Path, monkeypatch):
     """The triangle has edges of 4 px each by the longer of both axes, 12 in all; twice 24."""
     monkeypatch.setattr(polygons, 'MOST_EDGE_PX', 23)
     assert len(read_masks(coco_file(tmp_path, dress(ANY)))) == 1
-    with pytest.raises(ValueError, match='annotation 1 .* 24 px of edges, more than 23'):
+    with pytest.raises(ValueError, match=r'annotation 1 .* 24 px of edges, more than 23'):
         read_masks(coco_file(tmp_path, dress(ANY * 2)))
 
 
@@ -317,8 +331,9 @@ def test_a_file_that_is_not_of_the_format_is_refused_in_one_line(tmp_path: Path,
 
 
 def test_mmdet_and_pycocotools_load_what_is_written(tmp_path: Path):
+    from mmcv.transforms import LoadImageFromFile
     from mmdet.datasets import CocoDataset
-    from mmdet.datasets.transforms import LoadAnnotations, LoadImageFromFile
+    from mmdet.datasets.transforms import LoadAnnotations
 
     write_masks(tmp_path, MASKS)
     path = tmp_path / 'labels.json'
@@ -437,6 +452,14 @@ def test_a_damaged_cvat_file_is_refused_in_one_line(tmp_path: Path, shapes: str,
         read_cvat(tmp_path, shapes, **options)
     assert str(error.value).startswith(str(tmp_path / 'labels.xml'))
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize('encoding', ['utf-7', 'utf-32', 'x', 'big5'])
+def test_an_encoding_that_cannot_be_read_is_refused(tmp_path: Path, encoding: str):
+    path = tmp_path / 'labels.xml'
+    path.write_text(f'<?xml version="1.0" encoding="{encoding}"?><annotations/>')
+    with pytest.raises(ValueError, match=r'labels\.xml: '):
+        list(READERS['cvat'](path, Intake()))
 
 
 def test_entities_that_grow_without_end_are_refused(tmp_path: Path):
@@ -559,6 +582,21 @@ def test_label_studio_polygons_attributes_and_the_last_annotation_are_read(tmp_p
         ('a region of type rectanglelabels, no mask', ''): 1,
         ('no such attribute', 'glows'): 1,
     }
+
+
+@pytest.mark.parametrize(
+    ('address', 'image_id'),
+    [
+        ('/data/local-files/?d=x/a%20b.jpg', 'x/a b.jpg'),
+        ('/data/upload/3/0a1b2c3d-a.jpg', 'a.jpg'),
+        ('s3://bucket/x/a.jpg', 'a.jpg'),
+        ('https://shop.example/0a1b2c3d-a.jpg?width=3', '0a1b2c3d-a.jpg'),
+    ],
+)
+def test_label_studios_addresses_name_photos(tmp_path: Path, address: str, image_id: str):
+    polygon = region(dict(points=[[0, 0], [100, 0], [50, 100]], polygonlabels=['dress']), 'polygonlabels')
+    (found,) = read_tasks(tmp_path, task(polygon, image=address))
+    assert found.photo.image_id == image_id
 
 
 BRUSH = {'brushlabels': ['dress']}
@@ -843,8 +881,8 @@ def test_yolo_gets_its_photos(tmp_path: Path):
     assert len(open_index(tmp_path / 'back' / 'train.csv').categories) == len(MASKS)
 
 
-@pytest.mark.slow
-def test_the_check_prints_what_every_format_keeps(tmp_path: Path):
+def test_the_check_prints_what_every_format_keeps(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(round_trip, 'WorkerPool', lambda _: WorkerPool(1))  # no processes, which take seconds to start
     lines = run('--check', write_masks(tmp_path, MASKS)).splitlines()
     assert [line.split()[0] for line in lines] == ['format', *FILES]
     for line in lines[1:4]:

@@ -96,11 +96,12 @@ def read_coco(path: str | os.PathLike, intake: Intake) -> Iterator[Labelled]:
 def _read_annotation(where: str, entry: dict, header: Header, intake: Intake) -> Labelled | None:
     photo = _find(where, header.photos, entry['image_id'], 'image')
     name = _find(where, header.categories, entry['category_id'], 'category')
-    attributes = [
-        _find(where, header.attributes, one, 'attribute')
-        for one in (entry.get('attribute_ids') or ())
-        if header.attributes
-    ]
+    attributes = []
+    for one in entry.get('attribute_ids') or ():
+        if header.attributes:
+            attributes.append(_find(where, header.attributes, one, 'attribute'))
+        else:
+            intake.skip('attribute id, but the file has no list of attributes', str(one))
     category = intake.category(name)
     if category is None:
         return None

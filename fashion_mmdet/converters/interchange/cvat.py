@@ -20,8 +20,6 @@ from fashion_mmdet.converters.interchange.naming import (
     attribute_names,
     file_name,
     hex_colour,
-    join_names,
-    split_names,
 )
 from fashion_mmdet.converters.interchange.polygons import polygons_to_runs
 from fashion_mmdet.datasets.records import Instance, Record
@@ -31,6 +29,7 @@ from fashion_mmdet.masks.transpose import counts_to_runs, runs_to_counts, transp
 from fashion_mmdet.utils.files import atomic_path, write_text
 
 TEXT_FIELDS = ('attributes', 'score')
+SEPARATOR = '; '  # no name of an attribute has a semicolon
 NOT_IN_XML = re.compile('[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 WHOLE = re.compile(r'\d{1,9}', re.ASCII)
 LENGTHS = re.compile(r'\s*\d{1,10}\s*(,\s*\d{1,10}\s*)*', re.ASCII)
@@ -88,7 +87,7 @@ def _format_mask(instance: Instance, height: int, width: int) -> str:
     rle = ', '.join(map(str, encode(coco_to_runs(instance.mask), instance.bbox, (height, width))))
     source = 'manual' if instance.score is None else 'auto'
     texts = (
-        join_names(attribute_names(instance.attributes)),
+        SEPARATOR.join(attribute_names(instance.attributes)),
         '' if instance.score is None else f'{instance.score:.4f}',
     )
     fields = ''.join(
@@ -129,18 +128,22 @@ def read_cvat(path: str | os.PathLike, intake: Intake) -> Iterator[Labelled]:
         ValueError: not such a file, or a damaged entry; names file, image and shape. OSError.
     """
     root, seen = None, set()
+    for event, element in _parse(path):
+        if root is None:
+            root = element
+            if root.tag != 'annotations':
+                raise ValueError(f'{path}: <{root.tag[:40]}>, but a CVAT file begins with <annotations>')
+        if event == 'end' and element.tag == 'image':
+            yield from _read_image(f'{path}: image {len(seen) + 1}', element, seen, intake)
+            root.clear()
+        elif event == 'start' and element.tag == 'track':
+            raise ValueError(f'{path}: tracks of "CVAT for video"; export the task as "CVAT for images 1.1"')
+
+
+def _parse(path: str | os.PathLike) -> Iterator[tuple[str, ElementTree.Element]]:
     try:
-        for event, element in ElementTree.iterparse(path, events=('start', 'end')):
-            if root is None:
-                root = element
-                if root.tag != 'annotations':
-                    raise ValueError(f'{path}: <{root.tag[:40]}>, but a CVAT file begins with <annotations>')
-            if event == 'end' and element.tag == 'image':
-                yield from _read_image(f'{path}: image {len(seen) + 1}', element, seen, intake)
-                root.clear()
-            elif event == 'start' and element.tag == 'track':
-                raise ValueError(f'{path}: tracks of "CVAT for video"; export the task as "CVAT for images 1.1"')
-    except ElementTree.ParseError as error:
+        yield from ElementTree.iterparse(path, events=('start', 'end'))
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the latter two of a foreign encoding
         raise ValueError(f'{path}: broken XML: {error}') from None
 
 
@@ -165,7 +168,9 @@ def _read_image(where: str, element: ElementTree.Element, seen: set[str], intake
             text = str(error)
             raise ValueError(text if text.startswith(here) else f'{here}: {text}') from None
         texts = [one.text or '' for one in shape.iter('attribute') if one.get('name') == 'attributes']
-        labelled = intake.take(photo, label, category, split_names(';'.join(texts)), runs)
+        labelled = intake.take(
+            photo, label, category, [name.strip() for name in ';'.join(texts).split(';') if name.strip()], runs
+        )
         if labelled is not None:
             yield labelled
 

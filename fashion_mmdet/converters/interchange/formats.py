@@ -1,6 +1,5 @@
 """The formats by name: which one a file is in, its reader, its writer."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,14 @@ from fashion_mmdet.datasets.records import Record
 from fashion_mmdet.masks.rle import coco_to_runs
 
 LAYOUT, DUMP = 'train', 'dump'  # the one layout; raw predictions, which only come in
+KINDS = {
+    '.csv': LAYOUT,
+    '.parquet': DUMP,
+    '.xml': 'cvat',
+    '.yaml': 'yolo',
+    '.yml': 'yolo',
+    '.json': 'coco',
+}
 READERS: dict[str, Callable[[Path, Intake], Iterator[Labelled]]] = {
     'coco': read_coco,
     'cvat': read_cvat,
@@ -45,19 +52,12 @@ def find_source(path: Path) -> tuple[str, Path]:
         raise ValueError(f'{path}: neither {DATA} nor {TRAIN} in this folder{advice}')
     if not path.is_file():
         raise ValueError(f'{path}: no such file')
-    kind = {'.csv': LAYOUT, '.parquet': DUMP, '.xml': 'cvat', '.yaml': 'yolo', '.json': 'coco'}.get(path.suffix.lower())
+    kind = KINDS.get(path.suffix.lower())
     if kind is None:
-        raise ValueError(f'{path}: known are .csv, .parquet, .xml, .yaml and .json')
-    if kind == 'coco' and _is_list(path):
+        raise ValueError(f'{path}: known are files that end with {", ".join(KINDS)}')
+    if kind == 'coco' and first_character(path) == '[':
         kind = 'labelstudio'
     return kind, path
-
-
-def _is_list(path: str | os.PathLike) -> bool:
-    try:
-        return first_character(path) == '['
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{path}: not UTF-8: {error.reason}') from None
 
 
 def to_labels(records: Iterable[Record]) -> Iterator[Labelled]:
@@ -68,9 +68,15 @@ def to_labels(records: Iterable[Record]) -> Iterator[Labelled]:
             yield Labelled(photo, instance.category, instance.attributes, coco_to_runs(instance.mask))
 
 
-def link_yolo_photos(records: Iterable[Record], photos: Path, target: Path) -> Audit:
-    """Link the photos of images to where `write_yolo` names them; returns what is wrong with some."""
+def note_photos(records: Iterable[Record], photos: list[Photo]) -> Iterator[Record]:
+    """Yield images as they come and append their photos to a list."""
+    for record in records:
+        photos.append(Photo(record.image_id, record.height, record.width))
+        yield record
+
+
+def link_yolo_photos(wanted: Iterable[Photo], photos: Path, target: Path) -> Audit:
+    """Link photos to where `write_yolo` names them; returns what is wrong with some."""
     audit = Audit()
-    wanted = (Photo(record.image_id, record.height, record.width) for record in records)
     gather_photos(wanted, photos, target / IMAGES / 'train', audit)
     return audit

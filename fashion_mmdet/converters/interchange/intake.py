@@ -91,17 +91,22 @@ class Intake:
 
     def report(self, most: int = 20) -> str:
         """Describe in two tables what became of every name and what was left out, the `most` frequent by reason."""
-        rows = [(name, CATEGORIES[category], count) for (name, category), count in self.taken.most_common()]
+        rows = [(_printable(name), CATEGORIES[category], count) for (name, category), count in self.taken.most_common()]
         parts = [format_text(('name', 'category', 'objects'), rows)] if rows else []
         lost, shown = [], Counter()
         for (reason, name), count in self.left_out.most_common():
             shown[reason] += 1
             if shown[reason] <= most:
-                lost.append((reason, name[:60], count))
+                lost.append((reason, _printable(name), count))
         lost += [(reason, f'and {count - most} more', None) for reason, count in shown.items() if count > most]
         if lost:
             parts.append(format_text(('left out', 'name', 'times'), sorted(lost, key=lambda row: row[0])))
         return '\n\n'.join(parts)
+
+
+def _printable(name: str) -> str:
+    """Return a foreign name without what would move a terminal's cursor."""
+    return ''.join(one if one.isprintable() else '?' for one in name[:60])
 
 
 def check_photo(where: str, image_id: str, height: int, width: int) -> Photo:

@@ -6,6 +6,7 @@ predictions with their scores into `predictions`.
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from fashion_mmdet.masks.transform import Runs
 from fashion_mmdet.utils.files import atomic_path, write_text
 from fashion_mmdet.utils.json_files import COUNT, OBJECT, TEXT, check_fields, list_of
 
+UPLOAD_PREFIX = re.compile('^[0-9a-f]{8}-')  # Label Studio puts it before the name of an uploaded photo
 LOCAL_FILES = '/data/local-files/?d='  # how Label Studio names files of a local storage
 REGION = {
     'id': TEXT, 'type': TEXT, 'value': OBJECT, 'original_width': COUNT, 'original_height': COUNT,
@@ -131,8 +133,10 @@ def _image_id(where: str, data: Mapping) -> str:
         address = urlsplit(data['image'])
     except ValueError as error:
         raise ValueError(f'{where}: data.image: {error}') from None
-    inside = address.query[2:] if address.query.startswith('d=') else Path(address.path).name
-    return unquote(inside)
+    if address.query.startswith('d='):
+        return unquote(address.query[2:])
+    name = unquote(Path(address.path).name)
+    return UPLOAD_PREFIX.sub('', name) if '/data/upload/' in address.path else name
 
 
 def _choose_results(where: str, task: Mapping, intake: Intake) -> list[Any]:

@@ -78,7 +78,7 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source.resolve(), target)
     except FileExistsError:
-        if not filecmp.cmp(source, target, shallow=False):
+        if not (os.path.samefile(source, target) or filecmp.cmp(source, target, shallow=False)):
             raise ValueError(f'{target}: another file than {source}; nothing is overwritten') from None
     except OSError:  # another file system, or one without links
         with atomic_path(target) as temporary:

@@ -1,13 +1,12 @@
 """Names that the formats share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from fashion_mmdet.classes import ATTRIBUTES, NUM_MAIN_CATEGORIES
 from fashion_mmdet.datasets.images import SUFFIXES
 
 FIRST_PART = 27  # categories from here on are garment parts, closures and decorations
-SEPARATOR = '; '  # no name of an attribute has a semicolon
 
 
 def file_name(image_id: str) -> str:
@@ -23,16 +22,6 @@ def group_of(category: int) -> str:
 def attribute_names(attributes: Sequence[int]) -> list[str]:
     """Return the names of attributes."""
     return [ATTRIBUTES[one] for one in attributes]
-
-
-def join_names(names: Iterable[str]) -> str:
-    """Write names as one text."""
-    return SEPARATOR.join(names)
-
-
-def split_names(text: str) -> list[str]:
-    """Read names that `join_names` wrote, or a person typed."""
-    return [name.strip() for name in text.split(SEPARATOR.strip()) if name.strip()]
 
 
 def hex_colour(rgb: tuple[int, int, int]) -> str:

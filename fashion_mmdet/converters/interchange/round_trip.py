@@ -17,6 +17,7 @@ from fashion_mmdet.converters.interchange.yolo import DATA, IMAGES
 from fashion_mmdet.datasets.index import Index
 from fashion_mmdet.datasets.index_store import open_index
 from fashion_mmdet.datasets.records import Instance
+from fashion_mmdet.utils.files import own_tempdir
 from fashion_mmdet.utils.parallel import WorkerPool
 
 FILES = {'coco': 'labels.json', 'cvat': 'labels.xml', 'labelstudio': 'tasks.json', 'yolo': 'yolo'}
@@ -57,8 +58,11 @@ def check_formats(csv: Path) -> Iterator[RoundTrip]:
 def check_format(job: tuple[str, Path]) -> RoundTrip:
     """Take a data set through one format and back."""
     kind, csv = job
+    photos = csv.parent / 'train'
+    if kind == 'yolo' and not photos.is_dir():
+        raise ValueError(f'{photos}: no such folder; YOLO is checked with the photos, for their sizes')
     index = open_index(csv)
-    with tempfile.TemporaryDirectory() as name:
+    with own_tempdir(), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         before, start = peak_bytes(), time.process_time()
         path = folder / FILES[kind]
@@ -67,7 +71,7 @@ def check_format(job: tuple[str, Path]) -> RoundTrip:
         size = sum(one.stat().st_size for one in folder.rglob('*') if one.is_file())
         if kind == 'yolo':
             (path / IMAGES).mkdir()
-            (path / IMAGES / 'train').symlink_to((csv.parent / 'train').resolve())
+            (path / IMAGES / 'train').symlink_to(photos.resolve())
             path /= DATA
         write_layout(folder / 'back', READERS[kind](path, Intake()))
         read_s, peak = time.process_time() - start, peak_bytes() - before

@@ -19,7 +19,7 @@ from fashion_mmdet.datasets.images import SUFFIXES, read_size
 from fashion_mmdet.datasets.records import Record
 from fashion_mmdet.masks.rle import coco_to_runs, mask_to_runs, runs_to_mask
 from fashion_mmdet.masks.transform import crop, place
-from fashion_mmdet.utils.files import write_text
+from fashion_mmdet.utils.files import atomic_path, write_text
 
 DATA, IMAGES, LABELS = 'data.yaml', 'images', 'labels'
 DIGITS = 7  # of a share; a photo has up to 2**20 pixels a side
@@ -68,7 +68,9 @@ def write_yolo(folder: Path, records: Iterable[Record], split: str = 'train') ->
         if text in seen:
             raise ValueError(f'{name}: YOLO cannot tell it from {seen[text]}; both have the labels {text.name}')
         seen[text] = name
-        write_text(text, ''.join(_format_line(record, number, losses) for number in range(len(record.instances))))
+        with atomic_path(text) as temporary:  # not synchronized to disk: data.yaml, which is, comes last
+            lines = (_format_line(record, number, losses) for number in range(len(record.instances)))
+            temporary.write_text(''.join(lines))
     names = '\n'.join(f'  {category}: {_quote(name)}' for category, name in enumerate(CATEGORIES))
     images = f'{IMAGES}/{split}'
     write_text(folder / DATA, f'train: {images}\nval: {images}  # nothing is held out here\nnames:\n{names}\n')
