@@ -7,7 +7,9 @@
 
 FROM is a COCO or Fashionpedia JSON, a CVAT for images XML, a Label Studio JSON, a YOLO data.yaml, a CSV of 2019 or
 2020, or a dump of tools/test.py; its format is found out. Names without a category, crowds and shapes without a mask
-are left out and counted. FiftyOne imports the COCO file as fo.types.COCODetectionDataset, label_types='segmentations'.
+are left out and counted; polygons of an object are united, as pycocotools does. Photos without an object are not in
+the layout. Beside CVAT's and Label Studio's files lies the configuration of their labels. FiftyOne imports the COCO
+file: dataset_type=fo.types.COCODetectionDataset, label_types='segmentations'.
 """
 
 import argparse
@@ -35,7 +37,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('target', metavar='TO', nargs='?', type=Path, help='file to write; a folder for train and yolo')
     parser.add_argument('--to', choices=TARGETS, default='train', help='train: train.csv and train/ (default)')
     parser.add_argument('--map', metavar='FILE', help='CSV, YAML or JSON: foreign name, our category or nothing')
-    parser.add_argument('--photos', metavar='DIR', type=Path, help='photos to link or copy, for train and yolo')
+    parser.add_argument(
+        '--photos', metavar='DIR', type=Path, help='photos to link (or copy, across disks), for train and yolo'
+    )
     parser.add_argument('--crowd', choices=('drop', 'keep'), default='drop', help='objects with iscrowd 1 (drop)')
     parser.add_argument('--check', metavar='CSV', type=Path, help='only measure what each format keeps of this data')
     parser.add_shared('postprocess', 'options')
@@ -56,8 +60,8 @@ def open_records(args: argparse.Namespace, kind: str, source: Path, folder: Path
     if kind == DUMP:
         from fashion_mmdet.config import parse_options, read_postprocess
         from fashion_mmdet.evaluation.dump import read_dump, read_info
+        from fashion_mmdet.evaluation.export import to_record
         from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
-        from fashion_mmdet.evaluation.predictions import to_record
 
         chosen = read_postprocess(args.postprocess) if args.postprocess else {}
         options = Postprocess.from_config({**chosen, **parse_options(args.options)})

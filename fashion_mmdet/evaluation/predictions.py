@@ -6,8 +6,7 @@ import numpy as np
 
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES
 from fashion_mmdet.datasets.audit import is_size_possible
-from fashion_mmdet.datasets.records import Instance, Record
-from fashion_mmdet.masks.rle import bounding_box, coco_to_runs, resize_coco
+from fashion_mmdet.masks.rle import resize_coco
 
 HALF_ONE = np.float16(1).view(np.uint16)  # as bits; those of larger numbers, of negative ones and of NaN are larger
 ROUNDING = 1e-6  # a softmax in float32 may end so far above 1
@@ -187,15 +186,3 @@ def resize_truth(truth: Truth, size: tuple[int, int] | None) -> Truth:
     if size is None:
         return truth
     return replace(truth, size=size, masks=[resize_coco(mask, size) for mask in truth.masks])
-
-
-def to_record(prediction: Prediction) -> Record:
-    """Return a prediction in the form of an annotated image; its objects carry their scores."""
-    height, width = prediction.size
-    instances = [
-        Instance(int(category), attributes, mask, bounding_box(coco_to_runs(mask), height), float(score))
-        for category, attributes, mask, score in zip(
-            prediction.categories, prediction.attributes, prediction.masks, prediction.scores, strict=True
-        )
-    ]
-    return Record(prediction.image_id, height, width, instances)
