@@ -1,11 +1,12 @@
 """Write labels into the one layout: train.csv, label_descriptions.json and, where they are at hand, the photos."""
 
-import csv
 import filecmp
 import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+
+import numpy as np
 
 from fashion_mmdet.classes import format_class_id
 from fashion_mmdet.converters.interchange.intake import Labelled, Photo
@@ -13,7 +14,7 @@ from fashion_mmdet.datasets.audit import Audit
 from fashion_mmdet.datasets.images import find_problem, photo_path
 from fashion_mmdet.datasets.layouts import write_labels
 from fashion_mmdet.datasets.records import COLUMNS
-from fashion_mmdet.masks.rle import runs_to_kaggle
+from fashion_mmdet.masks import rle_kernels
 from fashion_mmdet.utils.files import atomic_path
 from fashion_mmdet.utils.progress import track
 
@@ -40,13 +41,11 @@ def write_layout(target: Path, labels: Iterable[Labelled], photos: Path | None =
         raise ValueError(f'{path}: is there already; delete it or choose another folder')
     found: dict[str, Photo] = {}
     with atomic_path(path) as temporary:
-        with open(temporary, 'w', encoding='utf-8', newline='') as file:
-            rows = csv.writer(file, lineterminator='\n')
-            rows.writerow(COLUMNS)
-            for photo, category, attributes, runs in labels:
-                found.setdefault(photo.image_id, photo)
-                class_id = format_class_id(category, attributes)
-                rows.writerow((photo.image_id, runs_to_kaggle(runs), photo.height, photo.width, class_id))
+        with open(temporary, 'w', encoding='utf-8', newline='\n') as file:
+            file.write(','.join(COLUMNS) + '\n')
+            for one in labels:
+                found.setdefault(one.photo.image_id, one.photo)
+                file.write(_format_row(one))
         if not found:
             raise ValueError(f'{target}: no object to write')
         audit = Audit()
@@ -56,6 +55,17 @@ def write_layout(target: Path, labels: Iterable[Labelled], photos: Path | None =
                 raise ValueError(f'{photos}: none of the {len(found)} photos can be used: {audit.summary()}')
         write_labels(target)
     return audit
+
+
+def _format_row(labelled: Labelled) -> str:
+    """Return a line of train.csv; only the name can need quotes, for which the csv module would search all runs."""
+    name, height, width = labelled.photo
+    if ',' in name or '"' in name:
+        name = '"' + name.replace('"', '""') + '"'
+    edges = np.stack(labelled.runs, axis=1).ravel()
+    codes, _ = rle_kernels.write_kaggle(edges, np.array([0, edges.size]))
+    class_id = format_class_id(labelled.category, labelled.attributes)
+    return f'{name},{codes.tobytes().decode("ascii")},{height},{width},{class_id}\n'
 
 
 def gather_photos(wanted: Iterable[Photo], source: Path, target: Path, audit: Audit) -> None:
