@@ -22,12 +22,13 @@ SUBMISSION_COLUMNS = ('ImageId', 'EncodedPixels', 'ClassId')
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An annotated object: category id, attribute ids (ascending), COCO RLE, box x1 y1 x2 y2 in pixels."""
+    """An object: category id, attribute ids (ascending), COCO RLE, box x1 y1 x2 y2 in pixels, score if predicted."""
 
     category: int
     attributes: tuple[int, ...]
     mask: dict
     bbox: tuple[int, int, int, int]
+    score: float | None = None
 
 
 @dataclass(slots=True)
