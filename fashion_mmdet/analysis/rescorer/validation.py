@@ -69,8 +69,8 @@ def _validate_fold(
     rescored = data.score_cache(data.with_scores([*held_out, *fitted], [*confidences, *out_of_fold]))
     base = data.base
     raw_threshold, threshold = best_threshold(plain, fitted, base), best_threshold(rescored, fitted, base)
-    scores = [plain.score(held_out, one) for one in (MMDET_DEFAULT, base, replace(base, score_thr=raw_threshold))]
-    scores.append(rescored.score(held_out, replace(base, score_thr=threshold)))
+    scores = [plain.exact_score(held_out, one) for one in (MMDET_DEFAULT, base, replace(base, score_thr=raw_threshold))]
+    scores.append(rescored.exact_score(held_out, replace(base, score_thr=threshold)))
     return Fold(held_out, confidences, hit_probs, raw_threshold, threshold, np.array(scores))
 
 
