@@ -20,7 +20,7 @@ from typing import TypeVar
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
-WAITING = 8  # calls handed out ahead, per worker
+CALLS_AHEAD_PER_WORKER = 8
 ONE_THREAD = dict(OMP_NUM_THREADS='1', OPENCV_FOR_THREADS_NUM='1')
 
 
@@ -80,7 +80,7 @@ class WorkerPool:
             yield from map(function, items)
             return
         items = iter(items)
-        first = list(islice(items, WAITING * self.workers))
+        first = list(islice(items, CALLS_AHEAD_PER_WORKER * self.workers))
         self._start(min(self.workers, len(first)))
         futures = deque(self._threads.submit(self._call, function, item) for item in first)
         while futures:

@@ -1,4 +1,4 @@
-"""Tuning: scores by table against postprocessing and matching themselves, searches against plain loops, honest folds."""
+"""Tuning: scores by table against postprocessing and matching, searches against plain loops, honest folds."""
 
 from collections.abc import Mapping
 from dataclasses import replace

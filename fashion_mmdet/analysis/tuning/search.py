@@ -8,6 +8,7 @@ import numpy as np
 from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
 from fashion_mmdet.analysis.tuning.threshold_curve import thresholds_without
 from fashion_mmdet.classes import NUM_CATEGORIES, NUM_MAIN_CATEGORIES
+from fashion_mmdet.evaluation.attribute_choice import DEFAULT_THRESHOLD
 from fashion_mmdet.evaluation.postprocess import Postprocess
 
 THRESHOLD_GRID = np.arange(2, 39) / 40  # 0.05, 0.075 ... 0.95
@@ -198,7 +199,7 @@ def _first_best(scores: np.ndarray) -> int:
 def common_threshold(options: Postprocess) -> float:
     """Return the score threshold of categories without their own."""
     thresholds = options.score_thr
-    return float(thresholds.get('default', 0.5) if isinstance(thresholds, Mapping) else thresholds)
+    return float(thresholds.get('default', DEFAULT_THRESHOLD) if isinstance(thresholds, Mapping) else thresholds)
 
 
 def search_floor(options: Postprocess) -> float:

@@ -48,7 +48,7 @@ class Detections:
         return cls(*map(np.concatenate, zip(*parts, strict=True)), images=len(tables))
 
     def score(self, thresholds: np.ndarray) -> float:
-        """Score by table, one of (46,) score thresholds per category; sums as in `scoring.summarize`, to the last digit."""
+        """Score by table under (46,) thresholds, one per category; to the last digit as `scoring.summarize` sums up."""
         kept, cells = self.scores >= thresholds[self.categories], len(self.objects)
         hit = kept[self.hit_rows]
         places = self.cells[self.hit_rows[hit]] * LEVELS + self.hit_levels[hit]
