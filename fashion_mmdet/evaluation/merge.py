@@ -104,11 +104,10 @@ def merge(raws: Sequence[RawPrediction], options: Merge) -> RawPrediction:
     fuse = options.method == 'wbf'
     # 1. Group detections into objects, best score first. Say model A's 0.9, model B's 0.8 and model A's 0.4 are one
     #    object: groups [0, 0, 0], models [A, B, A].
-    vote_weight = detections.weights * np.maximum(
-        detections.scores, np.finfo(np.float32).tiny
-    )  # a score of 0 still has a mask
+    least = np.finfo(np.float32).tiny  # a detection of score 0 still has a mask
+    vote_weight = detections.weights * np.maximum(detections.scores, least)
     groups, boxes = group_boxes(detections.boxes, detections.categories, vote_weight, options.iou_thr, fuse)
-    # 2. Count the models that see each object, here 2. With 'nms' only each model's best lends its mask: A's 0.4 does not.
+    # 2. Count the models that see each object, here 2. With 'nms' only each model's best lends its mask, not A's 0.4.
     leaders = _leaders(groups, detections.models)  # [0, 1]
     votes = np.bincount(groups[leaders], minlength=len(boxes))  # [2]
     mask_weight = vote_weight if fuse else np.where(np.isin(np.arange(len(groups)), leaders), vote_weight, 0)
