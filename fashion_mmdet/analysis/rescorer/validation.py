@@ -23,7 +23,7 @@ class Settings:
     kind: str = 'boosting'  # kind of the models, see `model.KINDS`
     confidence: str = 'gain'  # the model whose answer replaces the score, see `model.CONFIDENCES`
     folds: int = 5  # held out in turn
-    repeats: int = 3  # of the folds, each dealt anew
+    repeats: int = 3  # of the folds, each with another seed
     seed: int = 0  # of folds and models
 
     def fits(self) -> int:
