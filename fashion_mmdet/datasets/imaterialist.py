@@ -163,7 +163,7 @@ class IMaterialistDataset(BaseDetDataset):
             f'none of {listed} has an object of the categories {list(self.category_ids)}'
             if listed
             else f'dropped: {self.audit.summary()}. The photos are looked for in {self._folder}: does FASHION_DATA '
-            'name the right folder? Otherwise repair the files or rows'
+            'name the right folder? If it does, repair the files or rows'
         )
         raise ValueError(f'{self.ann_file}: no image is left for split {self.split!r}: {reasons}')
 
