@@ -46,7 +46,7 @@ class Row:
         score, score_50: taken from the dump, else as `source` says; None where nothing was scored.
         source: 'dump'; 'val.json' (a dump without its truth); 'log' (the last val score); '' for none.
         difference: against the run above; None for the first, and where `obstacle` says why.
-        obstacle: why there is no difference; '' if there is one, and for the first.
+        obstacle: why there is no difference; '' where there is one, and for the first.
         changes: what its config changed against the run above; None for the first.
     """
 
