@@ -78,7 +78,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# Writes requirements.txt from pyproject.toml, keeping the versions that still fit; all anew: make lock UPGRADE=--upgrade
+# Writes requirements.txt from pyproject.toml, keeping the versions that still fit; the newest: make lock UPGRADE=--upgrade
 lock:
 	echo '-e .[dev,benchmark]' | uv pip compile - --universal --python-version 3.10 --no-annotate --quiet $(UPGRADE) \
 	    --custom-compile-command 'make lock (needs uv: pip install uv)' --output-file requirements.txt

@@ -248,7 +248,7 @@ def _check_attributes(
 
 
 def check_runs(where: str, pixels: str, height: int, width: int, audit: Audit) -> rle.Runs | None:
-    """Read the runs of a row and mend what can be mended; None where the audit drops the row."""
+    """Read the runs of a row and repair what can be repaired; None where the audit drops the row."""
     try:
         starts, lengths = rle.parse_kaggle(pixels)
     except ValueError as error:
