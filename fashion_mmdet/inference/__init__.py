@@ -11,6 +11,7 @@ torch is imported with the model, not with the results.
 """
 
 import contextlib
+import gc
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,13 @@ __all__ = ['Garment', 'Model', 'Result', 'load_model']
 def __getattr__(name: str) -> Any:
     if name not in ('Model', 'load_model'):
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    with contextlib.redirect_stdout(io.StringIO()):  # mmdet prints which data sets it cannot read
-        from fashion_mmdet.inference import model
-
+    collects = gc.isenabled()
+    gc.disable()  # a fifth of the time went into looking for garbage among what is imported, all of which stays
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # mmdet prints which data sets it cannot read
+            from fashion_mmdet.inference import model
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
     return getattr(model, name)
