@@ -193,7 +193,9 @@ def write_catalogue(folder: Path, garments: list[dict], photos: list[dict], extr
         extra: the input's own columns.
         size: of the embeddings.
     """
-    plan = Plan(model='m', fingerprint='f', embedding_size=size, photos=len(photos), photos_a_shard=10**6, inputs='h')
+    plan = Plan(
+        model='m', fingerprint='f', embedding_size=size, photos=max(len(photos), 1), photos_a_shard=10**6, inputs='h'
+    )
     catalogue = Catalogue.create(folder, plan, extra)
     tables = dict(photos=photos, problems=[])
     embeddings = np.array([row.get('embedding', np.zeros(size)) for row in garments]).reshape(len(garments), size)

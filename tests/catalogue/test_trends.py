@@ -146,7 +146,7 @@ def garment(image: str, category: str, attributes: list[str] | None = None, colo
 
 
 def small_catalogue(folder: Path, column: str = 'date') -> Catalogue:
-    """Write five photos, if DuckDB is there to count them: two of January, one of them empty, one of March with two shoes and a coat, two undated."""
+    """Write five photos: two of January, one of them empty, one of March with two shoes and a coat, two undated."""
     pytest.importorskip('duckdb')
     dates = dict(a='2024-01-03', b='2024-01-31', c='2024-03-01', d='soon', e=None)
     garments = [
