@@ -50,15 +50,19 @@ class VectorStore:
         self._database = self._duckdb.connect(config=dict(enable_external_access='false'))  # a condition reads no file
 
     @classmethod
+    def empty(cls, size: int, schema: pa.Schema) -> 'VectorStore':
+        """Make a store of embeddings of a size and columns of a schema."""
+        return cls(_make_index(size, 0), schema.empty_table())
+
+    @classmethod
     def build(cls, catalogue: Catalogue) -> 'VectorStore':
         """Index a catalogue's garments, in memory; some 600 bytes a garment meanwhile, at 128 dimensions.
 
         Raises:
             ValueError: a garment without embedding; extra `catalogue` missing.
         """
-        size = catalogue.plan.embedding_size
         schema = pa.schema([field for field in catalogue.schemas['garments'] if field.name not in LEFT_OUT])
-        store = cls(_make_index(size, 0), schema.empty_table())
+        store = cls.empty(catalogue.plan.embedding_size, schema)
         store.add(catalogue.dataset().to_table([*schema.names, 'embedding']))
         return store
 
