@@ -28,6 +28,7 @@ from fashion_mmdet.utils.json_files import TEXT, read_object
 
 MANIFEST = 'store.json'
 FLAT_ROWS = 100_000
+FEW_ROWS = 20_000  # of those that pass a filter: their vectors are picked and compared
 PROBES = 16  # lists searched, of the square root of the number of rows
 SAMPLE_A_LIST = 64  # vectors to train a list from
 GROWTH = 2  # lists are laid out anew once so many times as many are due
@@ -134,6 +135,11 @@ class VectorStore:
         if not k:
             return [self._found(np.empty(0, np.int64), np.empty(0, np.float32), with_vectors)] * len(vectors)
         queries = _normalise(vectors).astype(np.float32)
+        if rows is not None and passing <= FEW_ROWS:
+            near = queries @ self.index.reconstruct_batch(rows).T  # (Q, R)
+            best = np.argsort(-near, axis=1, kind='stable')[:, :k]
+            pairs = zip(rows[best], np.take_along_axis(near, best, 1), strict=True)
+            return [self._found(*one, with_vectors) for one in pairs]
         scores, found = self.index.search(queries, k, params=self._options(rows, exact))
         if not exact and (found < 0).any():  # the lists searched held too few that pass
             scores, found = self.index.search(queries, k, params=self._options(rows, True))
