@@ -29,7 +29,7 @@ from fashion_mmdet.utils.json_files import TEXT, read_object
 MANIFEST = 'store.json'
 FLAT_ROWS = 100_000
 FEW_ROWS = 20_000  # of those that pass a filter: their vectors are picked and compared
-PROBES = 16  # lists searched, of the square root of the number of rows
+PROBES = 64  # lists searched, of the square root of the number of rows
 SAMPLE_A_LIST = 64  # vectors to train a list from
 GROWTH = 2  # lists are laid out anew once so many times as many are due
 BLOCK = 65_536
