@@ -143,6 +143,8 @@ def test_what_does_not_fit_is_named(tmp_path: Path):
     store = build(tmp_path, make_rows(3))
     with pytest.raises(ValueError, match=r'\(Q, 8\) is wanted'):
         store.search(np.ones((1, 3)), 1)
+    with pytest.raises(ValueError, match='not finite'):
+        store.search(np.full((1, SIZE), np.nan), 1)
     for where in ('colour = 3', 'category = ', "embedding = 'x'", '1); drop table garments; --'):
         with pytest.raises(ValueError, match='filter'):
             store.search(np.ones((1, SIZE)), 1, where)
