@@ -65,7 +65,7 @@ def _explain_seeds(comparison: Comparison, groups: Container[str], degrees: int)
         photos_only = [row.name for row in comparison.rows if row.difference and not row.difference.seed_degrees]
         yield (
             'The intervals hold for other photos and other seeds: crossed random effects, the spread between seeds '
-            f'pooled over all rows scored alike ({degrees} degrees of freedom), which a row of one seed borrows'
+            f'pooled over all rows scored alike (degrees of freedom: {degrees}), which a row of one seed borrows'
             + (f'; for other photos only: {", ".join(photos_only)}.' if photos_only else '.')
         )
 
