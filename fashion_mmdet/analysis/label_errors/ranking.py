@@ -22,7 +22,7 @@ PRIOR = 0.05  # expected share of wrong labels
 SAME_PLACE = 0.5  # a prediction of another class means the labelled object from this IoU on
 SOME_OVERLAP = 0.1  # one of the label's class from this one on
 GOOD_MASK = 0.7  # from this IoU on a prediction does not contradict the label's outline
-POOLED = 10  # labels of all classes that smooth a class's own
+POOLED = 10  # labels, or predictions, of all classes that smooth a class's own
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class _ByClass:
 
 
 class Reference:
-    """What is usual for the labels of each class and for predictions of each score, measured over all images.
+    """What is usual for the labels of each class and for predictions of each class and score, over all images.
 
     Args:
         pairs: all images.
@@ -80,9 +80,13 @@ class Reference:
         overlaps = np.concatenate([pair.overlaps() for pair in pairs])
         self._overlaps = _ByClass(labels[overlaps > SOME_OVERLAP], overlaps[overlaps > SOME_OVERLAP])
         scores = np.concatenate([pair.prediction.scores for pair in pairs]).astype(np.float64)
-        matched = np.concatenate([pair.partners >= 0 for pair in pairs])
-        self._right = IsotonicRegression(y_min=0, y_max=1, out_of_bounds='clip')
-        self._right.fit(np.append(scores, 0.0), np.append(matched, False))  # a score of 0 is never right
+        classes = np.concatenate([pair.prediction.categories for pair in pairs])
+        right = np.concatenate([pair.partners >= 0 for pair in pairs]).astype(np.float64)
+        pooled = _fit(np.append(scores, 0.0), np.append(right, 0.0))  # a score of 0 is never right
+        self._own = {}
+        for category in np.unique(classes).tolist():
+            own = classes == category
+            self._own[category] = _fit(scores[own], right[own], pooled.predict(scores[own]))
 
     def poorer_support(self, pair: Pair) -> np.ndarray:
         """Return the share of a class's labels that predictions support no better than each of these, (G,) above 0."""
@@ -93,9 +97,21 @@ class Reference:
         return self._overlaps.share_below(categories, ious)
 
     def reliability(self, pair: Pair) -> np.ndarray:
-        """Return the share of predictions with the scores of these that match a label, (P,)."""
-        scores = pair.prediction.scores.astype(np.float64)
-        return self._right.predict(scores) if len(scores) else scores
+        """Return the share of predictions of these classes and scores that match a label, (P,)."""
+        categories, scores = pair.prediction.categories, pair.prediction.scores.astype(np.float64)
+        shares = np.zeros(len(scores))
+        for category in np.unique(categories).tolist():
+            shares[categories == category] = self._own[category].predict(scores[categories == category])
+        return shares
+
+
+def _fit(scores: np.ndarray, right: np.ndarray, prior: np.ndarray | None = None) -> IsotonicRegression:
+    """Fit the share of right predictions by score, never falling; `prior` values count like `POOLED` more of them."""
+    curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds='clip')
+    if prior is None:
+        return curve.fit(scores, right)
+    weights = np.repeat([1.0, POOLED / len(scores)], len(scores))
+    return curve.fit(np.tile(scores, 2), np.append(right, prior), weights)
 
 
 def rank(pairs: Sequence[Pair]) -> list[Finding]:
