@@ -4,7 +4,7 @@
     python tools/find_label_errors.py HELD_OUT.parquet --truth TRUTH.csv --corrupt 0.05 --seed 0
 
 The dump, which tools/test.py writes, must be of photos that the model was not trained on: the val split, or each fold
-by a model trained on the others. DIR gets suspects.csv, a row per label or missing label, the most suspicious first;
+by a model trained on the others. DIR gets suspects.csv, a row per suspicious or missing label, the worst first;
 rows.csv, the labels of the first photos, to be corrected in a labelling tool and put back by tools/merge_labels.py; and
 index.html, which shows these photos. With --corrupt a share of the labels is made wrong (another class, a shifted mask,
 or none), in memory only, and the command prints how many stand at the top.
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fashion_mmdet.analysis.label_errors.ranking import Finding
     from fashion_mmdet.evaluation.postprocess import Postprocess
 
+OUTPUTS = SUSPECTS, ROWS, _ = 'suspects.csv', 'rows.csv', 'index.html'
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
@@ -39,6 +41,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if (args.out is None) == (args.corrupt is None):
         parser.error('--out DIR to list label errors, or --corrupt SHARE to measure how well they are found')
+    args.images = args.images or Path(args.truth).parent / 'train'
     return args
 
 
@@ -50,6 +53,8 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.evaluation.postprocess import Postprocess
 
         options = Postprocess.from_config(parse_options(args.options))
+        if args.out:
+            check_files(args)
         truths, predictions = pairs.read_objects(args.dump, args.truth, options)
         if args.corrupt:
             truths, done = corrupt.corrupt(truths, args.corrupt, args.seed)
@@ -60,8 +65,17 @@ def main(argv: list[str] | None = None) -> int:
             print(recovery.format_recovery(recovery.recover(findings, list(photos), done, labels), args.first))
             return 0
         page = write(args, findings, photos, options)
-    print(f'saved: {page}, suspects.csv and rows.csv beside it')
+    print(f'saved: {page}, {SUSPECTS} and {ROWS} beside it')
     return 0
+
+
+def check_files(args: argparse.Namespace) -> None:
+    """Raise ValueError or FileNotFoundError now for what would stop the writing later."""
+    from fashion_mmdet.experiments.gallery.entries import find_photos
+    from fashion_mmdet.utils.files import check_outputs
+
+    check_outputs([args.out / name for name in OUTPUTS], [args.dump, args.truth])
+    find_photos([], args.images)
 
 
 def write(
@@ -75,23 +89,20 @@ def write(
     from fashion_mmdet.evaluation.dump import read_info
     from fashion_mmdet.experiments.gallery.entries import collect_entries, find_photos
     from fashion_mmdet.experiments.gallery.page import write_gallery
-    from fashion_mmdet.utils.files import check_outputs, write_text
+    from fashion_mmdet.utils.files import write_text
 
-    tables = [args.out / 'suspects.csv', args.out / 'rows.csv']
-    check_outputs([*tables, args.out / 'index.html'], [args.dump, args.truth])
     sizes = {image: (height, width) for image, height, width in read_info(args.dump).images}
     first = list(photos)[: args.first]
     drawn = {entry.image_id: entry for entry in collect_entries(args.dump, args.truth, options, images=first)}
     entries = [replace(drawn[image], note=caption(photos[image])) for image in first]
-    folder = args.images or Path(args.truth).parent / 'train'
-    there, missing = find_photos(entries, folder)
-    for path, text in zip(tables, (format_csv(findings, sizes), select_rows(args.truth, first)), strict=True):
-        write_text(path, text)
+    there, missing = find_photos(entries, args.images)
+    write_text(args.out / SUSPECTS, format_csv(findings, sizes))
+    write_text(args.out / ROWS, select_rows(args.truth, first))
     lead = (
-        f'The {len(there):,} of {len(sizes):,} photos whose labels the predictions contradict most; labels left, '
-        'predictions right.'
+        f'The {len(there):,} of {len(sizes):,} photos whose labels the predictions contradict most. Labels left, '
+        'predictions right; below, each label to check and what the predictions say.'
     ) + (f' {missing:,} photos are missing.' if missing else '')
-    return write_gallery(there, folder, args.out, f'Labels to check: {Path(args.truth).name}', lead, 'listed')
+    return write_gallery(there, args.images, args.out, f'Labels to check: {Path(args.truth).name}', lead, 'listed')
 
 
 if __name__ == '__main__':

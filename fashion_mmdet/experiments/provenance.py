@@ -46,7 +46,7 @@ def _git(folder: str | Path, *words: str) -> bytes:
 
 def describe_machine() -> dict:
     """Name Python, all installed packages, platform and device."""
-    found = {one.metadata['Name']: one.version for one in importlib.metadata.distributions()}
+    found = {name: one.version for one in importlib.metadata.distributions() if (name := one.metadata['Name'])}
     versions = {name: found[name] for name in sorted(found, key=str.lower)}
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f'CPU, {torch.get_num_threads()} threads'
     return dict(packages=versions, python=platform.python_version(), platform=platform.platform(), device=device)
@@ -91,10 +91,7 @@ class ProvenanceHook(Hook):
         if before and runner.iter >= runner.max_iters:  # resumed, but there is nothing left to train
             self.run = before
             return
-        code, patch = describe_code(Path(__file__).parent), Path(runner.work_dir) / PATCH
-        patch.unlink(missing_ok=True)
-        if code and not code['clean']:
-            write_patch(Path(__file__).parent, patch)
+        code = self._record_code(runner)
         self.run = dict(
             command=self.command,
             config=self.config,
@@ -133,6 +130,19 @@ class ProvenanceHook(Hook):
         if dist.is_main_process():
             self.run['finished'] = self.run['finished'] or _now()
             self._write(runner)
+
+    def _record_code(self, runner: Runner) -> dict | None:
+        """Describe the code, and write its patch where it is not as committed."""
+        folder, patch = Path(__file__).parent, Path(runner.work_dir) / PATCH
+        code = describe_code(folder)
+        patch.unlink(missing_ok=True)
+        if code and not code['clean']:
+            try:
+                write_patch(folder, patch)
+            except subprocess.CalledProcessError as error:  # a filter or driver of git's that is missing, say
+                reason = error.stderr.decode(errors='replace').strip()
+                runner.logger.warning(f'{patch}: not written, git says: {reason}')
+        return code
 
     def _write(self, runner: Runner) -> None:
         record = dict(self.run, epochs=round(self.run['epochs'], 2))

@@ -222,7 +222,7 @@ def test_the_tool_writes_list_rows_and_gallery(root: Path):
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((out / 'suspects.csv').read_text().splitlines()))
     assert (rows[0]['ImageId'], rows[0]['Kind']) == ('c.jpg', 'not found')
-    assert len(rows) == 3
+    assert len(rows) == 1, 'the others are no more suspicious than any label'
     assert (out / 'rows.csv').read_text() == 'ImageId,EncodedPixels,Height,Width,ClassId\nc.jpg,1 50,10,10,0\n'
     page = (out / 'index.html').read_text()
     assert page.count('data-name=') == 1
@@ -242,3 +242,14 @@ def test_the_tool_measures_itself(root: Path):
 def test_what_to_do_must_be_said(root: Path, argv: list[str]):
     done = run_here(tool.main, root.parent / 'val.parquet', *argv)
     assert (done.returncode, done.stderr.count('\n')) == (2, 1)
+
+
+def test_a_missing_folder_of_photos_is_said_before_the_work_begins(root: Path):
+    done = run_here(
+        tool.main,
+        *(root.parent / 'none.parquet', '--truth', root / 'train.csv', '--out', root.parent / 'out', '--images', 'x'),
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        'find_label_errors: x: no such folder of photos; --images names it\n',
+    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pycocotools import mask as coco_mask
 
-from fashion_mmdet.analysis.label_errors.ranking import MISSING, NOT_FOUND, WRONG_CLASS, Finding
+from fashion_mmdet.analysis.label_errors.ranking import MISSING, NOT_FOUND, PRIOR, WRONG_CLASS, Finding
 from fashion_mmdet.classes import CATEGORIES, short_name
 
 HEADER = (
@@ -15,10 +15,11 @@ HEADER = (
 )
 NAMED = 3  # findings of a photo in its caption
 WORTH_NAMING = 0.25  # suspicion of the second and third
+WORTH_LISTING = 2 * PRIOR
 
 
 def format_csv(findings: Sequence[Finding], sizes: Mapping[str, tuple[int, int]]) -> str:
-    """Write a row per finding, in order.
+    """Write a row per finding that is at least twice as suspicious as any label, in order.
 
     `Object` is the label's place among the photo's labels, from 0, empty for a missing one; the box is the label's, for
     a missing one the prediction's, in pixels of the photo.
@@ -30,7 +31,8 @@ def format_csv(findings: Sequence[Finding], sizes: Mapping[str, tuple[int, int]]
     buffer = io.StringIO(newline='')
     writer = csv.writer(buffer, lineterminator='\n')
     writer.writerow(HEADER)
-    for number, finding in enumerate(findings, 1):
+    listed = [finding for finding in findings if finding.suspicion >= WORTH_LISTING]
+    for number, finding in enumerate(listed, 1):
         writer.writerow(
             [
                 number,

@@ -10,7 +10,7 @@ from fashion_mmdet.experiments.compare.scores import RunScores
 from fashion_mmdet.experiments.runs import Run
 
 SEED_SUFFIX = re.compile(r'_seed\d+(?=/|\Z)')  # of a run's folder, as tools/train.py --seeds writes it
-SEED_KEYS = ('randomness.seed', 'load_from', 'start')
+STARTS = ('load_from', 'start')
 
 
 def strip_seed(path: str) -> str:
@@ -34,7 +34,7 @@ def differ_in_seed_only(one: Run, other: Run) -> bool:
     if one.record.get('iterations') != other.record.get('iterations'):
         return False
     return all(
-        key == 'randomness.seed' or (key in SEED_KEYS and strip_seed(str(values[0])) == strip_seed(str(values[1])))
+        key == 'randomness.seed' or (key in STARTS and strip_seed(str(values[0])) == strip_seed(str(values[1])))
         for key, values in experiment_changes(one, other)
     )
 
