@@ -3,9 +3,11 @@
     python tools/compare_runs.py                                        every run under work_dirs, oldest first
     python tools/compare_runs.py work_dirs/run_a work_dirs/run_b --format markdown
     python tools/compare_runs.py --format html --out runs.html --overlays 8
+    python tools/compare_runs.py --baseline work_dirs/run_a --keys optim_wrapper.optimizer.lr train_cfg.max_epochs
 
 Scores come from val.parquet, which tools/test.py writes, and stay beside it as val.scores.json; a run without one shows
-the last score of its log, starred. Each run is compared with the one above it, image by image.
+the last score of its log, starred. Each run is compared with the one above it, or the baseline, image by image. Runs
+that differ in the seed only are one row; then the intervals hold for other photos and other seeds.
 """
 
 import argparse
@@ -24,6 +26,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('runs', metavar='RUN', nargs='*', help='folders of work_dirs; default: all, oldest first')
     parser.add_argument('--format', choices=(*TEXT_FORMATS, 'html'), default='table')
     parser.add_argument('--out', metavar='FILE', help='default: print')
+    parser.add_argument('--baseline', metavar='RUN', type=Path, help='compare with this run, not with the one above')
+    parser.add_argument('--keys', nargs='+', default=[], metavar='KEY', help='config keys to show as columns')
     parser.add_argument(
         '--targets',
         metavar='FILE|IDS',
@@ -37,7 +41,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--columns',
         metavar='GROUPS',
         help='of table and markdown, joined by commas: score, '
-        'difference, deck, classes, cost, commit, changes; default: all',
+        'difference, keys, deck, classes, cost, commit, changes; default: all',
     )
     parser.add_argument('--overlays', type=number(NATURAL), default=8, help='pictures per run in HTML (%(default)s)')
     args = parser.parse_args(argv)
@@ -67,9 +71,12 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.utils.files import check_outputs, write_text
 
         targets = read_target_ids(args.targets) if args.targets else None
-        runs = read_runs(args.runs or find_runs('work_dirs'))
+        folders = [Path(folder) for folder in args.runs or find_runs('work_dirs')]
+        if args.baseline and args.baseline.resolve() not in [folder.resolve() for folder in folders]:
+            folders.insert(0, args.baseline)
+        runs = read_runs(folders)
         check_outputs([args.out], [args.targets, *(file for run in runs for file in run.files)])
-        comparison = compare(runs, targets, args.targets or '')
+        comparison = compare(runs, targets, args.targets or '', args.baseline, args.keys)
         if args.format == 'html':
             from fashion_mmdet.experiments.compare.page import format_html
 

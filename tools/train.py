@@ -3,16 +3,20 @@
 python tools/train.py configs/fashion/maskrcnn_r50_lossw.py
 FASHION_DATA=data/ccp python tools/train.py configs/fashion/maskrcnn_lite0_cpu.py --resume
 python tools/train.py CONFIG --cfg-options train_cfg.max_epochs=5 model.rpn_head.loss_cls.loss_weight=10.0
+python tools/train.py CONFIG --seeds 0 1 2          # one after the other: work_dirs/<config>_seed0, _seed1, _seed2
 """
 
 import argparse
 import logging
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fashion_mmdet.config import load_config, parse_options
-from fashion_mmdet.utils.cli import ToolParser, one_line_errors
+from fashion_mmdet.utils.checks import NATURAL
+from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -24,8 +28,20 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='config, such as a file of configs/fashion')
     parser.add_argument('--resume', action='store_true', help='continue from the furthest checkpoint of the work_dir')
     parser.add_argument('--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on a CPU')
+    parser.add_argument(
+        '--seeds',
+        nargs='+',
+        type=number(NATURAL),
+        metavar='SEED',
+        help='train once with each, in <work_dir>_seed<SEED>',
+    )
     parser.add_shared('work_dir', 'cfg_options', 'trust', 'launcher', 'local_rank')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.seeds and args.launcher != 'none':
+        parser.error('--seeds starts one process after the other; with a launcher, set randomness.seed yourself')
+    if args.seeds and len(set(args.seeds)) < len(args.seeds):
+        parser.error('--seeds: one comes twice')
+    return args
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -43,6 +59,8 @@ def main(argv: list[str] | None = None) -> int:
 
         trust_files(args.trust)
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
+        if args.seeds:
+            return train_seeds(args, cfg.work_dir)
         setup.write_atomically()
         setup.start_processes(cfg, args.launcher)
         if args.amp:
@@ -50,6 +68,19 @@ def main(argv: list[str] | None = None) -> int:
         with only_training(cfg.work_dir) as warning:
             resumed = resume_latest(cfg) if args.resume else None
             train(cfg, args.config, sys.argv[1:] if argv is None else argv, resumed, [warning] if warning else [])
+    return 0
+
+
+def train_seeds(args: argparse.Namespace, work_dir: str) -> int:
+    """Train with each seed in a process of its own; stop at the first that fails, and return its status."""
+    flags = [f'--{name}' for name in ('resume', 'amp', 'trust') if getattr(args, name)]
+    for seed in args.seeds:
+        words = [args.config, '--work-dir', f'{work_dir.rstrip("/")}_seed{seed}', *flags]
+        words += ['--cfg-options', *args.cfg_options, f'randomness.seed={seed}']
+        print(f'seed {seed}: python tools/train.py {shlex.join(words)}', flush=True)
+        status = subprocess.run([sys.executable, __file__, *words]).returncode
+        if status:
+            return status
     return 0
 
 

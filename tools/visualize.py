@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         photos = Path(args.images) if args.images else Path(args.truth).parent / 'train'
         there, missing = find_photos(rank(entries, args.best), photos)
         title, lead = describe_gallery(args.dump, entries, classes, args.iou, missing)
-        page = write_gallery(there[: args.limit], photos, Path(args.out), title, lead, args.best)
+        page = write_gallery(there[: args.limit], photos, Path(args.out), title, lead, 'best' if args.best else 'worst')
     print(said, file=sys.stderr)
     print(f'saved: {page}, {min(len(there), args.limit or len(there))} pictures')
     return 0

@@ -51,6 +51,11 @@ def diff_configs(cfgs: Sequence['Config | Mapping']) -> Leaves:
     ]
 
 
+def list_leaves(cfg: 'Config | Mapping') -> dict[str, Any]:
+    """Return the value of every leaf of a config by its key."""
+    return {key: values[0] for key, values in _walk('', [_plain(cfg)])}
+
+
 def _plain(cfg: 'Config | Mapping') -> dict:
     """Turn a config into dicts, lists and values, without what only says where it lies.
 

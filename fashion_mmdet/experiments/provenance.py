@@ -13,46 +13,41 @@ from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from fashion_mmdet.experiments.record import RECORD, read_record
-from fashion_mmdet.utils.files import sha256, write_text
+from fashion_mmdet.experiments.record import PATCH, RECORD, read_record
+from fashion_mmdet.utils.files import sha256, write_bytes, write_text
 
-PACKAGES = (
-    'onedl-mmdetection',
-    'onedl-mmcv',
-    'onedl-mmengine',
-    'torch',
-    'torchvision',
-    'timm',
-    'pycocotools',
-    'numpy',
-    'pandas',
-    'opencv-python-headless',
-)
 WRITE_EVERY = 50  # iterations
 COUNTED = ('train_time_s', 'epochs', 'iterations', 'images_seen')
 
 
 def describe_code(folder: str | Path) -> dict | None:
     """Name the git commit of a checkout and whether its tracked files are as committed; None outside of git."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(['git', '-C', str(folder), *words], capture_output=True, text=True, check=True).stdout
-
     try:
-        changes = git('status', '--porcelain', '--untracked-files=no')
-        return dict(commit=git('rev-parse', 'HEAD').strip(), clean=not changes.strip())
+        changes = _git(folder, 'status', '--porcelain', '--untracked-files=no')
+        return dict(commit=_git(folder, 'rev-parse', 'HEAD').decode().strip(), clean=not changes.strip())
     except (OSError, subprocess.CalledProcessError):  # no git, no repository
         return None
 
 
+def write_patch(folder: str | Path, out: Path) -> None:
+    """Write what `git apply` makes of the commit to get the tracked files of a checkout; files unknown to git are not.
+
+    Args:
+        folder: checkout with at least one commit.
+        out: patch to write.
+    """
+    top = _git(folder, 'rev-parse', '--show-toplevel').decode().strip()
+    write_bytes(out, _git(top, 'diff', '--binary', '--no-color', '--no-ext-diff', 'HEAD'))
+
+
+def _git(folder: str | Path, *words: str) -> bytes:
+    return subprocess.run(['git', '-C', str(folder), *words], capture_output=True, check=True).stdout
+
+
 def describe_machine() -> dict:
-    """Name Python, packages, platform and device."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = None
+    """Name Python, all installed packages, platform and device."""
+    found = {name: one.version for one in importlib.metadata.distributions() if (name := one.metadata['Name'])}
+    versions = {name: found[name] for name in sorted(found, key=str.lower)}
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f'CPU, {torch.get_num_threads()} threads'
     return dict(packages=versions, python=platform.python_version(), platform=platform.platform(), device=device)
 
@@ -62,7 +57,8 @@ class ProvenanceHook(Hook):
 
     It holds command, config, git commit, package versions, device, seed, a fingerprint of the data, initial weights,
     start and end, seconds of training (without validation), epochs, iterations and images seen. The resolved config
-    lies beside it. A resumed run adds to its own counts, each epoch at its own batch size.
+    lies beside it, and code.patch where tracked files differ from the commit. A resumed run adds to its own counts,
+    each epoch at its own batch size.
 
     Args:
         command: words of the command line.
@@ -95,10 +91,11 @@ class ProvenanceHook(Hook):
         if before and runner.iter >= runner.max_iters:  # resumed, but there is nothing left to train
             self.run = before
             return
+        code = self._record_code(runner)
         self.run = dict(
             command=self.command,
             config=self.config,
-            git=describe_code(Path(__file__).parent),
+            git=code,
             **describe_machine(),
             world_size=dist.get_world_size(),
             seed=seed,
@@ -133,6 +130,19 @@ class ProvenanceHook(Hook):
         if dist.is_main_process():
             self.run['finished'] = self.run['finished'] or _now()
             self._write(runner)
+
+    def _record_code(self, runner: Runner) -> dict | None:
+        """Describe the code, and write its patch where it is not as committed."""
+        folder, patch = Path(__file__).parent, Path(runner.work_dir) / PATCH
+        code = describe_code(folder)
+        patch.unlink(missing_ok=True)
+        if code and not code['clean']:
+            try:
+                write_patch(folder, patch)
+            except subprocess.CalledProcessError as error:  # a filter or driver of git's that is missing, say
+                reason = error.stderr.decode(errors='replace').strip()
+                runner.logger.warning(f'{patch}: not written, git says: {reason}')
+        return code
 
     def _write(self, runner: Runner) -> None:
         record = dict(self.run, epochs=round(self.run['epochs'], 2))

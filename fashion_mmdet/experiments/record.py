@@ -6,6 +6,7 @@ from typing import Any
 from fashion_mmdet.utils.json_files import COUNT, NUMBER, OBJECT, TEXT, TRUTH, read_object
 
 RECORD = 'run.json'
+PATCH = 'code.patch'  # beside it, where tracked files differed from the commit
 FIELDS = {
     'command': TEXT,
     'config': TEXT,
@@ -17,6 +18,10 @@ FIELDS = {
     'git.commit': TEXT,
     'git.clean': TRUTH,
     'packages': OBJECT,
+    'python': TEXT,
+    'device': TEXT,
+    'world_size': COUNT,
+    'seed': COUNT,
     'data': OBJECT,
     'data.root': TEXT,
     'data.train_csv_sha256': TEXT,

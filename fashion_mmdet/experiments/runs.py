@@ -2,7 +2,8 @@
 
 work_dirs/maskrcnn_lite0_cpu/
   maskrcnn_lite0_cpu.py                    resolved config
-  run.json                                 record: command, commit, data, start, time, epochs
+  run.json                                 record: command, commit, packages, data, start, time, epochs
+  code.patch                               what the code had beside the commit; absent where it was clean
   20260131_101500/vis_data/scalars.json    losses and val scores; one folder per start
   val.parquet                              raw predictions of the val split
   val.json                                 the scores that tools/test.py printed

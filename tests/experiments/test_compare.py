@@ -20,9 +20,10 @@ from fashion_mmdet.config import read_dumped
 from fashion_mmdet.evaluation.dump import DumpWriter
 from fashion_mmdet.evaluation.predictions import RawPrediction, empty_prediction
 from fashion_mmdet.experiments.compare import scores as scores_module
-from fashion_mmdet.experiments.compare.comparison import Comparison, compare, paired_difference, standard_error
+from fashion_mmdet.experiments.compare.comparison import Comparison, compare
 from fashion_mmdet.experiments.compare.configs import experiment_changes, summarize_changes
 from fashion_mmdet.experiments.compare.curves import choose_ticks, draw_chart, draw_curves, pace, thin_out
+from fashion_mmdet.experiments.compare.intervals import paired_difference, standard_error
 from fashion_mmdet.experiments.compare.notes import write_notes
 from fashion_mmdet.experiments.compare.page import format_html
 from fashion_mmdet.experiments.compare.report import format_json, format_markdown, format_table, show_epochs
@@ -152,7 +153,7 @@ def test_the_interval_is_that_of_a_bootstrap():
     rng = np.random.default_rng(0)
     before = rng.random(300)
     after = np.clip(before + rng.normal(0.03, 0.1, 300), 0, 1)
-    found = paired_difference(dict(enumerate(before)), dict(enumerate(after)))
+    found = paired_difference([dict(enumerate(before))], [dict(enumerate(after))])
     means = rng.choice(after - before, (4000, 300)).mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     assert abs(found.low - low) < 0.05 * (high - low)
@@ -161,7 +162,7 @@ def test_the_interval_is_that_of_a_bootstrap():
 
 def test_pairing_is_by_image_not_by_place():
     """Differences 0.5 and 0: error 0.25, t(0.975, 1) = 12.7062. By place they would be 1 and -0.5: error 0.75."""
-    found = paired_difference(dict(a=0.0, b=1.0), dict(b=1.0, a=0.5))
+    found = paired_difference([dict(a=0.0, b=1.0)], [dict(b=1.0, a=0.5)])
     assert found.high - found.mean == pytest.approx(12.7062 * 0.25, abs=1e-4)
 
 
@@ -676,7 +677,7 @@ def test_targets_are_ids_or_a_file(
         (['log'], 'scalars.json:1: broken JSON'),
         (['good', '--targets', '46'], 'targets=[46]: must be a list of whole numbers'),
         (['good', '--targets', 'x.json'], 'x.json: no target classes'),
-        (['good', '--columns', 'score,time'], '--columns time: one of score, difference, deck'),
+        (['good', '--columns', 'score,time'], '--columns time: one of score, difference, keys, deck'),
     ],
 )
 def test_errors_are_one_line_and_status_2(

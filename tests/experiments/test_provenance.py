@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fashion_mmdet.experiments.provenance import describe_code
+from fashion_mmdet.experiments.provenance import describe_code, write_patch
 from fashion_mmdet.experiments.record import read_record
 from fashion_mmdet.utils.files import sha256
 from tools import train
@@ -36,6 +36,8 @@ def test_a_run_says_how_to_repeat_it(tiny_run: Path, sample_root: Path):
     assert run['started'] <= run['finished']
     assert 0 < run['train_time_s'] < 600
     assert run['packages']['torch'].split('+')[0].count('.') == 2
+    assert {'numpy', 'pytest', 'onedl-mmdetection'} <= run['packages'].keys()
+    assert run['git'] is None or (tiny_run / 'code.patch').is_file() != run['git']['clean']
     assert (tiny_run / 'tiny.py').is_file(), 'the resolved config'
 
 
@@ -77,6 +79,25 @@ def test_code_is_named_by_commit_and_whether_it_is_as_committed(tmp_path: Path):
     assert describe_code(tmp_path) == dict(commit=commit, clean=True)
     (tmp_path / 'a.py').write_text('2')
     assert describe_code(tmp_path) == dict(commit=commit, clean=False)
+
+
+def test_a_patch_takes_the_commit_to_what_was_run(tmp_path: Path):
+    """Bytes and text, from a folder below the top; applied to a clean checkout it gives the same files."""
+    git(tmp_path, 'init', '-q')
+    below = tmp_path / 'below'
+    below.mkdir()
+    for name in ('a.py', 'b.bin'):
+        (tmp_path / name).write_bytes(b'1\n')
+        git(tmp_path, 'add', name)
+    git(tmp_path, 'commit', '-qm', 'one')
+    (tmp_path / 'a.py').write_text('é\n', encoding='latin-1')
+    (tmp_path / 'b.bin').write_bytes(b'\0\xff')
+    patch = tmp_path / 'code.patch'
+    write_patch(below, patch)
+    git(tmp_path, 'checkout', '-q', '.')
+    git(tmp_path, 'apply', patch.name)
+    assert (tmp_path / 'a.py').read_bytes() == b'\xe9\n'
+    assert (tmp_path / 'b.bin').read_bytes() == b'\0\xff'
 
 
 def test_outside_of_git_there_is_no_commit(tmp_path: Path):

@@ -361,3 +361,40 @@ train_cfg = dict(max_epochs=1)
     assert train.main([str(config), '--work-dir', str(tmp_path / 'run')]) == 0
     images = [image for line in batches(tmp_path / 'run') for image in line.split()[3].split(',')]
     assert len(images) == len(set(images)) == 6
+
+
+@pytest.mark.parametrize(('failing', 'begun', 'status'), [(None, 3, 0), (1, 2, 7)])
+def test_each_seed_is_a_training_of_its_own_and_one_that_fails_ends_the_row(
+    tiny_config: Path, monkeypatch: pytest.MonkeyPatch, failing: int | None, begun: int, status: int
+):
+    commands = []
+
+    def run(command: list[str]) -> subprocess.CompletedProcess:
+        commands.append(train.parse_args(command[2:]))
+        return subprocess.CompletedProcess(command, 7 if len(commands) - 1 == failing else 0)
+
+    monkeypatch.setattr(subprocess, 'run', run)
+    argv = [
+        str(tiny_config),
+        '--work-dir',
+        'w/',
+        '--resume',
+        '--seeds',
+        '0',
+        '5',
+        '2',
+        '--cfg-options',
+        'load_from=None',
+    ]
+    assert train.main(argv) == status
+    assert [one.work_dir for one in commands] == ['w_seed0', 'w_seed5', 'w_seed2'][:begun]
+    assert [one.cfg_options for one in commands][1] == ['load_from=None', 'randomness.seed=5']
+    assert all(one.resume and not one.seeds for one in commands)
+
+
+@pytest.mark.parametrize(
+    ('more', 'complaint'),
+    [(['--launcher', 'pytorch'], 'with a launcher'), (['1'], 'one comes twice'), (['-1'], 'at least 0')],
+)
+def test_seeds_that_cannot_be_are_refused(capsys: pytest.CaptureFixture, more: list[str], complaint: str):
+    assert complaint in run_and_fail(capsys, ['config.py', '--seeds', '1', *more])

@@ -26,14 +26,14 @@ def draw_curves(rows: Sequence[Row]) -> tuple[list[tuple[str, str]], list[str]]:
         unit, paces = 'iteration', [1] * len(rows)
     else:
         unit = 'epoch'
-    scores = [(row.run.name, row.log.scores(found) if found else []) for row, found in zip(rows, paces, strict=True)]
-    losses = [(row.run.name, row.log.losses(found) if found else []) for row, found in zip(rows, paces, strict=True)]
+    scores = [(row.name, row.log.scores(found) if found else []) for row, found in zip(rows, paces, strict=True)]
+    losses = [(row.name, row.log.losses(found) if found else []) for row, found in zip(rows, paces, strict=True)]
     charts = [
         ('Score on val while training', draw_chart(scores, 'Score on val of every run', unit, dots=True)),
         ('Training loss', draw_chart(losses, 'Training loss of every run', unit, dots=False)),
     ]
     left_out = [
-        row.run.name for row, found in zip(rows, paces, strict=True) if not found and (row.log.train or row.log.val)
+        row.name for row, found in zip(rows, paces, strict=True) if not found and (row.log.train or row.log.val)
     ]
     return [(caption, chart) for caption, chart in charts if chart], left_out
 

@@ -1,12 +1,13 @@
 """The lines below a comparison: what its numbers mean, and what stands in the way of comparing."""
 
 from collections.abc import Container, Iterator
-from itertools import chain, pairwise
+from itertools import chain
 
 from fashion_mmdet.classes import short_name
 from fashion_mmdet.experiments.compare.comparison import Comparison, Row
+from fashion_mmdet.experiments.runs import Run
 
-GROUPS = ('score', 'difference', 'deck', 'classes', 'cost', 'commit', 'changes')  # of a table's columns
+GROUPS = ('score', 'difference', 'keys', 'deck', 'classes', 'cost', 'commit', 'changes')  # of a table's columns
 METRIC = dict(average='image', match='category', size=[512, 512])
 
 
@@ -15,29 +16,34 @@ def write_notes(comparison: Comparison, groups: Container[str] = GROUPS) -> list
     return [
         *_explain(comparison, groups),
         *(
-            f'{row.run.name} against {above.run.name}: no difference given: {row.obstacle}.'
-            for above, row in pairwise(comparison.rows)
-            if 'difference' in groups and row.obstacle and row.scores and above.scores
+            f'{row.name} against {row.against.name}: no difference given: {row.obstacle}.'
+            for row in comparison.rows
+            if 'difference' in groups and row.obstacle and row.scores and row.against.scores
         ),
         *chain.from_iterable(map(_describe_source, comparison.rows)),
     ]
 
 
 def _explain(comparison: Comparison, groups: Container[str]) -> Iterator[str]:
-    scored = [row.scores for row in comparison.rows if row.scores]
+    scored = [row.by_seed[0] for row in comparison.rows if row.by_seed]
     counts = sorted({len(scores.images) for scores in scored})
+    other = f'baseline {comparison.baseline.name}' if comparison.baseline else 'run above'
     errors = dict(
         score=f'±: standard error of the mean over the val images ({" or ".join(f"{count:,}" for count in counts)}). ',
-        difference='Difference: against the run above, mean over the same images [95 % interval]; one that includes 0 '
+        difference=f'Difference: against the {other}, mean over the same images [95 % interval]; one that includes 0 '
         'may be noise. ',
     )
     shown = [text for group, text in errors.items() if group in groups]
-    if counts and shown:
+    degrees = max((row.difference.seed_degrees for row in comparison.rows if row.difference), default=0)
+    if counts and shown and not degrees:
         yield (
             ''.join(shown)
             + ('Both cover' if len(shown) == 2 else 'It covers')
             + ' the choice of photos only; another seed moves a training too.'
         )
+    elif counts and shown:
+        yield ''.join(shown).rstrip()
+        yield from _explain_seeds(comparison, groups, degrees)
     if comparison.targets and 'classes' in groups:
         names = ', '.join(
             f'{short_name(category)} ({category}' + (f'; {scored[0].objects(category):,} objects)' if scored else ')')
@@ -49,8 +55,23 @@ def _explain(comparison: Comparison, groups: Container[str]) -> Iterator[str]:
         )
 
 
+def _explain_seeds(comparison: Comparison, groups: Container[str], degrees: int) -> Iterator[str]:
+    if 'score' in groups:
+        yield (
+            'Seeds: runs that differ in the seed only are one row: their number and the standard deviation of their '
+            "scores; score and ± are those of their mean. Log, curves and pictures are the first seed's."
+        )
+    if 'difference' in groups:
+        photos_only = [row.name for row in comparison.rows if row.difference and not row.difference.seed_degrees]
+        yield (
+            'The intervals hold for other photos and other seeds: crossed random effects, the spread between seeds '
+            f'pooled over all rows scored alike (degrees of freedom: {degrees}), which a row of one seed borrows'
+            + (f'; for other photos only: {", ".join(photos_only)}.' if photos_only else '.')
+        )
+
+
 def _describe_source(row: Row) -> Iterator[str]:
-    name, run = row.run.name, row.run
+    name = row.name
     if row.source == 'log':
         last = row.log.val[-1]
         yield (
@@ -62,6 +83,12 @@ def _describe_source(row: Row) -> Iterator[str]:
         yield f'* {name}: the score that tools/test.py printed into val.json{_own_metric(row)}; no paired difference.'
     if row.source == '':
         yield f'{name}: no score; neither val.parquet nor a val score in its log.'
+    for run in row.runs:
+        yield from _describe_run(run, row)
+
+
+def _describe_run(run: Run, row: Row) -> Iterator[str]:
+    name = run.name
     if run.dump is not None and row.scores is None:
         yield f'{name}: val.parquet cannot be scored again: {run.truth} is missing.'
     trained = run.data.get('train_csv_sha256')

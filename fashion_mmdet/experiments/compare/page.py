@@ -20,6 +20,7 @@ def format_html(comparison: Comparison, deck: bool = False, overlays: int = 8) -
         overlays: pictures per run, the worst first.
     """
     rows = comparison.rows
+    runs = sum(len(row.runs) for row in rows)
     counts = sorted({len(row.scores.images) for row in rows if row.scores})
     photos = f'{" or ".join(f"{count:,}" for count in counts)} held-out photos. ' if counts else ''
     bounds = [abs(bound) for row in rows if row.difference for bound in (row.difference.low, row.difference.high)]
@@ -27,9 +28,13 @@ def format_html(comparison: Comparison, deck: bool = False, overlays: int = 8) -
     pictures = [draw_worst(row, overlays) for row in rows] if overlays else []
     return render(
         'compare.html',
-        title=f'{len(rows)} {"run" if len(rows) == 1 else "runs"} compared',
+        title=f'{runs} {"run" if runs == 1 else "runs"} compared',
         lead=f'{photos}Score: mean over images and IoU thresholds 0.50 to 0.95 of TP / (TP + FP + FN).',
         rows=rows,
+        baseline=comparison.baseline,
+        other=report.name_other(comparison),
+        keys=list(rows[0].keys),
+        seeds=any(len(row.runs) > 1 for row in rows),
         targets=comparison.targets,
         deck=deck,
         reach=max(bounds, default=0.0) or 1.0,

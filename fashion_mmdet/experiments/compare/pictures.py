@@ -67,7 +67,7 @@ def draw_worst(row: Row, count: int) -> tuple[list[Picture], str]:
 def _draw(row: Row, wanted: list[str]) -> list[Picture]:
     """Draw the wanted images in one pass over the dump."""
     options, truths, pictures = Postprocess.from_config(row.run.options), Truths(row.run.truth), []
-    for raw in track(read_dump(row.run.dump), f'pictures of {row.run.name}', total=len(row.scores.images)):
+    for raw in track(read_dump(row.run.dump), f'pictures of {row.name}', total=len(row.scores.images)):
         image = raw.image_id
         if image in wanted:
             photo = read_photo(photo_path(row.run.photos, image))

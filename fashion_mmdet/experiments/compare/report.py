@@ -7,9 +7,11 @@ from collections.abc import Container
 from typing import Any
 
 from fashion_mmdet.classes import CATEGORIES, short_name
-from fashion_mmdet.experiments.compare.comparison import Comparison, Difference, Row
+from fashion_mmdet.experiments.compare.comparison import Comparison, Row
 from fashion_mmdet.experiments.compare.configs import summarize_changes
+from fashion_mmdet.experiments.compare.intervals import Difference
 from fashion_mmdet.experiments.compare.notes import GROUPS, write_notes
+from fashion_mmdet.experiments.compare.seeds import find_seed
 from fashion_mmdet.experiments.diff import MISSING
 from fashion_mmdet.utils import tables
 
@@ -30,6 +32,21 @@ def show_score(row: Row) -> str:
 def show_difference(difference: Difference | None) -> str:
     """Format a difference and its interval."""
     return '' if difference is None else f'{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]'
+
+
+def show_seeds(row: Row) -> str:
+    """Format the number of seeds and the standard deviation of the score between them; '' for a single one."""
+    return '' if row.seed_deviation is None else f'{len(row.by_seed)}, sd {row.seed_deviation:.4f}'
+
+
+def show_key(value: Any) -> str:
+    """Format the value of a config key; '' where the config has none."""
+    return '' if value is MISSING else f'{value:.6g}' if isinstance(value, float) else str(value)
+
+
+def name_other(comparison: Comparison) -> str:
+    """Name what a row is compared with: the run above, or the baseline."""
+    return comparison.baseline.name if comparison.baseline else 'the run above'
 
 
 def show_time(seconds: float | None) -> str:
@@ -74,7 +91,7 @@ def show_commit(row: Row) -> str:
 
 
 def show_changes(row: Row) -> str:
-    """Format the first changes against the run above."""
+    """Format the first changes against the run above, or the baseline."""
     if row.changes is None:
         return ''
     return '; '.join(summarize_changes(row.changes, CHANGES_IN_A_CELL)) or 'nothing'
@@ -84,26 +101,29 @@ def _lay_out(
     comparison: Comparison, deck: bool, groups: Container[str]
 ) -> tuple[list[str], list[list[str]], tuple[str, ...]]:
     """Return the header, a row of cells per run, and the columns to align right; of `GROUPS` those wanted."""
-    columns = [_write_cells(row, comparison.targets, deck) for row in comparison.rows]
+    columns = [_write_cells(row, comparison, deck) for row in comparison.rows]
     rows = [
         [' '.join(text.split()) for group, cells in by_group.items() if group in groups for text in cells.values()]
         for by_group in columns
     ]
     header = [heading for group, cells in columns[0].items() if group in groups for heading in cells]
-    right = ('score', '±', 'IoU 0.5', 'deck (Kaggle)', *map(short_name, comparison.targets), OTHERS)
-    names = [' '.join(row.run.name.split()) for row in comparison.rows]
+    keys = comparison.rows[0].keys
+    right = ('score', '±', 'IoU 0.5', 'deck (Kaggle)', *keys, *map(short_name, comparison.targets), OTHERS)
+    names = [' '.join(row.name.split()) for row in comparison.rows]
     return ['run', *header], [[name, *cells] for name, cells in zip(names, rows, strict=True)], right
 
 
-def _write_cells(row: Row, targets: list[int], deck: bool) -> dict[str, dict[str, str]]:
-    """Write a run's cells by group and column."""
-    scores = row.scores
+def _write_cells(row: Row, comparison: Comparison, deck: bool) -> dict[str, dict[str, str]]:
+    """Write a row's cells by group and column."""
+    scores, targets = row.scores, comparison.targets
+    seeds = {'seeds': show_seeds(row)} if any(len(one.runs) > 1 for one in comparison.rows) else {}
     classes = {short_name(category): show(scores and scores.sensitivity(category)) for category in targets}
     if targets:
         classes[OTHERS] = show(scores and scores.sensitivity_beside(targets))
     return dict(
-        score={'score': show_score(row), '±': show(row.error), 'IoU 0.5': show(row.score_50)},
+        score={'score': show_score(row), '±': show(row.error), **seeds, 'IoU 0.5': show(row.score_50)},
         difference={'difference [95 %]': show_difference(row.difference)},
+        keys={key: show_key(value) for key, value in row.keys.items()},
         deck={'deck (Kaggle)': show(row.run.config.get('deck_score'))} if deck else {},
         classes=classes,
         cost={
@@ -112,7 +132,7 @@ def _write_cells(row: Row, targets: list[int], deck: bool) -> dict[str, dict[str
             'time': show_time(row.run.record.get('train_time_s')),
         },
         commit={'commit': show_commit(row)},
-        changes={'changed against the run above': show_changes(row)},
+        changes={f'changed against {name_other(comparison)}': show_changes(row)},
     )
 
 
@@ -143,6 +163,7 @@ def format_json(comparison: Comparison, deck: bool = False) -> str:
     value = dict(
         targets=[dict(category=category, name=CATEGORIES[category]) for category in comparison.targets],
         targets_from=comparison.targets_from,
+        baseline=comparison.baseline and comparison.baseline.name,
         runs=[_row_to_dict(row, comparison.targets, deck) for row in comparison.rows],
         notes=write_notes(comparison),
     )
@@ -153,12 +174,19 @@ def _row_to_dict(row: Row, targets: list[int], deck: bool) -> dict[str, Any]:
     scores, run = row.scores, row.run
     sides = ('before', 'after')
     return dict(
-        name=run.name,
+        name=row.name,
         folder=str(run.folder),
         score=row.score,
         score_50=row.score_50,
         score_source=row.source or None,
         standard_error=row.error,
+        seeds=[
+            dict(seed=find_seed(one), folder=str(one.folder), score=seed.score)
+            for one, seed in zip(row.runs, row.by_seed, strict=False)
+        ],
+        seed_deviation=row.seed_deviation,
+        keys={key: value for key, value in row.keys.items() if value is not MISSING},
+        against=row.against and row.against.name,
         images_scored=scores and len(scores.images),
         difference=row.difference and dict(vars(row.difference)),
         no_difference=row.obstacle or None,

@@ -30,12 +30,14 @@ class Entry:
         truth: annotated objects; None where there are none.
         matches: what each object turned out to be; None without a truth.
         score: score of the image over ten IoU thresholds; None without a truth.
+        note: what else to say below the picture.
     """
 
     prediction: Prediction
     truth: Truth | None = None
     matches: MatchResult | None = None
     score: float | None = None
+    note: str = ''
 
     @property
     def image_id(self) -> str:
@@ -68,6 +70,7 @@ def collect_entries(
     options: Postprocess,
     categories: Collection[int] = (),
     iou: float = 0.5,
+    images: Collection[str] | None = None,
 ) -> list[Entry]:
     """Postprocess, score and match every image of a dump.
 
@@ -77,6 +80,7 @@ def collect_entries(
         options: thresholds and policies.
         categories: keep their objects alone, and the images that have one; none keeps all.
         iou: a true positive needs an IoU strictly above.
+        images: images to take; None for all.
 
     Returns:
         In the dump's order.
@@ -87,6 +91,8 @@ def collect_entries(
     truths = None if truth is None else Truths(truth, SIZE)
     entries, wanted = [], frozenset(categories or range(len(CATEGORIES)))
     for raw in track(read_dump(dump), 'matching', total=len(read_info(dump).images)):
+        if images is not None and raw.image_id not in images:
+            continue
         prediction = keep_categories(postprocess(raw, options, SIZE), wanted)
         entry = Entry(prediction)
         if truths is not None:

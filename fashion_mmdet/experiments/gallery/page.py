@@ -21,6 +21,7 @@ from fashion_mmdet.utils.progress import track
 PICTURES = 'pictures'
 GAP_PX = 8
 ORDERS = {
+    'listed': 'as listed',
     'worst': 'worst first',
     'best': 'best first',
     'name': 'name',
@@ -56,7 +57,9 @@ def describe_gallery(
     return f'{path.parent.name}/{path.name}', ' '.join(sentences)
 
 
-def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, title: str, lead: str, best: bool = False) -> Path:
+def write_gallery(
+    entries: Sequence[Entry], photos: Path, out: Path, title: str, lead: str, order: str = 'worst'
+) -> Path:
     """Draw every entry and write the page that shows them.
 
     Args:
@@ -64,7 +67,7 @@ def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, title: str,
         photos: folder of the photos.
         out: folder to write; index.html comes last.
         title, lead: heading of the page and the text below it.
-        best: preselect the order that has the best first.
+        order: key of ORDERS to begin with, that of `entries`.
 
     Returns:
         The page.
@@ -90,8 +93,8 @@ def write_gallery(entries: Sequence[Entry], photos: Path, out: Path, title: str,
         has_truth=has_truth,
         error_types=ERROR_TYPES if has_truth else (PREDICTED,),
         counts=sum((entry.by_error_type for entry in entries), Counter()),
-        orders=ORDERS,
-        order='best' if best else 'worst',
+        orders={key: text for key, text in ORDERS.items() if key != 'listed' or order == 'listed'},
+        order=order,
         describe=describe,
         CATEGORIES=CATEGORIES,
     )
