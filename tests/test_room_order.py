@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-# As README's tree lists them, with those to come. classes.py, config.py and register.py are in no room.
+# As README's tree lists them. classes.py, config.py and register.py are in no room.
 ROOMS = (
     'utils',
     'masks',
@@ -21,8 +21,8 @@ ROOMS = (
     'experiments',
     'weights',
     'inference',
-    'service',
     'catalogue',
+    'service',
     'benchmarks',
 )
 
