@@ -12,11 +12,16 @@ the exit status is 1. After Ctrl-C the file has the photos done so far.
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fashion_mmdet.config import parse_options, read_postprocess
 from fashion_mmdet.utils.cli import ToolParser, one_line_errors
+
+if TYPE_CHECKING:
+    from fashion_mmdet.inference.folder import Found
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -39,33 +44,37 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def tell(found: Iterable['Found'], total: int) -> Iterator['Found']:
+    """Print what was found in each photo as it passes, and show a bar."""
+    from fashion_mmdet.inference.wording import describe_garments
+    from fashion_mmdet.utils.progress import track
+
+    # On a terminal the bar makes room for what is printed; what goes into a file must not pass through it.
+    say = print if sys.stdout.isatty() else partial(print, file=sys.stdout, flush=True)
+    for one in track(found, 'photos', total):
+        say(f'{one.result.image_id}: {describe_garments(one.result.garments)}')
+        yield one
+
+
 def main(argv: list[str] | None = None) -> int:
     """Predict, say what was found, and list what could not be read."""
     args = parse_args(argv)
     with one_line_errors('predict'):
         from fashion_mmdet.inference.listing import find_photos
 
-        paths = find_photos(args.photos)
-        options = {**(read_postprocess(args.postprocess) if args.postprocess else {}), **parse_options(args.options)}
+        paths, options = find_photos(args.photos, Path(args.out)), parse_options(args.options)
+        from fashion_mmdet.evaluation.postprocess import Postprocess
         from fashion_mmdet.experiments.checkpoints import trust_files
         from fashion_mmdet.inference import load_model
         from fashion_mmdet.inference.folder import NAMES, WRITERS, Job
-        from fashion_mmdet.inference.wording import describe_garments
-        from fashion_mmdet.utils.progress import track
 
+        if args.postprocess:
+            options = Postprocess.from_config({**read_postprocess(args.postprocess), **options})
         trust_files(args.trust)
         model = load_model(args.model, args.checkpoint, device=args.device, postprocess=options)
         job = Job(model, paths, Path(args.out), args.tta, args.cutouts)
-        # On a terminal the bar makes room for lines; one that goes into a file must not pass through it.
-        say = print if sys.stdout.isatty() else partial(print, file=sys.stdout, flush=True)
-
-        def said():
-            for found in track(job.run(), 'photos', len(paths)):
-                say(f'{found.result.image_id}: {describe_garments(found.result.garments)}')
-                yield found
-
         file = job.out / NAMES[args.format]
-        WRITERS[args.format](job, file, said())
+        WRITERS[args.format](job, file, tell(job.run(), len(paths)))
     print(f'pictures: {args.out}   {args.format}: {file}')
     for path, reason in job.failed.items():
         print(f'not read: {reason if path in reason else f"{path}: {reason}"}', file=sys.stderr)

@@ -50,10 +50,7 @@ def export_weights(
     }
     if half:
         state = {name: _halve(name, tensor, checkpoint) for name, tensor in state.items()}
-    try:
-        metadata = {'format': 'pt', **describe(content, Path(checkpoint).name)}
-    except (AttributeError, TypeError, ValueError, IndexError) as error:
-        raise ValueError(f'{checkpoint}: what it says of itself is not as mmengine writes it: {error}') from None
+    metadata = {'format': 'pt', **read_metadata(content, checkpoint)}
     if postprocess is not None and 'config' not in metadata:
         raise ValueError(f'{checkpoint}: carries no config that a postprocess could go into')
     if 'config' in metadata:
@@ -86,6 +83,14 @@ def _halve(name: str, tensor: torch.Tensor, path: str | Path) -> torch.Tensor:
     if not torch.equal(halved.isfinite(), tensor.isfinite()):
         raise ValueError(f'{path}: {name} holds {tensor.abs().max():g}, too large for float16; leave --half out')
     return halved
+
+
+def read_metadata(content: dict[str, Any], path: str | Path) -> dict[str, str]:
+    """Collect a checkpoint's metadata as `describe`; ValueError names the file where they are not mmengine's."""
+    try:
+        return describe(content, Path(path).name)
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(f'{path}: what it says of itself is not as mmengine writes it: {error}') from None
 
 
 def describe(content: dict[str, Any], source: str) -> dict[str, str]:

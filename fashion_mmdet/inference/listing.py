@@ -9,12 +9,13 @@ from pathlib import Path
 from fashion_mmdet.datasets.images import SUFFIXES
 
 
-def find_photos(named: Sequence[str]) -> list[Path]:
+def find_photos(named: Sequence[str], out: Path | None = None) -> list[Path]:
     """List photos in the order named, each once.
 
     Args:
         named: files, whatever their suffix; folders, of which all photos at any depth are taken; patterns such as
             'shop/*/front.jpg' or 'shop/**/*.png', for shells that do not expand them.
+        out: folder of the results; where it lies in a folder that is named, its pictures are none of the photos.
 
     Raises:
         FileNotFoundError: nothing of that name.
@@ -25,6 +26,8 @@ def find_photos(named: Sequence[str]) -> list[Path]:
         path = Path(name)
         if path.is_dir():
             some = sorted(one for one in path.rglob('*') if _is_photo(one.relative_to(path)) and one.is_file())
+            if out is not None and path.resolve() in out.resolve().parents:
+                some = [one for one in some if out.resolve() not in one.resolve().parents]
         elif path.exists() or not glob.has_magic(name):
             os.stat(path)
             some = [path]

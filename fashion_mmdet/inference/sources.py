@@ -15,12 +15,13 @@ from mmengine.config import Config
 from fashion_mmdet.classes import CATEGORIES
 from fashion_mmdet.config import load_config
 from fashion_mmdet.experiments.checkpoints import load_file, weights_of
-from fashion_mmdet.experiments.export import describe
+from fashion_mmdet.experiments.export import read_metadata
 from fashion_mmdet.experiments.runs import read_runs
 from fashion_mmdet.utils.literals import read_assignments
 
 SHIPPED = Path(__file__).parents[1] / 'weights' / 'maskrcnn_lite0_ccp.safetensors'
 REGISTRIES = [one for registry in (MODELS, TASK_UTILS, TRANSFORMS) for one in (registry, registry.parent)]
+BUILT = ('model', 'data_preprocessor', 'test_dataloader', 'tta_model', 'tta_pipeline')  # what of a config is built
 STEP = re.compile(r'(?:epoch|iter)_(\d+)\.pth$')
 
 
@@ -80,23 +81,21 @@ def find_checkpoint(folder: Path) -> Path:
 def _read(path: Path, name: str, config: Config | None = None, trusted: bool = False) -> Source:
     content = load_file(path)
     state = {key.removeprefix('module.'): tensor for key, tensor in weights_of(content, path).items()}
-    meta = content.get('meta') or {}
-    if config is None:
-        config = _read_text(path, meta.get('cfg'))
+    told = read_metadata(content, path)
+    config = _read_text(path, told.get('config')) if config is None else config
     if not trusted:
-        for place, kind in _types(dict(model=config.get('model'), loader=config.get('test_dataloader'))):
-            _check_type(path if config.filename is None else config.filename, place, kind)
-    classes = (meta.get('dataset_meta') or {}).get('classes') or CATEGORIES
+        for place, kind in _types({name: config.get(name) for name in BUILT}):
+            _check_type(config.filename or path, place, kind)
+    classes = tuple(json.loads(told['classes'])) if 'classes' in told else CATEGORIES
     unknown = [one for one in classes if one not in CATEGORIES]
     if unknown:
         raise ValueError(f'{path}: knows {unknown[0]!r}, which is none of the {len(CATEGORIES)} categories')
-    scores = json.loads(describe(content, path.name).get('scores', '{}'))
-    return Source(name, path, config, state, tuple(classes), scores)
+    return Source(name, path, config, state, classes, json.loads(told.get('scores', '{}')))
 
 
-def _read_text(path: Path, text: Any) -> Config:
+def _read_text(path: Path, text: str | None) -> Config:
     """Read the config that a file of weights carries, as data."""
-    if not isinstance(text, str):
+    if text is None:
         raise ValueError(f'{path}: carries no config; load_model(config, checkpoint) takes one beside it')
     try:
         return Config(read_assignments(text))

@@ -35,6 +35,14 @@ def test_files_folders_and_patterns_each_photo_once(folder: Path, monkeypatch, n
     assert [path.as_posix() for path in find_photos(named)] == wanted
 
 
+def test_the_pictures_of_the_last_time_are_no_photos(folder: Path, monkeypatch):
+    """They lie in the folder; where the results go into the folder itself, its photos stay photos."""
+    monkeypatch.chdir(folder)
+    assert [path.name for path in find_photos(['.'], Path('deep'))] == ['a.PNG', 'b.jpg', 'odd[1].jpg']
+    assert len(find_photos(['.'], Path('.'))) == 4
+    assert [path.name for path in find_photos(['deep'], Path('deep'))] == ['c.webp']
+
+
 @pytest.mark.parametrize(
     ('named', 'error', 'said'), [('x.jpg', FileNotFoundError, 'x.jpg'), ('*.gif', ValueError, r'\*\.gif: no photos')]
 )

@@ -51,7 +51,7 @@ def assert_same_garments(got, wanted):
     ]
 
 
-@pytest.mark.parametrize('tta', [False, True])
+@pytest.mark.parametrize('tta', [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_predict_equals_what_tools_test_dumps_to_the_last_mask(
     tta: bool, tiny_config: Path, tiny_run: Path, sample_root: Path, model: Model, tmp_path: Path
 ):

@@ -46,6 +46,7 @@ def test_the_best_checkpoint_is_taken_else_the_last(tmp_path: Path, names: list[
         dict(more=', test_cfg=dict(rcnn=dict(nms=dict(type=\'open("{trap}", "w")\')))'),
         dict(more=', backbone=dict(type=7)'),
         dict(pipeline="load=dict(type='subprocess.Popen', args='touch {trap}')"),
+        dict(pipeline=')))\ntta_model = dict(merge=dict(a=dict(type="os.system"'),
     ],
 )
 def test_nothing_that_a_stranger_s_config_names_is_run_or_imported(tmp_path: Path, run: dict):
