@@ -69,7 +69,9 @@ def describe(content: dict[str, Any], source: str) -> dict[str, str]:
     classes = _inner(meta, 'dataset_meta').get('classes')
     if classes:
         found['classes'] = json.dumps(list(map(str, classes)))
-    if _inner(hub, 'runtime_info').get('loop_stage') == 'val':
+    if 'scores' in meta:
+        found['scores'] = json.dumps(meta['scores'])
+    elif _inner(hub, 'runtime_info').get('loop_stage') == 'val':
         found['scores'] = json.dumps(
             {
                 name.removeprefix('val/'): float(history.current())

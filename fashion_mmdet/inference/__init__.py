@@ -1,0 +1,28 @@
+"""A photo in, garments out.
+
+    from fashion_mmdet import load_model
+
+    model = load_model()                 # the shipped weights
+    result = model.predict('photo.jpg')  # also bytes, a PIL image, an RGB array, or a list of those
+    for garment in result.garments:
+        print(garment.category, garment.score, garment.box)
+
+torch is imported with the model, not with the results.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from fashion_mmdet.inference.result import Garment, Result
+
+if TYPE_CHECKING:
+    from fashion_mmdet.inference.model import Model, load_model
+
+__all__ = ['Garment', 'Model', 'Result', 'load_model']
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ('Model', 'load_model'):
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from fashion_mmdet.inference import model
+
+    return getattr(model, name)
