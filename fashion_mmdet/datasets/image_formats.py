@@ -99,11 +99,12 @@ def _read_webp_size(start: bytes) -> tuple[int, int] | None:
 
     Google's WebP container and lossless bitstream specifications; RFC 6386, section 9.1.
     """
-    chunk, content = start[12:16], start[20:].ljust(10, b'\0')
+    chunk, content = start[12:16], start[20:]
     if chunk == b'VP8X':
-        return int.from_bytes(content[7:10], 'little') + 1, int.from_bytes(content[4:7], 'little') + 1
+        low_width, high_width, low_height, high_height = struct.unpack('<4xHBHB', content)
+        return (high_height << 16) + low_height + 1, (high_width << 16) + low_width + 1
     if chunk == b'VP8L':
-        bits = int.from_bytes(content[1:5], 'little')
+        (bits,) = struct.unpack('<xI', content[:5])
         return (bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1
     if chunk == b'VP8 ':
         width, height = struct.unpack('<6x2H', content)

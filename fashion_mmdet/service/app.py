@@ -43,6 +43,7 @@ class Backend(Protocol):
     """What answers uploads: `Segmenter` in this process, or replicas elsewhere."""
 
     labels: schemas.Labels
+    under_way: int
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Work while the context lasts."""
@@ -180,6 +181,7 @@ def create_app(backend: Backend, settings: Settings, telemetry: Telemetry | None
         telemetry: what `/metrics` tells; where a backend tells it of batches, the same one.
     """
     telemetry = telemetry or Telemetry()
+    telemetry.under_way.set_function(lambda: backend.under_way)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -206,7 +208,12 @@ def create_app(backend: Backend, settings: Settings, telemetry: Telemetry | None
     app.mount('/static', StaticFiles(directory=page.STATIC))
     # The last one added comes first.
     if settings.cors_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_headers=['X-API-Key'])
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=['GET', 'POST'],
+            allow_headers=['X-API-Key'],
+        )
     app.add_middleware(AddHeaders, headers=access.HEADERS)
     app.add_middleware(Drain, max_bytes=settings.max_bytes)
     app.add_middleware(Count, telemetry=telemetry)

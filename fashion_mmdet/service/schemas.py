@@ -53,8 +53,30 @@ class Garment(BaseModel):
     cutout: str | None = Field(None, description='with cutouts=true: PNG of the box, transparent outside, in base64')
 
 
+EXAMPLE = dict(
+    image_id='photo.jpg',
+    height=6,
+    width=8,
+    model='94f7f9b5aaec6d7400ce6341fe492095',
+    garments=[
+        dict(
+            category='jacket',
+            category_id=4,
+            score=0.93,
+            box=[2, 1, 6, 5],
+            area=15,
+            mask=dict(size=[6, 8], counts='>3210000;'),
+            attributes=['single breasted'],
+            attribute_ids=[10],
+        )
+    ],
+)
+
+
 class Answer(BaseModel):
     """The garments of a photo, by descending confidence."""
+
+    model_config = ConfigDict(json_schema_extra=dict(examples=[EXAMPLE]))
 
     image_id: str = Field(description='file name of the upload')
     height: int = Field(description='pixels, turned upright by EXIF')

@@ -53,6 +53,11 @@ class Segmenter:
             yield
             self.batcher.stop()
 
+    @property
+    def under_way(self) -> int:
+        """Number of photos not yet answered."""
+        return self.batcher.taken
+
     def places(self, count: int = 1) -> AbstractContextManager[None]:
         """Hold places for photos, see `Batcher.places`."""
         return self.batcher.places(count)
@@ -62,6 +67,10 @@ class Segmenter:
         prepared = await self._in_thread(self._prepare, upload)
         raw = await self.batcher.submit(prepared)
         return await self._in_thread(self._answer, raw, upload, options)
+
+    def answer_alone(self, upload: Upload, options: schemas.Options) -> schemas.Answer:
+        """Answer an upload without queue and threads; errors as `segment`."""
+        return self._answer(self._model.infer([self._prepare(upload)])[0], upload, options)
 
     async def _in_thread(self, call: Callable[..., Made], *args: Any) -> Made:
         return await to_thread.run_sync(call, *args, abandon_on_cancel=True, limiter=self._threads)

@@ -62,10 +62,13 @@ def keys_from_environment() -> tuple[str, ...]:
     """Read the API keys, separated by commas, from FASHION_API_KEYS; none where it is unset or empty.
 
     Raises:
-        ValueError: it is set, but holds no key.
+        ValueError: it is set, but holds no key, or one that cannot come in a header.
     """
     text = os.environ.get(KEYS_VARIABLE, '')
     keys = tuple(key.strip() for key in text.split(',') if key.strip())
     if text and not keys:
-        raise ValueError(f'{KEYS_VARIABLE}={text!r}: holds no key; unset it to let everybody in')
+        raise ValueError(f'{KEYS_VARIABLE}: holds no key; unset it to let everybody in')
+    for number, key in enumerate(keys, 1):
+        if not key.isascii() or not key.isprintable():
+            raise ValueError(f'{KEYS_VARIABLE}: key {number} is not plain ASCII, as headers are')
     return keys

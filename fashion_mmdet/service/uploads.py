@@ -87,11 +87,10 @@ async def _read_form(request: Request, options: dict, limit: int, max_photos: in
         raise RefusalError(413 if too_many else 400, detail) from None
     except (ValueError, UnicodeError) as error:
         raise RefusalError(400, f'a broken multipart body: {error}') from None
-    async with form:
-        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-        if not files:
-            raise RefusalError(422, 'no photo: send it as a file of the form, such as photo=@photo.jpg')
-        return [Upload(one.filename or '', await one.read()) for one in files]
+    files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    if not files:
+        raise RefusalError(422, 'no photo: send it as a file of the form, such as photo=@photo.jpg')
+    return [Upload(one.filename or '', await one.read()) for one in files]
 
 
 def _too_large(limit: int, name: str = '') -> RefusalError:

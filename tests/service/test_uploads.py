@@ -57,14 +57,18 @@ def test_pixels_are_counted_in_the_header(kind: str):
     assert '30x20' in refusal(content, 599).detail
 
 
+@pytest.mark.filterwarnings('ignore:Corrupt EXIF', 'ignore:Truncated File')
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_header_cut_anywhere_is_refused_or_known(kind: str):
     content = encode(kind, **KINDS[kind])
     for length in range(len(content)):
         try:
-            assert check_photo(content[:length], 600) == (HEIGHT, WIDTH), length
-        except RefusalError as error:
-            assert error.status_code in (413, 415, 422), length
+            size = check_photo(content[:length], 600)
+        except RefusalError as refused:
+            status = refused.status_code
+        else:
+            status = 200 if size == (HEIGHT, WIDTH) else size
+        assert status in (200, 415, 422), length
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,8 @@ def test_photos_of_a_form_come_in_order_and_in_memory():
         (b'{}', 'application/json', 415),
         (b'a=b', 'application/x-www-form-urlencoded', 415),
         (b'x', 'multipart/form-data', 400),
-        (b'--x\r\nrubbish', 'multipart/form-data; boundary=x', 400),
+        (b'--x\r\nrubbish', 'multipart/form-data; boundary=x', 422),
+        (b'--y', 'multipart/form-data; boundary=x', 400),
         (b'--x--\r\n', 'multipart/form-data; boundary=x', 422),
         (form(('a', b'1'), ('b', b'2'))[0], 'multipart/form-data; boundary=x', 413),
     ],
@@ -207,4 +212,7 @@ def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch):
         assert keys_from_environment() == keys
     monkeypatch.setenv('FASHION_API_KEYS', ' , ')
     with pytest.raises(ValueError, match='holds no key'):
+        keys_from_environment()
+    monkeypatch.setenv('FASHION_API_KEYS', 'a,schlüssel')
+    with pytest.raises(ValueError, match='key 2 is not plain ASCII'):
         keys_from_environment()
