@@ -47,10 +47,10 @@ class StandInModel:
 
 
 def find(height: int, width: int) -> RawPrediction:
-    """Make the raw prediction of a photo of that size, at most 56 pixels wide."""
+    """Make the raw prediction of a photo of that size."""
     half, edge = width // 2, width - 4
     objects = [
-        (CATEGORIES.index('dress'), 0.9, (0, 0, half, min(28, height))),
+        (CATEGORIES.index('dress'), 0.9, (0, 0, half, height)),
         (CATEGORIES.index('shoe'), 0.6, (edge, 0, width, 4)),
         (CATEGORIES.index('hat'), WEAK, (edge, 4, width, 8)),
     ]

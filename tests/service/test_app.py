@@ -26,7 +26,7 @@ from fashion_mmdet.service.middleware import Telemetry  # noqa: E402
 from fashion_mmdet.service.segmenter import Segmenter  # noqa: E402
 from fashion_mmdet.service.settings import Settings  # noqa: E402
 
-SIZE = 40, 56  # of the photos; the dress fills rows 0 to 27 of columns 0 to 27
+SIZE = 40, 56  # of the photos; the dress fills columns 0 to 27
 GREY = np.full((*SIZE, 3), (200, 100, 50), np.uint8)  # BGR
 
 
@@ -77,11 +77,11 @@ def test_a_photo_gives_its_garments(serve):
     answer = serve().ask().json()
     assert {key: answer[key] for key in ('height', 'width', 'model')} == dict(height=40, width=56, model='f00d')
     dress, shoe = answer['garments']
-    assert (dress['category'], dress['box'], dress['area']) == ('dress', [0, 0, 28, 28], 28 * 28)
+    assert (dress['category'], dress['box'], dress['area']) == ('dress', [0, 0, 28, 40], 28 * 40)
     assert (dress['attributes'], dress['attribute_ids']) == (['midi'], [7])
     assert dress['score'] == pytest.approx(0.9)
     wanted = np.zeros(SIZE, np.uint8)
-    wanted[:28, :28] = 1
+    wanted[:, :28] = 1
     np.testing.assert_array_equal(coco_mask.decode(dress['mask']), wanted)
     assert (shoe['category'], shoe['attributes']) == ('shoe', [])
 
@@ -112,7 +112,7 @@ def test_masks_as_polygons_or_not_at_all(serve):
     dress = service.ask(masks='polygon').json()['garments'][0]
     assert 'mask' not in dress
     ((part),) = dress['polygons']
-    assert sorted(part['outer']) == [[0, 0], [0, 28], [28, 0], [28, 28]]
+    assert sorted(part['outer']) == [[0, 0], [0, 40], [28, 0], [28, 40]]
     assert part['holes'] == []
     bare = service.ask(masks='none', attributes=False).json()['garments'][0]
     assert set(bare) == {'category', 'category_id', 'score', 'box', 'area'}
@@ -121,12 +121,12 @@ def test_masks_as_polygons_or_not_at_all(serve):
 def test_cutouts_have_the_photos_colours(serve):
     dress = serve().ask(cutouts=True).json()['garments'][0]
     pixels = cv2.imdecode(np.frombuffer(base64.b64decode(dress['cutout']), np.uint8), cv2.IMREAD_UNCHANGED)
-    assert pixels.shape == (28, 28, 4)
+    assert pixels.shape == (40, 28, 4)
     assert (pixels == (200, 100, 50, 255)).all()
 
 
 def test_cutouts_are_bounded(serve):
-    """The photo's 2,240 pixels are allowed, the cut-outs' 784 and 16 of each of 3 dresses would be 2,400."""
+    """The photo's 2,240 pixels are allowed, three cut-outs of 1,120 are too many."""
     service = serve(max_pixels=2240)
     found = service.model.infer
 

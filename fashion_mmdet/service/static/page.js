@@ -5,6 +5,7 @@ import { decodeRuns, shrinkMask } from './masks.js';
 
 const LOWEST = 0.05;
 const LONGEST_SIDE = 1400; // of the overlay, in pixels
+const SHADE = 0x99000000; // black, three fifths, as the little-endian bytes of RGBA
 const SHOWN_TYPES = /^image\/(jpeg|png|webp|bmp|gif|avif)$/;
 const $ = (id) => document.getElementById(id);
 const state = { labels: null, file: null, answer: null, garments: [], threshold: null, lit: null, pinned: null, request: null };
@@ -142,7 +143,8 @@ function writeList() {
     ? `Nothing here is that sure. Move the slider to the left: there are ${weaker} weaker ones.`
     : 'No garments found, not even unsure ones. People in full view, from head to shoe, work best.';
   const names = found.map((one) => `${one.category} ${percent(one.score)}`).join('; ');
-  $('status').textContent = found.length ? `${found.length} found: ${names}` : 'Nothing found';
+  const count = `${found.length || 'No'} garment${found.length === 1 ? '' : 's'} found`;
+  $('status').replaceChildren(count, element('span', { className: 'unseen', textContent: names && `: ${names}` }));
   const garments = found.map(({ index }) => state.answer.garments[index]);
   $('json').textContent = JSON.stringify({ ...state.answer, garments }, null, 1);
 }
@@ -160,7 +162,7 @@ function writeGarment(one) {
   const save = element('button', { type: 'button', className: 'save', textContent: 'Save', title: 'Save as PNG, cut out' });
   save.setAttribute('aria-label', `Save the cut-out of ${one.category}`);
   const item = element('li', {}, pick, save);
-  item.style.setProperty('--hue', `hsl(${one.hue} 65% 50%)`);
+  item.style.setProperty('--hue', `hsl(${one.hue} 75% 52%)`);
   item.dataset.index = one.index;
   pick.addEventListener('click', () => pin(one.index));
   pick.addEventListener('focus', () => light(one.index));
@@ -188,14 +190,15 @@ function pin(index) {
   paint();
 }
 
-function paint() {
+function paint() { // all garments in colour, or the lit one as it is and the rest of the photo darkened
   const { width, height } = $('overlay');
   const context = $('overlay').getContext('2d');
   const image = context.createImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
-  for (const one of shown().sort((a, b) => b.area - a.area)) {
-    const isLit = state.lit === one.index;
-    const [fill, edge] = [colour(one.hue, isLit ? 0.6 : state.lit === null ? 0.4 : 0.1), colour(one.hue, state.lit === null || isLit ? 1 : 0.35)];
+  const lit = state.garments[state.lit];
+  if (lit) pixels.fill(SHADE);
+  for (const one of lit ? [lit] : shown().sort((a, b) => b.area - a.area)) {
+    const fill = lit ? 0 : colour(one.hue, 0.4), edge = colour(one.hue, 1);
     for (let y = 0, at = 0; y < one.rows; y++) {
       for (let x = 0, to = (one.top + y) * width + one.left; x < one.columns; x++, at++, to++) {
         if (one.bits[at]) pixels[to] = one.bits[at] === 2 ? edge : fill;
@@ -369,4 +372,5 @@ $('key-form').addEventListener('submit', (event) => {
     if (state.labels && state.file) take(state.file);
   });
 });
+if (navigator.maxTouchPoints > 0) document.body.classList.add('touch');
 loadLabels();
