@@ -5,23 +5,21 @@ FROM python:3.11-slim AS build
 WORKDIR /src
 RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
-# The versions that are tested; torch's builds for CPUs are a tenth of the size of those for GPUs.
+# The versions that are tested; torch's builds for CPUs have a tenth of the size of those for GPUs. OpenCV arrives twice
+# in one folder; the headless one, put there last, needs no graphics library.
 COPY requirements.txt .
-RUN grep -E '^(torch|torchvision)==' requirements.txt | sed 's/ *;.*//' > torch.txt \
-    && pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu -r torch.txt
+RUN grep -E '^[a-z]' requirements.txt > pins.txt \
+    && pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu -c pins.txt torch torchvision
 COPY pyproject.toml README.md LICENSE ./
 COPY fashion_mmdet fashion_mmdet
-COPY tools tools
-RUN pip install --no-cache-dir -c requirements.txt '.[serve]' \
-    && grep '^opencv-python-headless' requirements.txt > opencv.txt \
-    && pip uninstall -y opencv-python \
-    && pip install --no-cache-dir --force-reinstall --no-deps -r opencv.txt \
-    && NUMBA_CACHE_DIR=/venv/numba python -c 'import fashion_mmdet'
+RUN pip install --no-cache-dir -c pins.txt '.[serve]' \
+    && grep '^opencv-python-headless' pins.txt > opencv.txt \
+    && pip install --no-cache-dir --force-reinstall --no-deps -r opencv.txt
 
 FROM python:3.11-slim
 RUN useradd --create-home --uid 1000 service
 COPY --from=build /venv /venv
-COPY --from=build /src/tools /app/tools
+COPY tools/serve.py /app/tools/serve.py
 WORKDIR /app
 # Two arenas: glibc would keep one a thread, each with what its largest photo took.
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=2 NUMBA_CACHE_DIR=/tmp/numba

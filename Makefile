@@ -1,5 +1,6 @@
 # make demo: from nothing to a scored submission.  make test: the tests.  make crash: what a kill -9 leaves.
-# make serve: the web service on port 8080.  make fuzz MINUTES=10: odd inputs at every entrance.  # make ablation: the reference report's experiments on a CPU.
+# make serve: the web service on port 8080.  make fuzz MINUTES=10: odd inputs at every entrance.
+# make ablation: the reference report's experiments on a CPU.
 # All make .venv where it is missing.
 PYTHON ?= python3
 PORT ?= 8080

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections.abc import Callable
 
 import uvicorn
 
@@ -37,11 +38,21 @@ def warm_up(segmenter: Segmenter) -> None:
     segmenter.answer_alone(Upload('', EXAMPLES['hopper']()), Options(masks='polygon'))
 
 
-def serve(model: Model, settings: Settings, listener: socket.socket) -> None:
-    """Serve until interrupted or terminated; what has begun is finished."""
+def serve(
+    model: Model, settings: Settings, listener: socket.socket, on_ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until interrupted or terminated; what has begun is finished.
+
+    Args:
+        model: answers photos.
+        settings: limits and options.
+        listener: takes connections already; they wait until the model is warm.
+        on_ready: called when it is.
+    """
     telemetry = Telemetry()
     segmenter = Segmenter(model, settings, telemetry.count_batch)
     warm_up(segmenter)
+    on_ready()
     config = uvicorn.Config(
         create_app(segmenter, settings, telemetry),
         log_level='info',
