@@ -80,14 +80,14 @@ def run(rounds: int, progress: Progress | None) -> list[Table]:
         rows.append(load.row(f'{CLIENTS} clients, {name}', service.peak_bytes))
         tick()
     with Service() as service:
-        load = open_loop(service, photos, SECONDS, 2 * rates['gathered'])
+        load = open_loop(service, photos, SECONDS, 2 * max(rates['gathered'], 0.5))
     rows.append(load.row('twice what it can carry', service.peak_bytes))
     tick()
     with Service(finds=100) as service:
         load = closed_loop(service, [large_photo()], SECONDS)
     rows.append(load.row(f'{CLIENTS} clients, 24 megapixels, 100 masks', service.peak_bytes))
     tick()
-    gain = rates['gathered'] / rates['one at a time']
+    gain = rates['gathered'] / (rates['one at a time'] or np.nan)
     note = f'Over {SECONDS:g} s each. Gathering answers {gain:.2f} times as many photos. Peak: all of the process.'
     return [Table('web service under load', HEADER, rows, note)]
 

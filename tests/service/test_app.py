@@ -18,7 +18,7 @@ anyio = pytest.importorskip('anyio')
 httpx2 = pytest.importorskip('httpx2')
 uvicorn = pytest.importorskip('uvicorn')
 
-from stand_in_model import WEAK, StandInModel  # noqa: E402
+from stand_in_model import BAD, WEAK, StandInModel  # noqa: E402
 from starlette.testclient import TestClient  # noqa: E402
 
 from fashion_mmdet.service.app import create_app  # noqa: E402
@@ -144,9 +144,14 @@ def test_cutouts_are_bounded(serve):
 
 
 def test_one_bad_photo_of_several_does_not_concern_the_others(serve):
-    """A black one breaks the batch: the other is answered when each is tried alone."""
+    """One breaks the batch: the other is answered when each is tried alone."""
     service = serve(max_wait_s=0.2)
-    names = ('good.png', png()), ('bad.png', b'GIF89a'), ('black.png', png(GREY * 0)), ('cut.png', png()[:60])
+    names = (
+        ('good.png', png()),
+        ('bad.png', b'GIF89a'),
+        ('breaks.png', png(np.full_like(GREY, BAD))),
+        ('cut.png', png()[:60]),
+    )
     response = service.client.post('/v1/segment:batch', files=[('photos', one) for one in names])
     assert response.status_code == 200
     good, *bad = response.json()['outcomes']
@@ -163,7 +168,7 @@ def test_more_photos_than_allowed_are_refused(serve):
 
 
 def test_a_defect_is_answered_without_details(serve):
-    assert_problem(serve().ask(png(GREY * 0)), 500, 'the log of the service')
+    assert_problem(serve().ask(png(np.full_like(GREY, BAD))), 500, 'the log of the service')
 
 
 @pytest.mark.parametrize(

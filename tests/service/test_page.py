@@ -23,7 +23,7 @@ playwright_api = pytest.importorskip('playwright.sync_api')
 axe = pytest.importorskip('axe_playwright_python.sync_playwright')
 uvicorn = pytest.importorskip('uvicorn')
 
-from stand_in_model import WEAK, StandInModel, find  # noqa: E402
+from stand_in_model import BAD, WEAK, StandInModel, find  # noqa: E402
 
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess  # noqa: E402
 from fashion_mmdet.service import page as page_module  # noqa: E402
@@ -216,8 +216,7 @@ def test_errors_come_in_words(page, model: StandInModel):
     expect(page.locator('#problem')).to_contain_text('me.pdf is no photo')
     choose(page, bytes(600_000), 'big.png')
     expect(page.locator('#problem')).to_contain_text('big.png has 0.6 MB')
-    black = cv2.imencode('.png', np.zeros((50, 50, 3), np.uint8))[1].tobytes()
-    choose(page, black, 'black.png')
+    choose(page, cv2.imencode('.png', np.full((50, 50, 3), BAD, np.uint8))[1].tobytes())
     expect(page.locator('#problem')).to_contain_text('something went wrong')
     page.context.set_offline(True)
     choose(page, photo())
