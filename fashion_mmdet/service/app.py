@@ -1,7 +1,7 @@
 """The service as an ASGI application: routes, documentation, order of what happens to a request."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any, Protocol
 
 import anyio
@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 import fashion_mmdet
 from fashion_mmdet.service import access, page, refusals, schemas
-from fashion_mmdet.service.batching import FullError
+from fashion_mmdet.service.batching import FullError, Places
 from fashion_mmdet.service.handling import handle
 from fashion_mmdet.service.middleware import AddHeaders, Count, Drain, Telemetry
 from fashion_mmdet.service.settings import Settings
@@ -43,13 +43,10 @@ class Backend(Protocol):
     """What answers uploads: `Segmenter` in this process, or replicas elsewhere."""
 
     labels: schemas.Labels
-    under_way: int
+    places: Places
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Work while the context lasts."""
-
-    def places(self, count: int = 1) -> AbstractContextManager[None]:
-        """Hold places for photos; FullError where there are none."""
 
     async def segment(self, upload: Upload, options: schemas.Options) -> schemas.Answer:
         """Answer an upload; RefusalError where it cannot be."""
@@ -160,7 +157,7 @@ async def healthz() -> schemas.State:
 async def readyz(request: Request) -> schemas.State:
     """Say whether there is a place for a photo now."""
     try:
-        with request.app.state.backend.places():
+        with request.app.state.backend.places.take():
             return schemas.State(status='ready')
     except FullError as error:
         raise refusals.RefusalError(503, 'as many photos as allowed are under way') from error
@@ -181,7 +178,7 @@ def create_app(backend: Backend, settings: Settings, telemetry: Telemetry | None
         telemetry: what `/metrics` tells; where a backend tells it of batches, the same one.
     """
     telemetry = telemetry or Telemetry()
-    telemetry.under_way.set_function(lambda: backend.under_way)
+    telemetry.under_way.set_function(lambda: backend.places.taken)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Gather concurrent requests into batches for one worker thread, with a bound on how many may be under way."""
+"""Bound how many requests are under way, and gather concurrent ones into batches for one worker thread."""
 
 import logging
 import time
@@ -20,6 +20,28 @@ class FullError(Exception):
 
 class StoppedError(Exception):
     """The batcher takes no more requests."""
+
+
+class Places:
+    """A bounded number of places, for requests to hold from before they cost memory until they are answered."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.taken = count, 0
+
+    @contextmanager
+    def take(self, count: int = 1) -> Iterator[None]:
+        """Hold places while the context lasts.
+
+        Raises:
+            FullError: not that many are free.
+        """
+        if self.taken + count > self.count:
+            raise FullError
+        self.taken += count
+        try:
+            yield
+        finally:
+            self.taken -= count
 
 
 class _Request(Generic[Item, Result]):
@@ -47,7 +69,6 @@ class Batcher(Generic[Item, Result]):
         call: takes a list of items and returns a result for each, in order.
         max_batch: most items of a call.
         max_wait_s: seconds that the first item of a batch waits for others.
-        max_places: bound on what is under way, see `places`.
         on_batch: told the size of each batch and the seconds that it took.
     """
 
@@ -56,12 +77,10 @@ class Batcher(Generic[Item, Result]):
         call: Callable[[list[Item]], Sequence[Result]],
         max_batch: int = 8,
         max_wait_s: float = 0.005,
-        max_places: int = 32,
         on_batch: Callable[[int, float], None] = lambda size, seconds: None,
     ) -> None:
         self._call, self._on_batch = call, on_batch
         self._max_batch, self._max_wait_s = max_batch, max_wait_s
-        self._max_places, self.taken = max_places, 0
         self._queue: deque[_Request[Item, Result]] = deque()
         self._stopped = False
         self._changed = anyio.Event()
@@ -71,21 +90,6 @@ class Batcher(Generic[Item, Result]):
     def waiting(self) -> int:
         """Number of items in the queue."""
         return len(self._queue)
-
-    @contextmanager
-    def places(self, count: int = 1) -> Iterator[None]:
-        """Hold places for items from before they cost memory until they are answered.
-
-        Raises:
-            FullError: not that many are free.
-        """
-        if self.taken + count > self._max_places:
-            raise FullError
-        self.taken += count
-        try:
-            yield
-        finally:
-            self.taken -= count
 
     async def submit(self, item: Item) -> Result:
         """Return the function's result for an item; raises what the function raised for it alone, or StoppedError."""

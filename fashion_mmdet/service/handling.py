@@ -24,9 +24,9 @@ async def handle(request: Request, max_photos: int, work: Callable[[list[Upload]
     settings, backend = request.app.state.settings, request.app.state.backend
     try:
         with ExitStack() as places:
-            places.enter_context(backend.places(1))
+            places.enter_context(backend.places.take(1))
             uploads = await read_uploads(request, settings, max_photos)
-            places.enter_context(backend.places(len(uploads) - 1))
+            places.enter_context(backend.places.take(len(uploads) - 1))
             with anyio.fail_after(settings.timeout_s):
                 return await _while_connected(request, lambda: work(uploads))
     except TimeoutError:

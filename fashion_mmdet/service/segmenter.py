@@ -2,8 +2,8 @@
 
 import base64
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from fashion_mmdet.inference.model import Model
 from fashion_mmdet.inference.photos import to_rgb
 from fashion_mmdet.inference.result import Result, make_result
 from fashion_mmdet.service import schemas
-from fashion_mmdet.service.batching import Batcher
+from fashion_mmdet.service.batching import Batcher, Places
 from fashion_mmdet.service.refusals import RefusalError
 from fashion_mmdet.service.settings import Settings
 from fashion_mmdet.service.uploads import Upload, check_photo
@@ -33,16 +33,22 @@ class Segmenter:
         model: from `load_model`.
         settings: limits.
         on_batch: told the size of each batch and the seconds that it took.
+        submit: takes what the model prepared and returns its raw prediction, instead of the batcher.
     """
 
     def __init__(
-        self, model: Model, settings: Settings, on_batch: Callable[[int, float], None] = lambda size, seconds: None
+        self,
+        model: Model,
+        settings: Settings,
+        on_batch: Callable[[int, float], None] = lambda size, seconds: None,
+        submit: Callable[[Any], Awaitable[RawPrediction]] | None = None,
     ) -> None:
         self._model, self._settings = model, settings
-        self.labels = describe(model)
+        self.labels, self.places = describe(model), Places(settings.max_under_way)
         self.batcher: Batcher[Any, RawPrediction] = Batcher(
-            model.infer, settings.max_batch, settings.max_wait_s, settings.max_under_way, on_batch
+            model.infer, settings.max_batch, settings.max_wait_s, on_batch
         )
+        self._submit = submit or self.batcher.submit
         self._threads = anyio.CapacityLimiter(count_cores())
 
     @asynccontextmanager
@@ -53,19 +59,10 @@ class Segmenter:
             yield
             self.batcher.stop()
 
-    @property
-    def under_way(self) -> int:
-        """Number of photos not yet answered."""
-        return self.batcher.taken
-
-    def places(self, count: int = 1) -> AbstractContextManager[None]:
-        """Hold places for photos, see `Batcher.places`."""
-        return self.batcher.places(count)
-
     async def segment(self, upload: Upload, options: schemas.Options) -> schemas.Answer:
         """Answer an upload; RefusalError where it cannot be decoded or asks for too much."""
         prepared = await self._in_thread(self._prepare, upload)
-        raw = await self.batcher.submit(prepared)
+        raw = await self._submit(prepared)
         return await self._in_thread(self._answer, raw, upload, options)
 
     def answer_alone(self, upload: Upload, options: schemas.Options) -> schemas.Answer:

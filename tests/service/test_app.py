@@ -195,7 +195,7 @@ def test_when_all_places_are_taken_the_next_is_told_to_wait(serve):
     service.model.gate.clear()
     with ThreadPoolExecutor(2) as pool:
         begun = [pool.submit(service.ask) for _ in range(2)]
-        wait_until(lambda: service.app.state.backend.under_way == 2, 'both are under way')
+        wait_until(lambda: service.app.state.backend.places.taken == 2, 'both are under way')
         refused = service.ask()
         assert_problem(refused, 429, 'try again')
         assert int(refused.headers['retry-after']) >= 1
@@ -213,7 +213,7 @@ def test_several_photos_need_as_many_places(serve):
     service.model.gate.clear()
     with ThreadPoolExecutor(1) as pool:
         begun = pool.submit(service.ask)
-        wait_until(lambda: service.app.state.backend.under_way == 1, 'one is under way')
+        wait_until(lambda: service.app.state.backend.places.taken == 1, 'one is under way')
         files = [('photos', (name, png())) for name in 'ab']
         assert_problem(service.client.post('/v1/segment:batch', files=files), 429, 'try again')
         service.model.gate.set()
@@ -225,7 +225,7 @@ def test_an_answer_that_takes_too_long_is_given_up(serve):
     service = serve(timeout_s=0.2)
     service.model.gate.clear()
     assert_problem(service.ask(), 503, 'not answered within 0.2 s')
-    assert service.app.state.backend.under_way == 0
+    assert service.app.state.backend.places.taken == 0
 
 
 def test_requests_share_batches(serve):
@@ -281,7 +281,7 @@ def test_a_client_that_goes_is_dropped_from_the_queue():
                 while batcher.waiting < 1:
                     await anyio.sleep(0.001)
                 gone.set()
-                while batcher.taken > 1:
+                while service.app.state.backend.places.taken > 1:
                     await anyio.sleep(0.001)
                 assert batcher.waiting == 0
                 service.model.gate.set()

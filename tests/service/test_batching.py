@@ -7,7 +7,7 @@ import pytest
 
 anyio = pytest.importorskip('anyio')
 
-from fashion_mmdet.service.batching import Batcher, FullError, StoppedError  # noqa: E402
+from fashion_mmdet.service.batching import Batcher, FullError, Places, StoppedError  # noqa: E402
 
 
 class Doubler:
@@ -126,15 +126,15 @@ def test_results_that_do_not_fit_the_batch_are_an_error_of_each():
 
 def test_places_are_bounded_and_come_back():
     """Of 3 places 2 are taken: 2 more are too many, 1 fits; all are free in the end."""
-    batcher = Batcher(Doubler(), max_places=3)
-    with batcher.places(2):
-        with pytest.raises(FullError), batcher.places(2):
+    places = Places(3)
+    with places.take(2):
+        with pytest.raises(FullError), places.take(2):
             pass
-        with batcher.places(1), pytest.raises(FullError), batcher.places():
+        with places.take(1), pytest.raises(FullError), places.take():
             pass
-    with batcher.places(3):
-        assert batcher.taken == 3
-    assert batcher.taken == 0
+    with places.take(3):
+        assert places.taken == 3
+    assert places.taken == 0
 
 
 def test_who_goes_is_dropped_from_the_queue_and_spoils_nothing_of_a_batch_at_work():
