@@ -31,6 +31,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--max-under-way', type=number(COUNT), default=32, help='photos at once; more are answered 429')
     parser.add_argument('--timeout', type=number(POSITIVE), default=30, help='seconds for an answer (default 30)')
     parser.add_argument('--cors', nargs='+', default=[], metavar='ORIGIN', help='whose pages may call; * for any')
+    parser.add_argument(
+        '--ray',
+        nargs=2,
+        type=number(COUNT),
+        metavar=('FEWEST', 'MOST'),
+        help='replicas of the model on Ray Serve: on the cluster that RAY_ADDRESS names, else on this machine',
+    )
     return parser.parse_args(argv)
 
 
@@ -43,8 +50,12 @@ def main(argv: list[str] | None = None) -> int:
     with one_line_errors('serve'):
         try:
             from fashion_mmdet.service import server, settings
+
+            if args.ray:
+                from fashion_mmdet.service import ray_backend
         except ModuleNotFoundError as error:
-            raise ValueError(f'{error.name} is not installed: pip install -e .[serve]') from None
+            extra = 'ray' if args.ray else 'serve'
+            raise ValueError(f'{error.name} is not installed: pip install -e .[{extra}]') from None
         from fashion_mmdet.inference import load_model
 
         chosen = settings.Settings(
@@ -58,7 +69,10 @@ def main(argv: list[str] | None = None) -> int:
             cors_origins=tuple(args.cors),
         )
         listener = server.listen(args.host, args.port)
-        server.serve(load_model(args.model), chosen, listener)
+        if args.ray:
+            server.serve_backend(ray_backend.start(args.model, chosen, args.ray), chosen, listener)
+        else:
+            server.serve(load_model(args.model), chosen, listener)
     return 0
 
 

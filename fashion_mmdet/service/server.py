@@ -7,7 +7,7 @@ from collections.abc import Callable
 import uvicorn
 
 from fashion_mmdet.inference.model import Model
-from fashion_mmdet.service.app import create_app
+from fashion_mmdet.service.app import Backend, create_app
 from fashion_mmdet.service.middleware import Telemetry
 from fashion_mmdet.service.page import EXAMPLES
 from fashion_mmdet.service.schemas import Options
@@ -41,7 +41,7 @@ def warm_up(segmenter: Segmenter) -> None:
 def serve(
     model: Model, settings: Settings, listener: socket.socket, on_ready: Callable[[], None] = lambda: None
 ) -> None:
-    """Serve until interrupted or terminated; what has begun is finished.
+    """Serve a model until interrupted or terminated; what has begun is finished.
 
     Args:
         model: answers photos.
@@ -53,12 +53,21 @@ def serve(
     segmenter = Segmenter(model, settings, telemetry.count_batch)
     warm_up(segmenter)
     on_ready()
+    serve_backend(segmenter, settings, listener, telemetry)
+
+
+def serve_backend(
+    backend: Backend, settings: Settings, listener: socket.socket, telemetry: Telemetry | None = None
+) -> None:
+    """Serve what answers photos, as `serve`."""
     config = uvicorn.Config(
-        create_app(segmenter, settings, telemetry),
+        create_app(backend, settings, telemetry),
         log_level='info',
         server_header=False,
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=int(settings.upload_timeout_s + settings.timeout_s) + 1,
     )
-    logging.getLogger('uvicorn.error').info('%s (%s) on %s', model.name, model.fingerprint, address_of(listener))
+    logging.getLogger('uvicorn.error').info(
+        '%s (%s) on %s', backend.labels.name, backend.labels.model, address_of(listener)
+    )
     uvicorn.Server(config).run(sockets=[listener])
