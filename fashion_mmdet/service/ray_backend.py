@@ -103,5 +103,6 @@ def start(run: str | None, settings: Settings, replicas: tuple[int, int]) -> Ray
             min_replicas=replicas[0], max_replicas=replicas[1], target_ongoing_requests=settings.max_batch
         ),
     )
+    serve.start(proxy_location='Disabled')  # this process speaks HTTP
     handle = serve.run(deployment.bind(run, settings), name='fashion_mmdet', route_prefix=None)
     return RayBackend(handle, settings)
