@@ -1,8 +1,9 @@
 # make demo: from nothing to the garments of a photo, then to a scored submission.  make predict PHOTO=photos: of yours.
-# make test: the tests.  make crash: what a kill -9 leaves.
-# make fuzz MINUTES=10: odd inputs at every entrance.  # make ablation: the reference report's experiments on a CPU.
+# make serve: the web service on port 8080.  make test: the tests.  make crash: what a kill -9 leaves.
+# make fuzz MINUTES=10: odd inputs at every entrance.  make ablation: the reference report's experiments on a CPU.
 # All make .venv where it is missing.
 PYTHON ?= python3
+PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DATA := data/sample
@@ -21,7 +22,7 @@ COMPARE := $(BIN)/python tools/compare_runs.py --targets $(STEP)_lossw/sensitivi
 # A step that is done has its scores; one that was stopped goes on from its newest checkpoint.
 SCORED := $(ABLATION:%=%/val.json)
 
-.PHONY: demo predict test crash fuzz lint lock clean ablation ladder
+.PHONY: demo predict test crash fuzz serve lint lock clean ablation ladder
 .SECONDARY:
 
 # The stamp is newer than requirements.txt and pyproject.toml exactly when the environment fits them.
@@ -81,6 +82,10 @@ crash: $(VENV)/.installed
 
 fuzz: $(VENV)/.installed
 	$(BIN)/python tests/fuzz.py --minutes $(MINUTES)
+
+# Photos in, garments out: http://127.0.0.1:8080. MODEL=work_dirs/RUN serves another model than the shipped one.
+serve: $(VENV)/.installed
+	$(BIN)/python tools/serve.py --port $(PORT) $(if $(MODEL),--model $(MODEL))
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -6,12 +6,15 @@ for a person); any other exception is a defect, and so is an answer that breaks 
 
 import contextlib
 import csv
+import functools
+import importlib.util
 import io
 import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -492,6 +495,77 @@ def check_photo(content: bytes) -> None:
             assert decode_whole(content, str(path)).shape[:2] == read_size(path)
 
 
+def _form(photo: bytes) -> bytes:
+    return b'--x\r\nContent-Disposition: form-data; name="p"; filename="a"\r\n\r\n' + photo + b'\r\n--x--\r\n'
+
+
+web_requests = st.tuples(
+    st.sampled_from(['/v1/segment', '/v1/segment:batch']),
+    st.one_of(
+        damaged(st.sampled_from(_photos())),
+        damaged(st.sampled_from([_form(photo) for photo in _photos()])),
+        st.builds(_form, damaged(st.sampled_from(_photos()))),
+    ),
+    st.sampled_from(['image/jpeg', 'multipart/form-data; boundary=x', 'multipart/form-data; boundary=x', '', 'a/b;c=']),
+    st.one_of(
+        st.sampled_from(['', 'threshold=0.1', 'masks=polygon', 'cutouts=true', 'masks=polygon&cutouts=1&threshold=0']),
+        st.text('thresoldmaks=&%.0123456789', max_size=20),
+    ),
+    st.integers(1, 400),
+)
+
+
+def check_request(drawn: tuple[str, bytes, str, str, int]) -> None:
+    """Any request is answered, never by a defect, and a refusal in one line."""
+    status, content = _request_service(*drawn)
+    answer = json.loads(content)
+    assert status < 500, answer
+    if status >= 400:
+        assert answer['status'] == status
+        assert len(answer['detail'].splitlines()) == 1
+
+
+@functools.cache
+def _make_app() -> Any:
+    from stand_in_model import StandInModel
+
+    from fashion_mmdet.service.app import create_app
+    from fashion_mmdet.service.segmenter import Segmenter
+    from fashion_mmdet.service.settings import Settings
+
+    settings = Settings(max_wait_s=0, max_pixels=10_000, max_bytes=20_000)
+    app = create_app(Segmenter(StandInModel(), settings), settings)
+    app.state.renew = lambda: Segmenter(StandInModel(), settings)
+    return app
+
+
+def _request_service(path: str, body: bytes, content_type: str, query: str, chunk: int) -> tuple[int, bytes]:
+    """Send a request in chunks to a service with a stand-in model; its status and content."""
+    import anyio
+
+    app = _make_app()
+    chunks = [body[at : at + chunk] for at in range(0, len(body), chunk)] or [b'']
+    scope = dict(type='http', method='POST', path=path, query_string=query.encode(), http_version='1.1', scheme='http')
+    scope['headers'] = [(b'content-type', content_type.encode())]
+    sent: list[dict] = []
+
+    async def receive() -> dict:
+        if not chunks:
+            await anyio.sleep_forever()
+        return dict(type='http.request', body=chunks.pop(0), more_body=bool(chunks))
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    async def main() -> None:
+        app.state.backend = app.state.renew()  # it belongs to one event loop
+        async with app.state.backend.running():
+            await app(scope, receive, send)
+
+    anyio.run(main)
+    return sent[0]['status'], b''.join(message.get('body', b'') for message in sent[1:])
+
+
 def _masks_of(drawn: tuple) -> tuple[Truth, Prediction]:
     seed, true, predicted = drawn
     rng = np.random.default_rng(seed)
@@ -600,5 +674,6 @@ ENTRANCES = (
     Entrance('config text', config_texts, check_assignment),
     Entrance('photo', damaged(st.sampled_from(_photos())), check_photo),
     Entrance('foreign labels', label_files, check_labels),
+    *([Entrance('web request', web_requests, check_request)] if importlib.util.find_spec('fastapi') else []),
     Entrance('matching', st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 5), st.integers(0, 5)), check_counts),
 )

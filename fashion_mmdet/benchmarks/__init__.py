@@ -14,4 +14,5 @@ NAMES = (
     'trends',
     'vectors',
     'colours',
+    'serve',
 )

@@ -74,14 +74,13 @@ def identify(start: bytes) -> str | None:
 
 
 def stored_size(file: BinaryIO, kind: str) -> tuple[int, int] | None:
-    """Read the stored height and width of a PNG, BMP or TIFF; None where they cannot be found.
-
-    A WebP needs no check: its format allows at most 16,383 px a side.
-    """
+    """Read the stored height and width of a PNG, WebP, BMP or TIFF; None where they cannot be found."""
     file.seek(0)
     try:
         if kind == 'PNG':
             return struct.unpack('>16x2I', file.read(24))[::-1]
+        if kind == 'WebP':
+            return _read_webp_size(file.read(30))
         if kind == 'BMP':
             width, height = struct.unpack('<18x2i', file.read(26))
             return abs(height), abs(width)  # a negative height: rows from the top down
@@ -92,6 +91,24 @@ def stored_size(file: BinaryIO, kind: str) -> tuple[int, int] | None:
             return int(directory[TiffImagePlugin.IMAGELENGTH]), int(directory[TiffImagePlugin.IMAGEWIDTH])
     except (struct.error, KeyError, TypeError, ValueError, OSError, SyntaxError, OverflowError):
         return None  # broken; the decoder has the last word
+    return None
+
+
+def _read_webp_size(start: bytes) -> tuple[int, int] | None:
+    """Read height and width from the first chunk of a WebP: extended, lossless or lossy, each with a header of its own.
+
+    Google's WebP container and lossless bitstream specifications; RFC 6386, section 9.1.
+    """
+    chunk, content = start[12:16], start[20:]
+    if chunk == b'VP8X':
+        low_width, high_width, low_height, high_height = struct.unpack('<4xHBHB', content)
+        return (high_height << 16) + low_height + 1, (high_width << 16) + low_width + 1
+    if chunk == b'VP8L':
+        (bits,) = struct.unpack('<xI', content[:5])
+        return (bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1
+    if chunk == b'VP8 ':
+        width, height = struct.unpack('<6x2H', content)
+        return height & 0x3FFF, width & 0x3FFF
     return None
 
 

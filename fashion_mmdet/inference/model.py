@@ -26,7 +26,7 @@ from fashion_mmdet.evaluation.postprocess import postprocess as to_masks
 from fashion_mmdet.evaluation.predictions import RawPrediction, raw_from_sample
 from fashion_mmdet.experiments.agreement import head_classes
 from fashion_mmdet.experiments.weights import check_state, drop_pretrained
-from fashion_mmdet.inference.photos import Photo, PhotoLike, read_photo
+from fashion_mmdet.inference.photos import PhotoLike, read_photo
 from fashion_mmdet.inference.pipeline import Pipeline
 from fashion_mmdet.inference.result import Result, make_result
 from fashion_mmdet.inference.sources import Source, read_source
@@ -149,23 +149,29 @@ class Model:
         raws: list[RawPrediction] = []
         size = CPU_BATCH if self.device.type == 'cpu' else GPU_BATCH
         for start in range(0, len(photos), size):
-            raws += self._run(pipeline, network, [read_photo(photo) for photo in photos[start : start + size]])
+            raws += self._run(network, [pipeline(read_photo(photo)) for photo in photos[start : start + size]])
         return raws
 
-    def _run(self, pipeline: Pipeline, network: torch.nn.Module, photos: Sequence[Photo]) -> list[RawPrediction]:
-        """Run one batch of photos, those of a size together."""
-        groups: dict[tuple, list[tuple[int, dict]]] = defaultdict(list)
-        for index, photo in enumerate(photos):
-            prepared = pipeline(photo)
-            groups[self._padded_sizes(prepared['inputs'])].append((index, prepared))
+    def prepare(self, photo: PhotoLike) -> dict[str, Any]:
+        """Read and decode a photo at the size that the network takes, for `infer`; errors as `predict`."""
+        return self._pipeline(read_photo(photo))
+
+    def infer(self, prepared: Sequence[dict[str, Any]]) -> list[RawPrediction]:
+        """Run the network for one batch of what `prepare` gave: together the same as `raw`."""
+        return self._run(self._network, prepared)
+
+    def _run(self, network: torch.nn.Module, prepared: Sequence[dict[str, Any]]) -> list[RawPrediction]:
+        """Run one batch, photos of a size together."""
+        groups: dict[tuple, list[int]] = defaultdict(list)
+        for index, one in enumerate(prepared):
+            groups[self._padded_sizes(one['inputs'])].append(index)
         found: dict[int, RawPrediction] = {}
         for group in groups.values():
-            indices, batch = zip(*group, strict=True)
             with self._lock, torch.inference_mode():
-                samples = network.test_step(pseudo_collate(batch))
-            for index, sample in zip(indices, samples, strict=True):
+                samples = network.test_step(pseudo_collate([prepared[index] for index in group]))
+            for index, sample in zip(group, samples, strict=True):
                 found[index] = raw_from_sample(sample.to_dict(), self._ids)
-        return [found[index] for index in range(len(photos))]
+        return [found[index] for index in range(len(prepared))]
 
     def _padded_sizes(self, inputs: torch.Tensor | Sequence[torch.Tensor]) -> tuple:
         """Return height and width, after padding, of a photo or of each of its views."""
