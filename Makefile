@@ -93,7 +93,9 @@ lint: $(VENV)/.installed
 
 # Writes requirements.txt from pyproject.toml, keeping the versions that still fit; the newest: make lock UPGRADE=--upgrade
 lock:
-	echo '-e .[dev,benchmark]' | uv pip compile - --universal --python-version 3.10 --no-annotate --quiet $(UPGRADE) \
+	@# How photos are decoded and turned is tested with OpenCV 4.
+	printf '%s\n' '-e .[dev,benchmark]' 'opencv-python<5' 'opencv-python-headless<5' \
+	    | uv pip compile - --universal --python-version 3.10 --no-annotate --quiet $(UPGRADE) \
 	    --custom-compile-command 'make lock (needs uv: pip install uv)' --output-file requirements.txt
 
 clean:
