@@ -97,7 +97,12 @@ def start(run: str | None, settings: Settings, replicas: tuple[int, int]) -> Ray
     """Start the smallest number of replicas; more come, up to the largest, where each has more than a batch to do.
 
     Joins the cluster that RAY_ADDRESS names; without it, starts one on this machine.
+
+    Raises:
+        ValueError: the smallest number is larger than the largest.
     """
+    if replicas[0] > replicas[1]:
+        raise ValueError(f'{replicas[0]} replicas at least and {replicas[1]} at most: the smaller number comes first')
     deployment = Replica.options(
         max_ongoing_requests=2 * settings.max_batch,
         max_queued_requests=settings.max_under_way,
