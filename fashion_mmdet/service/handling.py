@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import anyio
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from fashion_mmdet.service.refusals import GONE, RefusalError, refuse
 from fashion_mmdet.service.uploads import Upload, read_uploads
@@ -29,6 +30,8 @@ async def handle(request: Request, max_photos: int, work: Callable[[list[Upload]
             places.enter_context(backend.places.take(len(uploads) - 1))
             with anyio.fail_after(settings.timeout_s):
                 return await _while_connected(request, lambda: work(uploads))
+    except ClientDisconnect:
+        raise RefusalError(GONE, 'the client has gone') from None
     except TimeoutError:
         raise RefusalError(503, f'not answered within {settings.timeout_s:g} s: try again later') from None
     except Exception as error:

@@ -4,10 +4,12 @@ This process keeps what is about HTTP: uploads, limits, keys, the page. Ray Serv
 and replaces a replica that died.
 """
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import ray
 from anyio import to_thread
 from ray import serve
 from ray.exceptions import RayActorError, RayTaskError
@@ -95,7 +97,12 @@ def start(run: str | None, settings: Settings, replicas: tuple[int, int]) -> Ray
     """Start the smallest number of replicas; more come, up to the largest, where each has more than a batch to do.
 
     Joins the cluster that RAY_ADDRESS names; without it, starts one on this machine.
+
+    Raises:
+        ValueError: the smallest number is larger than the largest.
     """
+    if replicas[0] > replicas[1]:
+        raise ValueError(f'{replicas[0]} replicas at least and {replicas[1]} at most: the smaller number comes first')
     deployment = Replica.options(
         max_ongoing_requests=2 * settings.max_batch,
         max_queued_requests=settings.max_under_way,
@@ -103,6 +110,8 @@ def start(run: str | None, settings: Settings, replicas: tuple[int, int]) -> Ray
             min_replicas=replicas[0], max_replicas=replicas[1], target_ongoing_requests=settings.max_batch
         ),
     )
+    if not ray.is_initialized():  # 'local': left alone, Ray would join whatever cluster it finds on this machine
+        ray.init(os.environ.get('RAY_ADDRESS') or 'local')
     serve.start(proxy_location='Disabled')  # this process speaks HTTP
     handle = serve.run(deployment.bind(run, settings), name='fashion_mmdet', route_prefix=None)
     return RayBackend(handle, settings)

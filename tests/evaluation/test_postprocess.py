@@ -580,3 +580,26 @@ def test_more_runs_than_room_was_made_for():
     starts, ends = plainly.paste(stripes, np.array([0, 0, 300, 2800]), 2800, 300, 0.5)
     assert bounds.tolist() == [0, 8400]
     assert (edges[0::2].tolist(), edges[1::2].tolist()) == (starts.tolist(), ends.tolist())
+
+
+@pytest.mark.parametrize('options', [{}, dict(overlap='all', cross_class_iou=0.4), dict(overlap='none', nms_iou=None)])
+def test_a_lower_threshold_adds_objects_and_changes_none(options: dict):
+    """Who is surer wins a pixel and keeps its mask: so a viewer may hide what is below a threshold of its own.
+
+    40 random boxes of 3 classes, at thresholds between which some lie: those of the lowest at or above another are,
+    to the mask, those of the other. Ties of scores are among them.
+    """
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 60, (40, 2, 2))
+    objects = [
+        (int(rng.integers(3)), round(float(rng.random()), 1), (*pair.min(axis=0), *(pair.max(axis=0) + 1)))
+        for pair in corners
+    ]
+    raw = raw_prediction(*objects, size=(64, 64))
+    lowest = postprocess(raw, Postprocess(score_thr=0.05, **options))
+    for threshold in (0.3, 0.5, 0.75):
+        kept = np.flatnonzero(lowest.scores >= threshold)
+        asked = postprocess(raw, Postprocess(score_thr=threshold, **options))
+        assert 0 < len(kept) < len(lowest.scores)
+        assert [lowest.masks[index] for index in kept] == asked.masks
+        np.testing.assert_array_equal(lowest.scores[kept], asked.scores)

@@ -290,6 +290,26 @@ def test_a_client_that_goes_is_dropped_from_the_queue():
     assert service.model.batches == [1]
 
 
+def test_a_client_that_goes_during_its_upload_is_no_defect(caplog: pytest.LogCaptureFixture):
+    """Nobody reads the answer; what counts is that its place is free again and the log holds no error."""
+    service, sent = Service(), []
+    messages = [dict(type='http.request', body=b'x', more_body=True), dict(type='http.disconnect')]
+    scope = dict(
+        type='http', method='POST', path='/v1/segment', query_string=b'', headers=[], http_version='1.1', scheme='http'
+    )
+
+    async def receive() -> dict:
+        return messages.pop(0)
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    anyio.run(service.app, scope, receive, send)
+    assert sent[0]['status'] == 499
+    assert service.app.state.backend.places.taken == 0
+    assert not [one for one in caplog.records if one.levelname == 'ERROR']
+
+
 def test_what_has_begun_is_finished_when_the_service_stops():
     """A real server is told to stop while a photo is in the model and two wait; it then takes no new connection."""
     service = Service(max_wait_s=0, max_batch=1)

@@ -29,7 +29,7 @@ SETTINGS, OPTIONS = Settings(max_batch=2), Options(threshold=0.05)
 
 @pytest.fixture(scope='module')
 def backend(tiny_run: Path) -> Iterator[ray_backend.RayBackend]:
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
+    ray.init('local', num_cpus=4, include_dashboard=False, log_to_driver=False)
     yield ray_backend.start(str(tiny_run), SETTINGS, (2, 2))
     serve.shutdown()
     ray.shutdown()
