@@ -10,6 +10,8 @@
 torch is imported with the model, not with the results.
 """
 
+import contextlib
+import io
 from typing import TYPE_CHECKING, Any
 
 from fashion_mmdet.inference.result import Garment, Result
@@ -23,6 +25,7 @@ __all__ = ['Garment', 'Model', 'Result', 'load_model']
 def __getattr__(name: str) -> Any:
     if name not in ('Model', 'load_model'):
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    from fashion_mmdet.inference import model
+    with contextlib.redirect_stdout(io.StringIO()):  # mmdet prints which data sets it cannot read
+        from fashion_mmdet.inference import model
 
     return getattr(model, name)

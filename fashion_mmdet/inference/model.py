@@ -13,7 +13,11 @@ from mmdet.registry import MODELS
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
-import fashion_mmdet.register  # noqa: F401
+# What a config's network and test pipeline may name; the data set, its metrics and hooks would cost a second.
+import fashion_mmdet.datasets.attributes
+import fashion_mmdet.datasets.loading
+import fashion_mmdet.datasets.transforms
+import fashion_mmdet.models  # noqa: F401
 from fashion_mmdet.classes import ATTRIBUTES, CATEGORIES, category_ids
 from fashion_mmdet.evaluation.postprocess import Postprocess
 from fashion_mmdet.evaluation.postprocess import postprocess as to_masks
