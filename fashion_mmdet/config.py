@@ -77,7 +77,7 @@ def load_config(path: str, options: dict | None = None, postprocess: str | None 
     check_options(before, cfg.to_dict(), options)
     _stretch_schedule(cfg, before.get('train_cfg') or {})
     _check_values(cfg)
-    _share_postprocess(cfg)
+    share_postprocess(cfg)
     return cfg
 
 
@@ -232,7 +232,7 @@ def _check_values(cfg: 'Config') -> None:
                 )
 
 
-def _share_postprocess(cfg: 'Config') -> None:
+def share_postprocess(cfg: 'Config') -> None:
     """Give the config's `postprocess` to every evaluator that scores masks."""
     for name in EVALUATORS:
         evaluators = cfg.get(name) or []

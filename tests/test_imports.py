@@ -14,6 +14,7 @@ ROOMS = (
     'experiments.compare',
     'experiments.gallery',
     'experiments.sweep',
+    'inference',
     'masks',
     'synthetic',
     'utils',
@@ -22,6 +23,7 @@ NEED_TORCH = {
     'benchmarks': {'postprocess', 'step'},
     'datasets': {'attributes', 'imaterialist', 'loading', 'rle_masks', 'sampler', 'wrappers'},
     'evaluation': {'dump_metric', 'metrics', 'reporting'},
+    'inference': {'model', 'pipeline', 'sources'},
 }
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -50,3 +52,10 @@ def test_only_what_touches_tensors_needs_torch():
     assert lines.count('imported') > 100
     allowed = {f'fashion_mmdet.{room}.{name} no torch here' for room, names in NEED_TORCH.items() for name in names}
     assert set(lines) - {'imported'} <= allowed
+
+
+def test_importing_the_package_and_its_results_loads_no_torch():
+    """`from fashion_mmdet import load_model` does; see test_model.py."""
+    code = "import sys, fashion_mmdet.inference; print({'torch', 'mmengine', 'pandas'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout == 'set()\n'

@@ -11,6 +11,8 @@ from fashion_mmdet.inference.photos import PhotoLike, to_rgb
 from fashion_mmdet.masks import rle
 from fashion_mmdet.masks.polygons import Polygon, mask_to_polygons
 
+DRAWN_PX = (720, 1440)
+
 
 @dataclass(frozen=True, slots=True)
 class Garment:
@@ -142,13 +144,24 @@ class Result:
         pixels = np.where(inside, self._need_photo()[y1:y2, x1:x2], 0)
         return np.concatenate([pixels, inside * np.uint8(255)], axis=2, dtype=np.uint8)
 
-    def draw(self) -> np.ndarray:
-        """Draw masks, outlines, names and scores on the photo, scaled to 720 pixels high; (h, w, 3) uint8 RGB."""
+    def draw(self, height_px: int | None = None) -> np.ndarray:
+        """Draw masks, outlines, names and scores on the photo.
+
+        Args:
+            height_px: height of the picture; None for the photo's own, but 720 to 1440.
+
+        Returns:
+            (h, w, 3) uint8 RGB.
+
+        Raises:
+            ValueError: the photo is not at hand.
+        """
         from fashion_mmdet.evaluation.overlay import draw_objects
 
+        height_px = height_px or min(max(self.height, DRAWN_PX[0]), DRAWN_PX[1])
         notes = [f'{one.score:.2f}' for one in self.garments]
         categories, masks = [one.category_id for one in self.garments], [one.mask for one in self.garments]
-        return np.asarray(draw_objects(self._need_photo(), categories, masks, notes))
+        return np.asarray(draw_objects(self._need_photo(), categories, masks, notes, height_px=height_px))
 
     def _need_photo(self) -> np.ndarray:
         photo = self.photo
