@@ -64,6 +64,7 @@ class _ActionParser(ToolParser):
 
 def run_query(args: argparse.Namespace) -> None:
     """Print what was found."""
+    from fashion_mmdet.catalogue.colours import css_colours
     from fashion_mmdet.catalogue.filters import make_filter
     from fashion_mmdet.catalogue.query import STORE, find_garments, find_similar, list_garments, read_words
     from fashion_mmdet.catalogue.store import VectorStore
@@ -72,7 +73,7 @@ def run_query(args: argparse.Namespace) -> None:
     store = VectorStore.open(args.catalogue / STORE)
     bounds = {name: parse_options(getattr(args, name)) for name in ('equal', 'at_least', 'at_most')}
     where, values = make_filter(
-        store.columns.schema, **read_words(args.words, CATEGORIES, ATTRIBUTES, store.colour_names()), **bounds
+        store.columns.schema, **read_words(args.words, CATEGORIES, ATTRIBUTES, css_colours()[0]), **bounds
     )
     if args.photo:
         task = _task(args)

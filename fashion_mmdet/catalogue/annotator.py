@@ -18,6 +18,7 @@ from fashion_mmdet.experiments.checkpoints import trust_files
 from fashion_mmdet.inference import Garment, load_model
 from fashion_mmdet.inference.model import BATCH_SIZE, Features, Model
 from fashion_mmdet.inference.result import make_result
+from fashion_mmdet.masks.rle import mask_to_runs, runs_to_coco
 from fashion_mmdet.utils.cli import describe
 
 
@@ -100,7 +101,7 @@ def annotate_chunk(task: Task, chunk: pa.Table) -> Annotated:
         size = dict(height=result.height, width=result.width)
         photos.append(dict(seen.row, **size, garments=len(result.garments)))
         for number, (garment, mask) in enumerate(zip(result.garments, masks, strict=True)):
-            found = dict(colours=dominant_colours(seen.image[..., ::-1], mask), garment=number)
+            found = dict(colours=_colours(seen.image, mask), garment=number)
             garments.append(dict(seen.row, **size, **found, **_columns(garment, model)))
         pooled.append(seen.pooled(masks))
     extra = own_columns(chunk.schema)
@@ -122,6 +123,12 @@ def describe_model(task: Task) -> tuple[str, str, str]:
     """Return name, fingerprint and postprocessing of the model."""
     model = load_cached(task)
     return model.name, model.fingerprint, repr(model.postprocess)
+
+
+def _colours(image: np.ndarray, mask: np.ndarray) -> list[dict[str, Any]]:
+    """Find colours at the network's scale, where the photo has been decoded already."""
+    scaled = runs_to_coco(mask_to_runs(mask), *mask.shape)
+    return [colour._asdict() for colour in dominant_colours(image[..., ::-1], scaled)]
 
 
 def _columns(garment: Garment, model: Model) -> dict[str, Any]:

@@ -152,7 +152,7 @@ def fit_whitening(
     covariance = centred.T @ centred / max(count, 1)
     variance, directions = np.linalg.eigh(covariance)  # ascending
     order = np.argsort(-variance, kind='stable')[: min(dimensions, width)]
-    floor = shrinkage * max(float(np.trace(covariance)) / width, np.finfo(np.float32).tiny)
+    floor = shrinkage * max(float(np.trace(covariance)) / width, 1e-6)  # lengths are 1: as good as none
     kept = directions[:, order].T
     kept *= np.sign(kept[np.arange(len(kept)), np.abs(kept).argmax(axis=1)])[:, None]  # eigh's signs are arbitrary
     matrix = kept / np.sqrt(np.maximum(variance[order], 0) + floor)[:, None]

@@ -154,7 +154,7 @@ class Contents:
                     pa.array(range(*part.indices(self.marks[position].rows)))
                 )
             )
-        return pa.concat_arrays(parts)
+        return pa.concat_arrays(parts) if parts else pa.array([], pa.binary())
 
 
 @functools.lru_cache(1)
@@ -183,7 +183,7 @@ def _of_parquet(paths: Sequence[str], column: str | None) -> Photos:
         table = pa.concat_tables(tables)
     except (pa.ArrowException, KeyError) as error:  # Arrow's errors are ValueErrors without the file's name
         raise ValueError(f'{paths[0]}: {error}') from None
-    if table[IMAGE].null_count:
+    if table[IMAGE].null_count:  # only of paths
         raise ValueError(f'{paths[0]}: {table[IMAGE].null_count} rows have no {column}; leave them out')
     if _is_text(kind):
         return Photos(table)
@@ -209,28 +209,23 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _read_columns(path: str, schema: pa.Schema, column: str) -> pa.Table:
-    """Read the names of a file's photos and its other columns."""
-    kind, file = schema.field(column).type, _open_parquet(path)
+    """Read the names of a file's photos, as `image`, and its other columns."""
+    file, kind = _open_parquet(path), schema.field(column).type
+    others = [name for name in schema.names if name != column]
+    stored: list[str | None] = [None] * file.metadata.num_rows
     if _is_text(kind):
-        name, wanted = column, schema.names
-    elif pa.types.is_struct(kind):
-        name, wanted = None, [*(one for one in schema.names if one != column), f'{column}.path']
+        images = file.read(columns=[column])[column].cast(pa.string())
+        return _with_images(file, others, images)
+    if pa.types.is_struct(kind):
+        nested = file.read(columns=[f'{column}.path'])[column]
+        stored = [one and one['path'] for one in nested.to_pylist()]
     else:
-        text = [one for one in NAMES if one != column and one in schema.names and _is_text(schema.field(one).type)]
-        name, wanted = next(iter(text), None), [one for one in schema.names if one != column]
-    table = file.read(columns=wanted)
-    if name is not None:
-        images = table[name]
-        table = table.drop_columns([name])
-    else:
-        stored = [None] * file.metadata.num_rows
-        if pa.types.is_struct(kind):
-            stored = pa.chunked_array(table[column].chunks).combine_chunks().field('path').to_pylist()
-            table = table.drop_columns([column])
-        images = [one or f'{path}#{row}' for row, one in enumerate(stored)]
-    return pa.table(
-        {
-            IMAGE: pa.array(images, pa.string()) if isinstance(images, list) else images.cast(pa.string()),
-            **{one: table[one] for one in table.column_names},
-        }
-    )
+        named = [name for name in NAMES if name in others and _is_text(schema.field(name).type)][:1]
+        others = [name for name in others if name not in named]
+        stored = file.read(columns=named)[named[0]].to_pylist() if named else stored
+    images = pa.array([one or f'{path}#{row}' for row, one in enumerate(stored)], pa.string())
+    return _with_images(file, others, images)
+
+
+def _with_images(file: pq.ParquetFile, others: list[str], images: pa.Array | pa.ChunkedArray) -> pa.Table:
+    return file.read(columns=others).add_column(0, IMAGE, images) if others else pa.table({IMAGE: images})
