@@ -8,6 +8,7 @@ from tests.conftest import ROOT
 ROOMS = (
     'analysis',
     'benchmarks',
+    'catalogue',
     'converters',
     'datasets',
     'evaluation',

@@ -13,4 +13,5 @@ NAMES = (
     'growth',
     'trends',
     'vectors',
+    'colours',
 )

@@ -156,7 +156,7 @@ class Catalogue:
         """Begin a catalogue, or go on with the one that is there.
 
         Raises:
-            ValueError: the folder holds a catalogue of other inputs, another model, or other columns.
+            ValueError: the folder holds a catalogue of other inputs, another model or other columns, or a broken one.
         """
         folder = Path(folder)
         schemas = dict(
@@ -165,6 +165,8 @@ class Catalogue:
             problems=problem_schema(extra),
         )
         if not (folder / MANIFEST).exists():
+            if any(folder.glob('garments/*.parquet')):
+                raise ValueError(f'{folder}: shards of a catalogue that has lost its {MANIFEST}; give another folder')
             for name, schema in schemas.items():
                 with atomic_path(folder / name / SCHEMA_FILE) as temporary:
                     pq.write_metadata(schema, temporary)

@@ -46,8 +46,15 @@ class VectorStore:
 
     def __init__(self, index: 'faiss.Index', columns: pa.Table) -> None:  # noqa: F821
         self._faiss, self._duckdb = _libraries()
+        for name in {'row', 'similarity', 'embedding'}.intersection(columns.column_names):
+            raise ValueError(f'column {name!r}: a search gives a column of that name; rename the input column')
         self.index, self.columns = index, columns
         self._database = self._duckdb.connect(config=dict(enable_external_access='false'))  # a condition reads no file
+
+    @classmethod
+    def empty(cls, size: int, schema: pa.Schema) -> 'VectorStore':
+        """Make a store of embeddings of a size and columns of a schema."""
+        return cls(_make_index(size, 0), schema.empty_table())
 
     @classmethod
     def build(cls, catalogue: Catalogue) -> 'VectorStore':
@@ -56,9 +63,8 @@ class VectorStore:
         Raises:
             ValueError: a garment without embedding; extra `catalogue` missing.
         """
-        size = catalogue.plan.embedding_size
         schema = pa.schema([field for field in catalogue.schemas['garments'] if field.name not in LEFT_OUT])
-        store = cls(_make_index(size, 0), schema.empty_table())
+        store = cls.empty(catalogue.plan.embedding_size, schema)
         store.add(catalogue.dataset().to_table([*schema.names, 'embedding']))
         return store
 
@@ -88,6 +94,7 @@ class VectorStore:
             self.index = _make_index(self.index.d, lists)
             picked = np.random.default_rng(0).permutation(rows)[: SAMPLE_A_LIST * lists]
             self.index.train(vectors[np.sort(picked)].astype(np.float32))
+            self.index.make_direct_map()  # from a row to its vector, 8 bytes each
         for start in range(0, len(vectors), BLOCK):
             self.index.add(vectors[start : start + BLOCK].astype(np.float32))
         self.columns = pa.concat_tables([self.columns, columns])
@@ -158,8 +165,6 @@ class VectorStore:
     def _found(self, rows: np.ndarray, scores: np.ndarray, with_vectors: bool) -> pa.Table:
         columns = dict(row=pa.array(rows), similarity=pa.array(scores))
         if with_vectors:
-            if _lists_of(self.index):
-                self.index.make_direct_map()  # once; 8 bytes a row
             vectors = self.index.reconstruct_batch(rows) if len(rows) else np.empty((0, self.index.d), np.float32)
             columns['embedding'] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), self.index.d)
         picked = self.columns.take(pa.array(rows))

@@ -117,7 +117,8 @@ def points(change: float) -> str:
 
 
 def _period(day: np.datetime64, by: str) -> str:
-    return pd.Timestamp(day).strftime('%b %Y' if by == 'month' else '%-d %b %Y')
+    day = pd.Timestamp(day)
+    return f'{day:%b %Y}' if by == 'month' else f'{day.day} {day:%b %Y}'
 
 
 def _lead(counts: Counts, names: Sequence[str], by: str, source: str) -> str:

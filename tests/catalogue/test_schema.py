@@ -106,3 +106,10 @@ def test_embeddings_are_a_matrix_of_one_width():
             from_matrix(wrong, 2)
     with pytest.raises(ValueError, match='1 garments have no embedding'):
         to_matrix(pa.array([None], pa.list_(pa.float16(), 2)))
+
+
+def test_shards_without_a_manifest_are_not_taken_for_done(tmp_path: Path):
+    write(Catalogue.create(tmp_path, PLAN), 0, [GARMENT])
+    (tmp_path / 'catalogue.json').unlink()
+    with pytest.raises(ValueError, match='has lost its'):
+        Catalogue.create(tmp_path, PLAN)

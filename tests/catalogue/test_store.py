@@ -144,6 +144,8 @@ def test_what_does_not_fit_is_named(tmp_path: Path):
     for where in ('colour = 3', 'category = ', "embedding = 'x'", '1); drop table garments; --'):
         with pytest.raises(ValueError, match='filter'):
             store.search(np.ones((1, SIZE)), 1, where)
+    with pytest.raises(ValueError, match="column 'row'"):
+        module.VectorStore.empty(SIZE, pa.schema([('row', pa.int64())]))
     with pytest.raises(ValueError, match="no column 'prize'"):
         make_filter(store.columns.schema, at_most=dict(prize=3))
     with pytest.raises(ValueError, match='embeddings of 2 numbers'):
