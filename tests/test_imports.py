@@ -22,6 +22,7 @@ ROOMS = (
 )
 NEED_TORCH = {
     'benchmarks': {'postprocess', 'step'},
+    'catalogue': {'annotate', 'annotator', 'baselines', 'mappers', 'query', 'trial'},
     'datasets': {'attributes', 'imaterialist', 'loading', 'rle_masks', 'sampler', 'wrappers'},
     'evaluation': {'dump_metric', 'metrics', 'reporting'},
     'inference': {'model', 'pipeline', 'sources'},

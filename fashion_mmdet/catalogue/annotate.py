@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import NoReturn
 
@@ -67,20 +66,19 @@ def annotate(
         done = mapper(partial(annotate_chunk, task), (photos.chunk(rows) for _, rows in jobs))
         tally = Tally()
         with _bar(len(photos), len(photos) - sum(len(rows) for _, rows in jobs)) as advance:
-            for shard, some in groupby(zip(jobs, done, strict=True), lambda one: one[0][0]):
-                _write(catalogue, shard, [one for _, one in _counted(some, advance)], tally)
+            parts: list[Annotated] = []
+            for (shard, rows), one in zip(jobs, done, strict=True):
+                parts.append(one)
+                advance(len(rows))
+                if rows.stop == plan.rows_of(shard).stop:
+                    _write(catalogue, shard, parts, tally)
+                    parts = []
     return tally
 
 
 def split(rows: range, size: int) -> list[range]:
     """Cut a range into pieces."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
-def _counted(some: Iterable[tuple[tuple[int, range], Annotated]], advance: Callable[[int], None]) -> Iterator:
-    for (shard, rows), one in some:
-        advance(len(rows))
-        yield shard, one
 
 
 def _write(catalogue: Catalogue, shard: int, parts: list[Annotated], tally: Tally) -> None:

@@ -46,7 +46,9 @@ class Photos:
 
     def chunk(self, rows: range) -> pa.Table:
         """Copy some rows; where the input has bytes, with the column `content`."""
-        part = self.table.take(pa.array(rows))  # a slice would be sent to another process with all of its buffers
+        part = self.table.take(
+            pa.array(rows, pa.int64())
+        )  # a slice would be sent to another process with all of its buffers
         return part if self._contents is None else part.append_column(CONTENT, self._contents.read(rows))
 
 

@@ -52,7 +52,7 @@ def rows_of(folder: Path) -> dict[str, list[dict]]:
 
 
 def stop_after(calls: int) -> Callable:
-    """Map as `map` does, and stop like Ctrl-C before a call of `annotate_chunk`."""
+    """Map as `map` does, and stop as Ctrl-C does after so many calls of a function."""
 
     def mapper(function: Callable, items: Iterable) -> Iterator:
         for number, item in enumerate(items):
@@ -99,17 +99,16 @@ def test_embeddings_are_those_of_the_masks_in_the_same_forward_pass(catalogue: C
     np.testing.assert_allclose(to_matrix(table['embedding'])[rows].astype(float), wanted.astype(float), atol=0.02)
 
 
-@pytest.mark.parametrize('calls', [1, 2, 3])
+@pytest.mark.parametrize('calls', [1, 2])
 def test_a_stopped_run_goes_on_to_the_same_rows_none_twice(
     catalogue: Catalogue, photos: Photos, task: Task, tmp_path: Path, calls: int
 ):
-    """Shards of 5, 5 and 3 photos are a chunk each; stopped before the chunk of that number there are so many shards.
-    The projection comes from the whole catalogue, so that no sample is mapped."""
+    """Shards of 5, 5 and 3 photos are a chunk each; stopped after so many chunks there are so many shards. The
+    projection comes from the whole catalogue, so that no sample is mapped."""
     given = task._replace(projection=str(catalogue.folder / job.PROJECTION))
     with pytest.raises(KeyboardInterrupt):
         annotate(photos, tmp_path, given, stop_after(calls), photos_a_shard=5)
-    done = {path.name for path in (tmp_path / 'garments').glob('*.parquet')}
-    assert len(done) == calls - 1 or calls == 3  # the first call describes the model
+    assert len(list((tmp_path / 'garments').glob('*.parquet'))) == calls
     annotate(photos, tmp_path, given, map, photos_a_shard=5)
     assert rows_of(tmp_path) == rows_of(catalogue.folder)
     assert annotate(photos, tmp_path, given, map, photos_a_shard=5).photos == 0
