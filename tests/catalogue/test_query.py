@@ -15,7 +15,7 @@ pytest.importorskip('duckdb')
 
 from fashion_mmdet.catalogue.filters import make_filter
 from fashion_mmdet.catalogue.query import STORE, build_store, find_similar, list_garments, read_words
-from fashion_mmdet.catalogue.schema import Catalogue, Plan, to_table
+from fashion_mmdet.catalogue.schema import Catalogue, Plan, from_matrix, to_table
 from fashion_mmdet.catalogue.store import VectorStore
 from tests.conftest import run_here
 from tools import search as tool
@@ -75,7 +75,8 @@ def test_other_words_are_refused(words: str, said: str):
 def test_a_garment_finds_what_is_near_of_its_category_within_a_filter(folder: Path):
     store = build_store(folder)
     asked = store.search(VECTORS[:1], 1)[0].drop_columns(['row', 'similarity'])
-    garments = asked.append_column('embedding', pa.array([[1.0, 0.0]])).append_column('mask', pa.array([None]))
+    garments = asked.append_column('embedding', from_matrix(VECTORS[:1], 2))
+    garments = garments.append_column('mask', pa.array([None]))
     images = lambda found: found[0][1]['image'].to_pylist()  # noqa: E731
     assert images(find_similar(store, garments, None, 3)) == ['0.jpg', '1.jpg', '2.jpg']
     assert images(find_similar(store, garments, 0, 3, same_category=True)) == ['0.jpg', '2.jpg', '3.jpg']
