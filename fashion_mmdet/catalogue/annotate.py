@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from fashion_mmdet.catalogue.annotator import Annotated, Task, annotate_chunk, describe_model, pool_chunk
-from fashion_mmdet.catalogue.embeddings import Projection, fit_whitening
+from fashion_mmdet.catalogue.annotator import Annotated, Task, annotate_chunk, describe_chunk, describe_model
+from fashion_mmdet.catalogue.embeddings import Projection, fit_projection
 from fashion_mmdet.catalogue.inputs import Photos
 from fashion_mmdet.catalogue.schema import TABLES, Catalogue, Plan
 from fashion_mmdet.utils.locks import locked
@@ -109,10 +109,10 @@ def _find_projection(photos: Photos, out: Path, task: Task, fingerprint: str, ma
             pa.concat_tables([photos.chunk(one) for one in rows[start : start + CHUNK]])
             for start in range(0, len(rows), CHUNK)
         ]
-        pooled = [one for one in mapper(partial(pool_chunk, task), chunks) if one.size]
-        if not pooled:
+        described = [one for one in mapper(partial(describe_chunk, task), chunks) if one.size]
+        if not described:
             raise ValueError('no garment was found in a sample of the photos: nothing to fit the embeddings on')
-        projection = fit_whitening(np.concatenate(pooled), fingerprint)
+        projection = fit_projection(np.concatenate(described), fingerprint)
     projection.save(path)
     return projection
 

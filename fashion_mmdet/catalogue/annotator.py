@@ -9,7 +9,7 @@ import pyarrow as pa
 import torch
 
 from fashion_mmdet.catalogue.colours import dominant_colours
-from fashion_mmdet.catalogue.embeddings import LEVELS, Projection, pool, scale_masks
+from fashion_mmdet.catalogue.embeddings import Projection, describe_masks, scale_masks
 from fashion_mmdet.catalogue.inputs import CONTENT, IMAGE, own_columns, read_content
 from fashion_mmdet.catalogue.schema import garment_schema, photo_schema, problem_schema, to_table
 from fashion_mmdet.evaluation.postprocess import postprocess
@@ -68,9 +68,9 @@ class Seen(NamedTuple):
         """Return the masks at the network's scale, (N, h, w) bool."""
         return scale_masks(self.prediction.masks, self.image.shape[:2])
 
-    def pooled(self, masks: np.ndarray) -> np.ndarray:
-        """Average the features inside of masks at the network's scale, (N, D) float32."""
-        return pool(self.features.levels[:LEVELS], self.features.size, masks)
+    def describe(self, masks: np.ndarray) -> np.ndarray:
+        """Describe garments by their masks at the network's scale, as `describe_masks`."""
+        return describe_masks(self.image, masks, self.features.levels, self.features.size)
 
 
 def look(model: Model, chunk: pa.Table, problems: list[tuple[dict[str, Any], Exception]]) -> Iterator[Seen]:
@@ -95,7 +95,7 @@ def annotate_chunk(task: Task, chunk: pa.Table) -> Annotated:
     """Annotate the photos of a chunk (`inputs.Photos.chunk`)."""
     model, projection = load_cached(task), _load_projection(task)
     problems: list[tuple[dict[str, Any], Exception]] = []
-    garments, photos, pooled = [], [], [np.zeros((0, projection.mean.size), np.float32)]
+    garments, photos, described = [], [], [np.zeros((0, projection.width), np.float32)]
     for seen in look(model, chunk, problems):
         masks, result = seen.masks(), make_result(seen.prediction)
         size = dict(height=result.height, width=result.width)
@@ -103,20 +103,20 @@ def annotate_chunk(task: Task, chunk: pa.Table) -> Annotated:
         for number, (garment, mask) in enumerate(zip(result.garments, masks, strict=True)):
             found = dict(colours=_colours(seen.image, mask), garment=number)
             garments.append(dict(seen.row, **size, **found, **_columns(garment, model)))
-        pooled.append(seen.pooled(masks))
+        described.append(seen.describe(masks))
     extra = own_columns(chunk.schema)
     return Annotated(
-        to_table(garments, garment_schema(projection.size, extra), projection(np.concatenate(pooled))),
+        to_table(garments, garment_schema(projection.size, extra), projection(np.concatenate(described))),
         to_table(photos, photo_schema(extra)),
         to_table([dict(row, problem=describe(error)) for row, error in problems], problem_schema(extra)),
         sum(not isinstance(error, ValueError) for _, error in problems),
     )
 
 
-def pool_chunk(task: Task, chunk: pa.Table) -> np.ndarray:
-    """Pool the features of a chunk's garments, (N, D) float32, to fit a projection on."""
-    pooled = [seen.pooled(seen.masks()) for seen in look(load_cached(task), chunk, [])]
-    return np.concatenate(pooled) if pooled else np.zeros((0, 0), np.float32)
+def describe_chunk(task: Task, chunk: pa.Table) -> np.ndarray:
+    """Describe a chunk's garments, (N, D) float32, to fit a projection on; (0, 0) where there are none."""
+    described = [seen.describe(seen.masks()) for seen in look(load_cached(task), chunk, [])]
+    return np.concatenate(described) if described else np.zeros((0, 0), np.float32)
 
 
 def describe_model(task: Task) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""What a search is to be measured against: chance, colours, and features of a network that knows no clothes."""
+"""What a search is to be measured against: the features of a network that ImageNet alone has taught."""
 
 import cv2
 import numpy as np
@@ -7,23 +7,7 @@ import torch
 from fashion_mmdet.catalogue.embeddings import pool
 from fashion_mmdet.models.timm_backbone import TimmBackbone
 
-BINS, RANGES = (8, 8, 8), (0, 100, -80, 80, -80, 80)  # of L, a, b
 SIDE = 224  # of the crops, pixels
-
-
-def colour_histogram(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Count CIELAB colours inside of a mask.
-
-    Args:
-        image: (H, W, 3) uint8 BGR.
-        mask: (H, W) bool.
-
-    Returns:
-        (512,) float32, square roots of shares: the cosine of two is the Bhattacharyya coefficient.
-    """
-    lab = cv2.cvtColor(np.float32(image) / 255, cv2.COLOR_BGR2LAB)
-    counts = cv2.calcHist([lab], [0, 1, 2], mask.astype(np.uint8), BINS, RANGES).ravel()
-    return np.sqrt(counts / max(counts.sum(), 1))
 
 
 def crop_square(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

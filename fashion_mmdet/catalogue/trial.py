@@ -9,21 +9,28 @@ from typing import NamedTuple
 import numpy as np
 
 from fashion_mmdet.catalogue.annotator import Task, load_cached
-from fashion_mmdet.catalogue.baselines import ImageNetFeatures, colour_histogram
-from fashion_mmdet.catalogue.embeddings import LEVELS, Projection, fit_whitening, pool, scale_masks
+from fashion_mmdet.catalogue.baselines import ImageNetFeatures
+from fashion_mmdet.catalogue.embeddings import (
+    COLOUR_BINS,
+    Part,
+    Projection,
+    describe_masks,
+    fit_projection,
+    scale_masks,
+)
 from fashion_mmdet.catalogue.known import BOTH, GALLERY, QUERY, KnownPhoto
 from fashion_mmdet.catalogue.retrieval import Estimate, Labelled, estimate, retrieval_scores
 from fashion_mmdet.inference.model import BATCH_SIZE
 
-OURS, UNWHITENED = 'ours', 'ours, not whitened'
-METHODS = (OURS, UNWHITENED, 'ImageNet features', 'colour histogram', 'chance')
+OURS, FEATURES, PLAIN = 'ours', 'ours without colours', 'ours without colours, not whitened'
+IMAGENET, COLOURS, CHANCE = 'ImageNet features', 'colour histogram', 'chance'
 
 
 class Described(NamedTuple):
     """Garments of known photos, a row each.
 
     Attributes:
-        vectors: (N, D) float32 by method; those of OURS are the pooled features.
+        vectors: (N, D) float32: descriptions (OURS) and IMAGENET features.
         labels: N texts.
         roles: N of QUERY, GALLERY, BOTH.
         photos: (N,) int.
@@ -36,18 +43,17 @@ class Described(NamedTuple):
 
 
 def describe_photos(task: Task, photos: Sequence[KnownPhoto]) -> dict[str, np.ndarray]:
-    """Describe the garments of a few photos by each method but chance, (N, D) float32 in the order of their masks."""
+    """Describe the garments of a few photos, (N, D) float32 each: for our projection, and by ImageNet's features."""
     model, network = load_cached(task), _imagenet()
     prepared = [model.prepare(photo.path) for photo in photos]
-    found: dict[str, list[np.ndarray]] = {name: [] for name in (OURS, *METHODS[2:4])}
+    ours, imagenet = [], []
     for photo, one, (_, features) in zip(photos, prepared, model.infer_features(prepared), strict=True):
         height, width = one['data_samples'].metainfo['img_shape'][:2]
         image = np.ascontiguousarray(one['inputs'].numpy().transpose(1, 2, 0)[:height, :width])
         masks = scale_masks(photo.masks, (height, width))
-        found[OURS].append(pool(features.levels[:LEVELS], features.size, masks))
-        found[METHODS[2]].append(network(image, masks))
-        found[METHODS[3]].extend(colour_histogram(image, mask)[None] for mask in masks)
-    return {name: np.concatenate(parts) if parts else np.zeros((0, 512), np.float32) for name, parts in found.items()}
+        ours.append(describe_masks(image, masks, features.levels, features.size))
+        imagenet.append(network(image, masks))
+    return {OURS: np.concatenate(ours), IMAGENET: np.concatenate(imagenet)}
 
 
 def describe_all(task: Task, photos: Iterable[KnownPhoto], mapper: Callable) -> Described:
@@ -92,12 +98,19 @@ def run_trial(
     """
     labels = np.unique(described.labels, return_inverse=True)[1]
     asks, searched = np.isin(described.roles, (QUERY, BOTH)), np.isin(described.roles, (GALLERY, BOTH))
-    pooled = described.vectors[OURS]
-    projection = projection or fit_whitening(pooled[searched], '')
-    vectors = described.vectors | {OURS: projection(pooled), UNWHITENED: pooled}
-    vectors[METHODS[-1]] = np.random.default_rng([seed, 1]).normal(size=(len(labels), 16))
-    for name in METHODS:
-        every = Labelled(vectors[name], labels, described.photos)
+    ours = described.vectors[OURS]
+    projection = projection or fit_projection(ours[searched], '')
+    part: Part = projection.parts[0]
+    vectors = {
+        OURS: projection(ours),
+        FEATURES: (ours[:, :-COLOUR_BINS] - part.mean) @ part.matrix.T,
+        PLAIN: ours[:, :-COLOUR_BINS],
+        IMAGENET: described.vectors[IMAGENET],
+        COLOURS: ours[:, -COLOUR_BINS:],
+        CHANCE: np.random.default_rng([seed, 1]).normal(size=(len(labels), 16)),
+    }
+    for name, rows in vectors.items():
+        every = Labelled(rows, labels, described.photos)
         queries, gallery = (Labelled(*(one[chosen] for one in every)) for chosen in (asks, searched))
         yield name, estimate(retrieval_scores(queries, gallery), queries.photos, np.random.default_rng(seed))
 

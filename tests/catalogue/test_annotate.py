@@ -11,7 +11,7 @@ import pytest
 from fashion_mmdet.catalogue import annotate as job
 from fashion_mmdet.catalogue.annotate import annotate
 from fashion_mmdet.catalogue.annotator import Task
-from fashion_mmdet.catalogue.embeddings import Projection, pool, scale_masks
+from fashion_mmdet.catalogue.embeddings import Projection, describe_masks, scale_masks
 from fashion_mmdet.catalogue.inputs import Photos, open_photos
 from fashion_mmdet.catalogue.schema import Catalogue, to_matrix
 from fashion_mmdet.inference import load_model
@@ -93,9 +93,10 @@ def test_embeddings_are_those_of_the_masks_in_the_same_forward_pass(catalogue: C
     rows = [index for index, name in enumerate(table['image'].to_pylist()) if name == image]
     prepared = model.prepare(image)
     ((_, features),) = model.infer_features([prepared])
-    size = prepared['data_samples'].metainfo['img_shape'][:2]
-    masks = scale_masks([table['mask'][row].as_py() for row in rows], size)
-    wanted = projection(pool(features.levels[:4], features.size, masks))
+    height, width = prepared['data_samples'].metainfo['img_shape'][:2]
+    pixels = prepared['inputs'].numpy().transpose(1, 2, 0)[:height, :width]
+    masks = scale_masks([table['mask'][row].as_py() for row in rows], (height, width))
+    wanted = projection(describe_masks(pixels, masks, features.levels, features.size))
     np.testing.assert_allclose(to_matrix(table['embedding'])[rows].astype(float), wanted.astype(float), atol=0.02)
 
 

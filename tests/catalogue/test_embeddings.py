@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fashion_mmdet.catalogue.embeddings import Projection, fit_whitening, pool, scale_masks, to_unit
+from fashion_mmdet.catalogue.embeddings import (
+    Projection,
+    colour_histogram,
+    fit_pca,
+    fit_projection,
+    pool,
+    scale_masks,
+)
 from tests.builders import block, encode
 
 
@@ -37,31 +44,53 @@ def test_padding_counts_as_outside():
     assert pool([level, level], (2, 4), np.zeros((0, 2, 2), bool)).shape == (0, 4)
 
 
-def test_whitened_directions_have_equal_variance():
+def test_a_histogram_counts_the_mask_s_colours_and_those_near_an_edge_twice():
+    """White has L 100, beyond the last bin's edge, so a pixel below: (254, 254, 254), L 99.6, a = b = 0 at the middle
+    bin's lower edge (4). Softened by 1/4, 1/2, 1/4 along each axis, the edge bin of L keeping what falls out."""
+    image = np.full((2, 3, 3), 254, np.uint8)
+    image[0] = 0
+    mask = np.array([[False] * 3, [True] * 3])
+    shares = colour_histogram(image, mask).reshape(8, 8, 8) ** 2
+    assert shares.sum() == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(shares.sum((1, 2))[-2:], [0.25, 0.75], atol=1e-5)
+    assert shares.sum((1, 2))[:6].sum() == pytest.approx(0, abs=1e-5)
+    np.testing.assert_allclose(colour_histogram(image, ~mask & mask), 0)
+
+
+def test_whitened_directions_have_equal_variance_and_turned_ones_their_own():
     rng = np.random.default_rng(0)
-    pooled = (rng.normal(size=(4000, 3)) * (10, 1, 0.1) + 5).astype(np.float32)
-    projection = fit_whitening(pooled, 'f', dimensions=2, shrinkage=0)
-    spread = (pooled - projection.mean) @ projection.matrix.T
-    np.testing.assert_allclose(np.cov(spread.T), np.eye(2), atol=0.01)
-    found = projection(pooled)
+    rows = (rng.normal(size=(4000, 3)) * (10, 1, 0.1) + 5).astype(np.float32)
+    for shrinkage, variances in ((0, [1, 1]), (None, [100, 1])):
+        mean, matrix = fit_pca(rows, 2, shrinkage)
+        spread = (rows - mean) @ matrix.T
+        np.testing.assert_allclose(np.cov(spread.T), np.diag(variances), rtol=0.06, atol=0.01)
+
+
+def test_an_embedding_has_length_1_and_its_parts_their_weights():
+    """Weights 1 and 0.8: the parts' lengths are 1 / sqrt(1.64) and 0.8 / sqrt(1.64)."""
+    projection = fit_projection(np.random.default_rng(0).random((50, 520), np.float32), 'f')
+    found = projection(np.random.default_rng(1).random((4, 520), np.float32))
     assert found.dtype == np.float16
-    np.testing.assert_allclose(np.linalg.norm(found.astype(float), axis=1), 1, atol=1e-3)
+    assert found.shape == (4, projection.size)
+    features = np.linalg.norm(found[:, :8].astype(float), axis=1)
+    np.testing.assert_allclose(features, 1 / 1.64**0.5, atol=2e-3)
+    np.testing.assert_allclose(np.linalg.norm(found.astype(float), axis=1), 1, atol=2e-3)
 
 
 @pytest.mark.parametrize('count', [0, 1, 3])
 def test_fewer_garments_than_dimensions_give_a_projection_all_the_same(count: int):
-    pooled = to_unit(np.random.default_rng(1).normal(size=(count, 8)).astype(np.float32))
-    projection = fit_whitening(pooled, 'f', dimensions=5)
-    assert projection.size == 5
-    assert np.isfinite(projection(np.ones((2, 8), np.float32))).all()
+    projection = fit_projection(np.random.default_rng(1).random((count, 640), np.float32), 'f')
+    assert (projection.size, projection.width) == (128, 640)
+    assert np.isfinite(projection(np.ones((2, 640), np.float32))).all()
 
 
 def test_a_projection_comes_back_from_its_file_and_is_of_one_model(tmp_path: Path):
-    projection = fit_whitening(np.eye(4, dtype=np.float32), 'f', dimensions=2)
+    projection = fit_projection(np.random.default_rng(0).random((9, 520), np.float32), 'f')
     projection.save(tmp_path / 'e.safetensors')
     again = Projection.load(tmp_path / 'e.safetensors', 'f')
     assert again.digest == projection.digest
-    np.testing.assert_array_equal(again.matrix, projection.matrix)
+    rows = np.random.default_rng(1).random((3, 520), np.float32)
+    np.testing.assert_array_equal(again(rows), projection(rows))
     with pytest.raises(ValueError, match='made for the features of model f, not of g'):
         Projection.load(tmp_path / 'e.safetensors', 'g')
     (tmp_path / 'e.safetensors').write_bytes(b'no')
