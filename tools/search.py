@@ -35,6 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     for name in ('equal', 'at-least', 'at-most'):
         query.add_argument(f'--{name}', nargs='+', action='extend', default=[], metavar='COLUMN=VALUE')
     query.add_argument('-k', type=number(COUNT), default=10, help='how many (default %(default)s)')
+    query.add_shared(options="that go over the model's postprocess, such as score_thr=0.3")
     evaluate = actions.add_parser('evaluate', help='measure on photos whose garments are known')
     evaluate.add_argument('what', choices=('pairs', 'categories', 'inshop'))
     evaluate.add_argument('root', type=Path, help='folder of the data')
@@ -131,7 +132,8 @@ def run_evaluation(args: argparse.Namespace) -> None:
 def _task(args: argparse.Namespace):
     from fashion_mmdet.catalogue.annotator import Task
 
-    return Task(args.model, args.checkpoint, args.device, trust=args.trust)
+    options = tuple(parse_options(getattr(args, 'options', [])).items())  # of no use to known masks
+    return Task(args.model, args.checkpoint, args.device, options, trust=args.trust)
 
 
 def main(argv: list[str] | None = None) -> int:

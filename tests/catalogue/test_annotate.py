@@ -1,5 +1,6 @@
 """Photos into a catalogue: rows as the model gives them, one shard after the other, the same after a stop."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from fashion_mmdet.inference import load_model
 from fashion_mmdet.utils.parallel import WorkerPool
 from tests.conftest import run_here
 from tools import annotate as tool
+from tools import search
 
 LOOSE = (('score_thr', 0.0), ('max_per_image', 3))
 
@@ -150,11 +152,18 @@ def test_the_tool_says_what_it_did_and_goes_on_where_it_is_called_again(
     sample_root: Path, tiny_run: Path, tmp_path: Path
 ):
     command = [sample_root / 'test', '--out', tmp_path / 'c', '--model', tiny_run, '--workers', 1, '--device', 'cpu']
-    command += ['--options', 'score_thr=0.0', 'max_per_image=2']
+    options = ['--options', 'score_thr=0.0', 'max_per_image=2']
+    command += options
     done = run_here(tool.main, *command)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith('4 photos, ')
     assert run_here(tool.main, *command).stdout.startswith('0 photos, 0 garments, 0 not read')
+    assert run_here(search.main, 'build', tmp_path / 'c').returncode == 0
+    asked = ['query', tmp_path / 'c', sample_root / 'test/sample_test_000001.jpg', '--model', tiny_run, '-k', 1]
+    done = run_here(search.main, *asked, '--garment', 0, '--json', '--device', 'cpu', *options)
+    ((answer,),) = (one['found'] for one in json.loads(done.stdout))
+    assert answer['image'].endswith('sample_test_000001.jpg')
+    assert answer['similarity'] == pytest.approx(1, abs=0.01)
     done = run_here(tool.main, tmp_path / 'none', '--out', tmp_path / 'd')
     assert done.returncode == 2
     assert done.stderr.count('\n') == 1

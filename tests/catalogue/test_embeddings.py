@@ -67,13 +67,13 @@ def test_whitened_directions_have_equal_variance_and_turned_ones_their_own():
 
 
 def test_an_embedding_has_length_1_and_its_parts_their_weights():
-    """Weights 1 and 0.8: the parts' lengths are 1 / sqrt(1.64) and 0.8 / sqrt(1.64)."""
+    """Weights 1 and 0.5: the parts' lengths are 1 / sqrt(1.25) and 0.5 / sqrt(1.25)."""
     projection = fit_projection(np.random.default_rng(0).random((50, 520), np.float32), 'f')
     found = projection(np.random.default_rng(1).random((4, 520), np.float32))
     assert found.dtype == np.float16
     assert found.shape == (4, projection.size)
     features = np.linalg.norm(found[:, :8].astype(float), axis=1)
-    np.testing.assert_allclose(features, 1 / 1.64**0.5, atol=2e-3)
+    np.testing.assert_allclose(features, 1 / 1.25**0.5, atol=2e-3)
     np.testing.assert_allclose(np.linalg.norm(found.astype(float), axis=1), 1, atol=2e-3)
 
 
