@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.catalogue.inputs import open_photos
         from fashion_mmdet.catalogue.mappers import open_mapper
 
-        task = Task(args.model, args.checkpoint, args.device, tuple(options.items()), args.embedding, args.trust)
+        task = Task(args.model, args.checkpoint, args.device, repr(options), args.embedding, args.trust)
         photos = open_photos(args.inputs, args.column)
         try:
             with open_mapper(args.ray, args.workers, args.device) as mapper:

@@ -132,7 +132,7 @@ def run_evaluation(args: argparse.Namespace) -> None:
 def _task(args: argparse.Namespace):
     from fashion_mmdet.catalogue.annotator import Task
 
-    options = tuple(parse_options(getattr(args, 'options', [])).items())  # of no use to known masks
+    options = repr(parse_options(getattr(args, 'options', [])))  # of no use to known masks
     return Task(args.model, args.checkpoint, args.device, options, trust=args.trust)
 
 

@@ -61,7 +61,7 @@ def annotate(
         settings = xxhash.xxh3_128(f'{options} {projection.digest}'.encode()).hexdigest()
         plan = Plan(name, fingerprint, projection.size, len(photos), photos_a_shard, photos.digest, settings)
         catalogue = Catalogue.create(out, plan, photos.extra)
-        task = task._replace(projection=str(out / PROJECTION))
+        task = task._replace(projection=str((out / PROJECTION).absolute()))  # for Ray's workers
         jobs = [(shard, rows) for shard in catalogue.missing_shards() for rows in split(plan.rows_of(shard), CHUNK)]
         done = mapper(partial(annotate_chunk, task), (photos.chunk(rows) for _, rows in jobs))
         tally = Tally()

@@ -1,5 +1,6 @@
 """A few photos in, rows of the catalogue out: what every worker does, in a pool of processes or on Ray."""
 
+import ast
 import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ class Task(NamedTuple):
 
     Attributes:
         run, checkpoint, device: as in `load_model`.
-        options: pairs that go over the model's postprocessing.
+        options: that go over the model's postprocessing, a dict as Python writes it (dicts themselves have no hash).
         projection: file of the embeddings' projection.
         trust: load checkpoints that may run code.
     """
@@ -35,7 +36,7 @@ class Task(NamedTuple):
     run: str | None = None
     checkpoint: str | None = None
     device: str | None = None
-    options: tuple[tuple[str, Any], ...] = ()
+    options: str = '{}'
     projection: str | None = None
     trust: bool = False
 
@@ -157,7 +158,7 @@ def load_cached(task: Task) -> Model:
 @functools.lru_cache(1)
 def _load_once(task: Task) -> Model:
     trust_files(task.trust)
-    model = load_model(task.run, task.checkpoint, device=task.device, postprocess=dict(task.options))
+    model = load_model(task.run, task.checkpoint, device=task.device, postprocess=ast.literal_eval(task.options))
     if model.device.type == 'cpu':
         torch.set_num_threads(1)  # as in a worker of a pool: the same sums, to the bit, whatever their number
     return model

@@ -1,5 +1,6 @@
 """Where the work of a catalogue runs: in a pool of processes on this machine, or on Ray."""
 
+import logging
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,13 +26,13 @@ def open_mapper(ray: str | None = None, workers: int | None = None, device: str 
     Raises:
         ValueError: the extra `ray` is missing.
     """
-    if workers is None and (torch.cuda.is_available() if device is None else device != 'cpu'):
-        workers = 1
     if ray is None:
-        with WorkerPool(workers) as pool:
+        has_gpu = torch.cuda.is_available() if device is None else device != 'cpu'
+        with WorkerPool(1 if workers is None and has_gpu else workers) as pool:
             yield pool.map
         return
     library = _import_ray()
+    logging.getLogger('ray.data').setLevel(logging.ERROR)  # two lines a lot otherwise
     library.init(
         None if ray == 'local' else ray,
         log_to_driver=False,
@@ -67,9 +68,8 @@ class _RayMap:
         while lot := list(islice(items, WINDOW * self._workers)):
             rows = [dict(number=number, item=pickle.dumps(item)) for number, item in enumerate(lot)]
             data = self._ray.data.from_items(rows, override_num_blocks=len(rows))
-            mapped = data.map(
-                _Caller, fn_constructor_args=(function,), concurrency=min(self._workers, len(rows)), num_cpus=1
-            )
+            actors = self._ray.data.ActorPoolStrategy(size=min(self._workers, len(rows)))
+            mapped = data.map(_Caller, fn_constructor_args=(function,), compute=actors, num_cpus=1)
             for row in sorted(mapped.iter_rows(), key=lambda row: row['number']):
                 yield pickle.loads(row['answer'])
 

@@ -21,12 +21,12 @@ from tests.conftest import run_here
 from tools import annotate as tool
 from tools import search
 
-LOOSE = (('score_thr', 0.0), ('max_per_image', 3))
+LOOSE = dict(score_thr={'default': 0.0}, max_per_image=3)
 
 
 @pytest.fixture(scope='module')
 def task(tiny_run: Path) -> Task:
-    return Task(str(tiny_run), device='cpu', options=LOOSE)
+    return Task(str(tiny_run), device='cpu', options=repr(LOOSE))
 
 
 @pytest.fixture(scope='module')
@@ -66,7 +66,7 @@ def stop_after(calls: int) -> Callable:
 
 
 def test_rows_are_what_the_model_finds_with_the_columns_of_the_input(catalogue: Catalogue, photos: Photos, task: Task):
-    model = load_model(task.run, device='cpu', postprocess=dict(LOOSE))
+    model = load_model(task.run, device='cpu', postprocess=LOOSE)
     rows = rows_of(catalogue.folder)
     assert len(rows['photos']) == 12
     assert sum(row['garments'] for row in rows['photos']) == len(rows['garments'])
@@ -88,7 +88,7 @@ def test_rows_are_what_the_model_finds_with_the_columns_of_the_input(catalogue: 
 
 
 def test_embeddings_are_those_of_the_masks_in_the_same_forward_pass(catalogue: Catalogue, task: Task):
-    model = load_model(task.run, device='cpu', postprocess=dict(LOOSE))
+    model = load_model(task.run, device='cpu', postprocess=LOOSE)
     projection = Projection.load(catalogue.folder / job.PROJECTION, model.fingerprint)
     table = catalogue.dataset().to_table()
     image = table['image'][0].as_py()
@@ -136,7 +136,7 @@ def test_ray_gives_the_same_rows(catalogue: Catalogue, photos: Photos, task: Tas
 
 def test_another_model_or_other_options_are_another_catalogue(photos: Photos, task: Task, catalogue: Catalogue):
     with pytest.raises(ValueError, match='another settings is there'):
-        annotate(photos, catalogue.folder, task._replace(options=(('score_thr', 0.9),)), map, photos_a_shard=5)
+        annotate(photos, catalogue.folder, task._replace(options=repr(dict(score_thr=0.9))), map, photos_a_shard=5)
 
 
 def test_a_place_that_cannot_be_reached_stops_the_run(task: Task, catalogue: Catalogue, tmp_path: Path):
