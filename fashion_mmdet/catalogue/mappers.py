@@ -11,7 +11,9 @@ import torch
 
 from fashion_mmdet.utils.parallel import WorkerPool, count_cores
 
-WINDOW = 16  # calls a worker that Ray gets at once; between two such lots a worker may wait for the slowest
+# Calls a worker that Ray gets at once, 2,048 photos: for each such lot Ray starts its actors, which load the model, anew,
+# and what waits of a lot is in its memory.
+WINDOW = 128
 
 
 @contextmanager
