@@ -271,6 +271,20 @@ def sweep_rows(root: Path) -> dict[str, object]:
     return trials | {path.name: path.is_dir() for path in (root / 'runs').glob('trial_*')}
 
 
+def catalogue_rows(root: Path) -> dict[str, object]:
+    """Read the rows of a catalogue, each as often as it comes."""
+    from fashion_mmdet.catalogue.schema import TABLES, Catalogue
+
+    rows: Counter[str] = Counter()
+    values: dict[str, object] = {}
+    for table in TABLES:
+        for row in Catalogue.open(root / 'catalogue').dataset(table).to_table().to_pylist():
+            name = f'{table} {row["image"]} {row.get("garment")}'
+            rows[name] += 1
+            values[f'{name} {rows[name]}'] = repr(row)
+    return values
+
+
 TORCH = ('tests.conftest', 'fashion_mmdet.register', 'tools.train', 'tools.test')
 OPERATIONS = {
     'index': Operation(
@@ -343,6 +357,29 @@ OPERATIONS = {
         ),
     ),
     'dump': Operation(trained, dump, dump_rows, 6, TORCH, ('out/test/2*',)),
+    'annotate': Operation(
+        trained,
+        tool(
+            'annotate',
+            'data/train',
+            '--out',
+            'catalogue',
+            '--model',
+            'run',
+            '--device',
+            'cpu',
+            '--shard',
+            '2',
+            '--workers',
+            '2',
+            '--options',
+            'score_thr=0.0',
+            'max_per_image=3',
+        ),
+        catalogue_rows,
+        6,
+        (*TORCH, 'tools.annotate', 'fashion_mmdet.catalogue.annotate'),
+    ),
     # A photo's size is remembered once the photo is more than seconds old: by the rerun, at the latest.
     'train': Operation(tiny_training, train, checkpoint_values, 5, TORCH, ('run/2*', 'data/train.headers.arrow')),
     'sweep': Operation(

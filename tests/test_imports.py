@@ -22,6 +22,7 @@ ROOMS = (
 )
 NEED_TORCH = {
     'benchmarks': {'postprocess', 'step'},
+    'catalogue': {'annotate', 'annotator', 'baselines', 'mappers', 'query', 'trial'},
     'datasets': {'attributes', 'imaterialist', 'loading', 'rle_masks', 'sampler'},
     'evaluation': {'dump_metric', 'metrics'},
     'inference': {'model', 'pipeline', 'sources'},

@@ -1,8 +1,10 @@
 """Draw people in labelled clothes, in the Kaggle layout: data to try everything on without the competition's photos.
 
     python tools/make_sample.py data/sample --images 400 --test-images 100
+    python tools/make_sample.py data/pairs --images 400 --views 2   every two images show the same clothes
 
-Same seed, same files. test_truth.csv holds the truth of test/, so that a submission can be scored.
+Same seed, same files. test_truth.csv holds the truth of test/, so that a submission can be scored. With
+--views, train_identities.csv says of every row of train.csv which garment it is, whoever wears it.
 """
 
 import argparse
@@ -20,6 +22,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--height', type=int, default=384, help='pixels (default %(default)s)')
     parser.add_argument('--width', type=int, default=256, help='pixels (default %(default)s)')
     parser.add_argument('--sizes', choices=['imaterialist'], help='mixed sizes instead of --height, --width')
+    parser.add_argument('--views', type=int, default=1, help='images of the same clothes (default %(default)s)')
     parser.add_shared('seed', 'workers')
     return parser.parse_args(argv)
 

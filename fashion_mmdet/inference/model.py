@@ -4,11 +4,13 @@ import copy
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import xxhash
 from mmdet.registry import MODELS
@@ -64,6 +66,18 @@ def load_model(
         ValueError: no config or no weights there, they do not fit each other, or an invalid option.
     """
     return Model(read_source(run, checkpoint), device, postprocess)
+
+
+class Features(NamedTuple):
+    """What the heads of the network see of one photo.
+
+    Attributes:
+        levels: of the feature pyramid, finest first, each (C, h, w) float32 over the padded photo.
+        size: height and width of the padded photo at the network's scale, in pixels.
+    """
+
+    levels: list[np.ndarray]
+    size: tuple[int, int]
 
 
 class Model:
@@ -160,24 +174,69 @@ class Model:
         """Run the network for one batch of what `prepare` gave: together the same as `raw`."""
         return self._run(self._network, prepared)
 
-    def _run(self, network: torch.nn.Module, prepared: Sequence[dict[str, Any]]) -> list[RawPrediction]:
-        """Run one batch, photos of a size together."""
+    def infer_features(self, prepared: Sequence[dict[str, Any]]) -> list[tuple[RawPrediction, Features]]:
+        """Run the network as `infer` does, and keep what its neck gives the heads: no second pass for an embedding.
+
+        Raises:
+            ValueError: the network has no neck.
+        """
+        levels: dict[int, list[np.ndarray]] = {}
+        raws = self._run(self._network, prepared, levels)
+        sizes = [self._padded_sizes(one['inputs'])[0] for one in prepared]
+        divisor = self._pad_divisor
+        return [
+            (raw, Features(levels[index], (rows * divisor, columns * divisor)))
+            for index, (raw, (rows, columns)) in enumerate(zip(raws, sizes, strict=True))
+        ]
+
+    def _run(
+        self,
+        network: torch.nn.Module,
+        prepared: Sequence[dict[str, Any]],
+        levels: dict[int, list[np.ndarray]] | None = None,
+    ) -> list[RawPrediction]:
+        """Run one batch, photos of a size together; the neck's output goes into `levels` by position, where given."""
         groups: dict[tuple, list[int]] = defaultdict(list)
         for index, one in enumerate(prepared):
             groups[self._padded_sizes(one['inputs'])].append(index)
         found: dict[int, RawPrediction] = {}
         for group in groups.values():
-            with self._lock, torch.inference_mode():
+            with self._lock, torch.inference_mode(), self._tap(levels, group):
                 samples = network.test_step(pseudo_collate([prepared[index] for index in group]))
             for index, sample in zip(group, samples, strict=True):
                 found[index] = raw_from_sample(sample.to_dict(), self._ids)
         return [found[index] for index in range(len(prepared))]
 
+    @contextmanager
+    def _tap(self, levels: dict[int, list[np.ndarray]] | None, group: Sequence[int]) -> Iterator[None]:
+        """Take a copy of the neck's output while the block lasts, for the photos of a batch."""
+        if levels is None:
+            yield
+            return
+        neck = getattr(self._network, 'neck', None)
+        if neck is None:
+            raise ValueError(f'{self.name}: the network has no neck (feature pyramid) to take embeddings from')
+
+        def keep(module: torch.nn.Module, inputs: Any, outputs: Sequence[torch.Tensor]) -> None:
+            arrays = [level.float().cpu().numpy() for level in outputs]  # (B, C, h, w) each
+            for position, index in enumerate(group):
+                levels[index] = [array[position] for array in arrays]
+
+        handle = neck.register_forward_hook(keep)
+        try:
+            yield
+        finally:
+            handle.remove()
+
     def _padded_sizes(self, inputs: torch.Tensor | Sequence[torch.Tensor]) -> tuple:
         """Return height and width, after padding, of a photo or of each of its views."""
-        divisor = getattr(self._network.data_preprocessor, 'pad_size_divisor', 1)
+        divisor = self._pad_divisor
         views = [inputs] if isinstance(inputs, torch.Tensor) else inputs
         return tuple(tuple(-(-side // divisor) for side in view.shape[-2:]) for view in views)
+
+    @property
+    def _pad_divisor(self) -> int:
+        return getattr(self._network.data_preprocessor, 'pad_size_divisor', 1)
 
     def _with_views(self) -> tuple[Pipeline, torch.nn.Module]:
         """Return pipeline and network of test-time augmentation, built at the first call."""

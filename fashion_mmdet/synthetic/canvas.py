@@ -16,11 +16,19 @@ NOBODY: Label = (0, 0)  # skin, hair, background: hides what lies beneath
 
 @dataclass(frozen=True)
 class Object:
-    """One labelled object; `mask` is (H, W) bool, True where it is visible."""
+    """One labelled object.
+
+    Attributes:
+        category: id.
+        attributes: ids, ascending.
+        mask: (H, W) bool, True where it is visible.
+        number: from 1 in the order in which the picture's objects were added, those that nothing shows of too.
+    """
 
     category: int
     attributes: tuple[int, ...]
     mask: np.ndarray
+    number: int
 
 
 class Canvas:
@@ -97,7 +105,7 @@ class Canvas:
         for index, (category, attributes) in enumerate(self.kinds):
             if index and areas[index] >= min_area_px:
                 ids = self.part if (self.part == index).any() else self.owner
-                yield Object(category, attributes, ids == index)
+                yield Object(category, attributes, ids == index, index)
 
     def _window(self, outlines: list[np.ndarray], margin: int) -> tuple[slice, slice] | None:
         """Return the window that holds outlines and a margin, clipped to the image; None where it is empty."""

@@ -32,10 +32,21 @@ def min_area_px(height: int, width: int) -> int:
     return max(10, round(50 * height * width / (384 * 256)))
 
 
-def paint_person(height: int, width: int, rng: np.random.Generator) -> Canvas:
-    """Draw a person; the canvas holds the image and the labels."""
+def paint_person(
+    height: int, width: int, rng: np.random.Generator, clothes: np.random.Generator | None = None
+) -> Canvas:
+    """Draw a person; the canvas holds the image and the labels.
+
+    Args:
+        height, width: pixels, at least 32.
+        rng: gives everything that varies.
+        clothes: gives what is worn, so that another person, pose and light may wear the same: equal generators add the
+            same objects to the canvas, in the same order. None takes `rng` for that too.
+    """
     skin = SKINS[rng.integers(len(SKINS))]
-    outfit = sample_outfit(rng, skin)
+    clothes = clothes or rng
+    # Colours keep apart from the skin; on another person they stay what they are.
+    outfit = sample_outfit(clothes, skin if clothes is rng else SKINS[clothes.integers(len(SKINS))])
     narrow = Attribute.PENCIL in (outfit.lower or outfit.whole).attributes
     figure = sample_figure(height, width, rng, skin, 'umbrella' in outfit.extras, narrow)
     background = draw_background(height, width, rng)
@@ -43,13 +54,13 @@ def paint_person(height: int, width: int, rng: np.random.Generator) -> Canvas:
     cast_shadow(background, foot_x, foot_y, 0.21 * figure.scale_px)
     canvas = Canvas(background, figure, rng)
     if 'umbrella' in outfit.extras:
-        accessories.draw_umbrella(canvas, _sample_cloth(outfit, rng, 'plain', 'stripe', 'dot'))
+        accessories.draw_umbrella(canvas, _sample_cloth(outfit, clothes, 'plain', 'stripe', 'dot'))
     body.draw_back_hair(canvas)
-    _draw_legs(canvas, outfit, rng)
+    _draw_legs(canvas, outfit, clothes)
     body.draw_torso(canvas)
-    _draw_clothes(canvas, outfit, rng)
-    _draw_carried(canvas, outfit, rng)
-    _draw_head(canvas, outfit, rng)
+    _draw_clothes(canvas, outfit, clothes)
+    _draw_carried(canvas, outfit, rng, clothes)
+    _draw_head(canvas, outfit, rng, clothes)
     develop(canvas.image, rng)
     return canvas
 
@@ -59,18 +70,18 @@ def _sample_cloth(outfit: Outfit, rng: np.random.Generator, *patterns: str) -> T
     return make_texture(pattern, distinct_colour(outfit.colours, rng), rng)
 
 
-def _draw_legs(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None:
+def _draw_legs(canvas: Canvas, outfit: Outfit, clothes: np.random.Generator) -> None:
     body.draw_legs(canvas)
     hosiery = {'tights', 'sock', 'leg_warmer'} & outfit.extras
     for kind in hosiery:
         names = ('ink', 'burgundy', 'slate', 'navy') if kind == 'tights' else ('chalk', 'red', 'mustard', 'sky')
-        accessories.draw_hosiery(canvas, kind, COLOURS[names[rng.integers(4)]], rng)
+        accessories.draw_hosiery(canvas, kind, COLOURS[names[clothes.integers(4)]], clothes)
     if 'shoe' in outfit.extras:
-        kind = ('sneaker', 'pump', 'boot')[rng.choice(3, p=(0.5, 0.25, 0.25) if not hosiery else (0.7, 0.3, 0.0))]
-        accessories.draw_shoes(canvas, kind, distinct_colour(outfit.colours, rng))
+        kind = ('sneaker', 'pump', 'boot')[clothes.choice(3, p=(0.5, 0.25, 0.25) if not hosiery else (0.7, 0.3, 0.0))]
+        accessories.draw_shoes(canvas, kind, distinct_colour(outfit.colours, clothes))
 
 
-def _draw_clothes(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None:
+def _draw_clothes(canvas: Canvas, outfit: Outfit, clothes: np.random.Generator) -> None:
     """Draw garments from the skin outwards; sleeves that a coat would hide are left out."""
     outer = outfit.outer
     sleeves = outer is None or (outer.sleeve == 0 and outer.category != Category.CAPE)
@@ -81,7 +92,7 @@ def _draw_clothes(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> N
     if outfit.lower and outfit.tucked:
         garments.draw_lower(canvas, outfit.lower)
     if 'tie' in outfit.extras:
-        accessories.draw_tie(canvas, _sample_cloth(outfit, rng, 'plain', 'stripe', 'dot'))
+        accessories.draw_tie(canvas, _sample_cloth(outfit, clothes, 'plain', 'stripe', 'dot'))
     sleeve = max(top.sleeve if sleeves else 0, outer.sleeve if outer else 0)
     if outer and outer.category == Category.CAPE:
         body.draw_forearms(canvas, sleeve)
@@ -92,12 +103,12 @@ def _draw_clothes(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> N
     if 'belt' in outfit.extras:
         closed = outer if outer and outer.gap == 0 else None
         if not outer or closed:
-            colour = distinct_colour(outfit.colours, rng)
+            colour = distinct_colour(outfit.colours, clothes)
             accessories.draw_belt(canvas, closed or top, colour, 'buckle' in outfit.extras)
     body.draw_forearms(canvas, sleeve)
 
 
-def _draw_carried(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None:
+def _draw_carried(canvas: Canvas, outfit: Outfit, rng: np.random.Generator, clothes: np.random.Generator) -> None:
     """Draw what hands and neck carry."""
     extras, side = outfit.extras, int(rng.choice((-1, 1)))
     if 'umbrella' in extras:
@@ -105,20 +116,20 @@ def _draw_carried(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> N
     if 'watch' in extras:
         accessories.draw_watch(canvas, -side, COLOURS['ink'])
     if 'bag' in extras:
-        accessories.draw_bag(canvas, side, distinct_colour(outfit.colours, rng), 'tassel' in extras)
+        accessories.draw_bag(canvas, side, distinct_colour(outfit.colours, clothes), 'tassel' in extras)
     if 'glove' in extras:
-        accessories.draw_gloves(canvas, distinct_colour(outfit.colours, rng))
+        accessories.draw_gloves(canvas, distinct_colour(outfit.colours, clothes))
     if 'scarf' in extras:
-        accessories.draw_scarf(canvas, _sample_cloth(outfit, rng, 'plain', 'check', 'stripe'), 'fringe' in extras)
+        accessories.draw_scarf(canvas, _sample_cloth(outfit, clothes, 'plain', 'check', 'stripe'), 'fringe' in extras)
 
 
-def _draw_head(canvas: Canvas, outfit: Outfit, rng: np.random.Generator) -> None:
+def _draw_head(canvas: Canvas, outfit: Outfit, rng: np.random.Generator, clothes: np.random.Generator) -> None:
     body.draw_head(canvas, rng)
     if 'hat' in outfit.extras:
-        kind = ('beanie', 'brim', 'cap')[rng.integers(3)]
-        accessories.draw_hat(canvas, kind, distinct_colour(outfit.colours, rng))
+        kind = ('beanie', 'brim', 'cap')[clothes.integers(3)]
+        accessories.draw_hat(canvas, kind, distinct_colour(outfit.colours, clothes))
     if 'headband' in outfit.extras:
-        accessories.draw_headband(canvas, distinct_colour(outfit.colours, rng), 'flower' in outfit.extras)
+        accessories.draw_headband(canvas, distinct_colour(outfit.colours, clothes), 'flower' in outfit.extras)
     if 'glasses' in outfit.extras:
-        frame = ('ink', 'burgundy', 'navy', 'forest')[rng.integers(4)]
+        frame = ('ink', 'burgundy', 'navy', 'forest')[clothes.integers(4)]
         accessories.draw_glasses(canvas, COLOURS[frame])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.cbook import get_sample_data
+from mmengine.dataset import pseudo_collate
 from PIL import Image
 
 from fashion_mmdet import load_model
@@ -195,3 +196,18 @@ def test_the_shipped_weights_are_small_say_what_they_are_and_find_something():
         result = model.predict(file.read(), postprocess=dict(score_thr=0.1))
     assert (result.height, result.width) == (600, 512)
     assert result.garments
+
+
+def test_features_are_the_neck_s_and_the_predictions_those_without(model: Model, sizes: list[np.ndarray]):
+    prepared = [model.prepare(photo) for photo in sizes]
+    found = model.infer_features(prepared)
+    for one, (raw, features), wanted in zip(prepared, found, model.infer(prepared), strict=True):
+        assert_same_raw(raw, wanted)
+        network = model._network
+        images = network.data_preprocessor(pseudo_collate([one]), False)['inputs']  # (1, 3, H, W), padded
+        assert features.size == tuple(images.shape[2:])
+        with torch.inference_mode():
+            levels = network.extract_feat(images)
+        for got, level in zip(features.levels, levels, strict=True):
+            np.testing.assert_allclose(got, level[0].numpy(), atol=1e-4)
+    assert not model._network.neck._forward_hooks

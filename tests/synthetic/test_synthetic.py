@@ -15,7 +15,7 @@ from fashion_mmdet.masks.rle import parse_kaggle
 from fashion_mmdet.synthetic import draw_person, make_sample
 from fashion_mmdet.synthetic.figure import sample_figure
 from fashion_mmdet.synthetic.outfit import LENGTHS
-from fashion_mmdet.synthetic.person import min_area_px
+from fashion_mmdet.synthetic.person import min_area_px, paint_person
 from fashion_mmdet.synthetic.sizes import imaterialist_size
 from fashion_mmdet.synthetic.textures import PATTERNS
 
@@ -209,3 +209,33 @@ def test_the_tool_writes_a_sample(tmp_path, capsys):
     assert tool.main([str(tmp_path), '--images', '2', '--test-images', '1', '--height', '64', '--width', '48']) == 0
     assert '2 training and 1 test images' in capsys.readouterr().out
     assert len(list(tmp_path.rglob('*.jpg'))) == 3
+
+
+def test_views_show_the_same_clothes_on_other_people(tmp_path):
+    """Images 2 k and 2 k + 1 share an outfit: same category, attributes and number make the same identity."""
+    make_sample(tmp_path, 12, height=192, width=128, seed=5, workers=1, views=2)
+    rows, same = read_rows(tmp_path / 'train.csv'), read_rows(tmp_path / 'train_identities.csv')
+    assert [(row['ImageId'], row['ClassId']) for row in rows] == [(row['ImageId'], row['ClassId']) for row in same]
+    worn = {}
+    for row in same:
+        image = int(row['ImageId'][7:13])
+        assert row['Identity'].startswith(f'outfit_{image // 2:06d}_')
+        worn.setdefault(row['Identity'], {})[image] = row['ClassId']
+    assert all(len(set(images.values())) == 1 for images in worn.values())
+    assert sum(len(images) == 2 for images in worn.values()) > len(worn) / 2  # a part may be hidden in one pose
+    photos = [cv2.imread(str(tmp_path / 'train' / f'sample_{index:06d}.jpg')) for index in (0, 1)]
+    assert np.abs(photos[0].astype(int) - photos[1]).mean() > 10
+
+
+def test_the_same_clothes_add_the_same_objects_in_the_same_order():
+    for outfit in range(30):
+        one, other = (
+            paint_person(96, 64, np.random.default_rng(seed), np.random.default_rng(outfit)) for seed in (1, 2)
+        )
+        assert one.kinds == other.kinds
+
+
+def test_without_views_there_are_no_identities_and_an_older_list_goes(tmp_path):
+    make_sample(tmp_path, 2, height=96, width=64, workers=1, views=2)
+    make_sample(tmp_path, 2, height=96, width=64, workers=1)
+    assert not (tmp_path / 'train_identities.csv').exists()
