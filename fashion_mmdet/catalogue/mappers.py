@@ -11,8 +11,8 @@ import torch
 
 from fashion_mmdet.utils.parallel import WorkerPool, count_cores
 
-# Calls a worker that Ray gets at once, 2,048 photos: for each such lot Ray starts its actors, which load the model, anew,
-# and what waits of a lot is in its memory.
+# Calls a worker that Ray gets at once, 2,048 photos: for each such lot it starts its actors anew, and they load the
+# model; what waits of a lot is in its memory.
 WINDOW = 128
 
 
