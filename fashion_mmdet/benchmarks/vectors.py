@@ -1,5 +1,6 @@
 """Vector stores beside exact search: latency, recall, memory, disk and build time at 10,000 to a million vectors."""
 
+import importlib.util
 import tempfile
 import time
 from collections.abc import Callable
@@ -191,6 +192,9 @@ CONTENDERS = {
 LARGEST = {'FAISS HNSW32,SQfp16': 100_000, 'LanceDB, no index': 100_000, 'LanceDB IVF_PQ': 100_000}
 
 
+PACKAGES = {'FAISS': 'faiss', 'VectorStore': 'faiss', 'LanceDB': 'lancedb', 'exact': 'numpy'}
+
+
 def run(rounds: int, progress: Progress | None = None, sizes: tuple[int, ...] = SIZES) -> list[Table]:
     """Build and search every store at every size, each in a process of its own."""
     tick = ticker(progress, 'vectors', len(sizes) * len(CONTENDERS))
@@ -199,7 +203,7 @@ def run(rounds: int, progress: Progress | None = None, sizes: tuple[int, ...] = 
 
 def measure_size(size: int, rounds: int, tick: Callable[[], None]) -> Table:
     """Measure all stores at one size."""
-    rows = []
+    rows, missing = [], set()
     with tempfile.TemporaryDirectory(prefix='fashion_mmdet_') as name:
         folder = Path(name)
         np.save(folder / 'vectors.npy', draw_vectors(size, 1))
@@ -208,7 +212,10 @@ def measure_size(size: int, rounds: int, tick: Callable[[], None]) -> Table:
         np.save(folder / 'truth.npy', find_exactly(folder / 'vectors.npy', queries))
         for number, (label, (build, open_store)) in enumerate(CONTENDERS.items()):
             tick()
-            if size > LARGEST.get(label, size):
+            package = PACKAGES[label.replace(',', '').split()[0]]
+            if not importlib.util.find_spec(package):
+                missing.add(package)
+            if size > LARGEST.get(label, size) or package in missing:
                 continue
             store = folder / str(number)
             store.mkdir()
@@ -218,8 +225,9 @@ def measure_size(size: int, rounds: int, tick: Callable[[], None]) -> Table:
             found = call_apart(search_apart, open_store, store, folder, rounds)[0]
             disk = sum(path.stat().st_size for path in store.rglob('*') if path.is_file())
             rows.append(format_row(label.format(lists=count_lists(size)), found, disk, seconds))
+    note = f' Not installed: {", ".join(sorted(missing))}.' if missing else ''
     header = ('store', 'p50', 'p95', 'recall@10', 'filtered p50', 'recall@10', 'memory', 'disk', 'build')
-    return Table(f'Search among {size:,} vectors', header, rows, NOTE.format(rounds=rounds))
+    return Table(f'Search among {size:,} vectors', header, rows, NOTE.format(rounds=rounds) + note)
 
 
 def find_exactly(path: Path, queries: np.ndarray) -> np.ndarray:

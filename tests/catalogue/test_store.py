@@ -45,10 +45,11 @@ def cosines(rows: list[dict], query: np.ndarray) -> np.ndarray:
     return matrix @ query / np.linalg.norm(matrix, axis=1) / np.linalg.norm(query)
 
 
-@pytest.fixture(params=[100_000, 100], ids=['flat', 'lists'])
+@pytest.fixture(params=[(100_000, 0), (100, 0), (100, 1000)], ids=['flat', 'lists', 'few'])
 def any_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run with all rows compared, and with an inverted file, of which a search sees two lists."""
-    monkeypatch.setattr(module, 'FLAT_ROWS', request.param)
+    """Run with all rows compared, with an inverted file of which a search sees two lists, and with few that pass."""
+    monkeypatch.setattr(module, 'FLAT_ROWS', request.param[0])
+    monkeypatch.setattr(module, 'FEW_ROWS', request.param[1])
     monkeypatch.setattr(module, 'PROBES', 2)
 
 
@@ -87,6 +88,7 @@ def test_a_filter_that_leaves_few_is_exact_without_asking(monkeypatch: pytest.Mo
     """Of 400 rows with 20 lists and 1 searched, 134 coats are at most FLAT_ROWS = 150: all are compared."""
     monkeypatch.setattr(module, 'FLAT_ROWS', 150)
     monkeypatch.setattr(module, 'PROBES', 1)
+    monkeypatch.setattr(module, 'FEW_ROWS', 0)
     store = build(tmp_path, make_rows(400))
     queries = np.random.default_rng(0).standard_normal((20, SIZE))
     some, every = (
@@ -141,6 +143,8 @@ def test_what_does_not_fit_is_named(tmp_path: Path):
     store = build(tmp_path, make_rows(3))
     with pytest.raises(ValueError, match=r'\(Q, 8\) is wanted'):
         store.search(np.ones((1, 3)), 1)
+    with pytest.raises(ValueError, match='not finite'):
+        store.search(np.full((1, SIZE), np.nan), 1)
     for where in ('colour = 3', 'category = ', "embedding = 'x'", '1); drop table garments; --'):
         with pytest.raises(ValueError, match='filter'):
             store.search(np.ones((1, SIZE)), 1, where)
