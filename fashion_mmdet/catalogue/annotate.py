@@ -15,6 +15,7 @@ from fashion_mmdet.catalogue.annotator import Annotated, Task, annotate_chunk, d
 from fashion_mmdet.catalogue.embeddings import Projection, fit_projection
 from fashion_mmdet.catalogue.inputs import Photos
 from fashion_mmdet.catalogue.schema import TABLES, Catalogue, Plan
+from fashion_mmdet.inference.sources import SHIPPED
 from fashion_mmdet.utils.locks import locked
 from fashion_mmdet.utils.progress import progress_bar
 
@@ -22,6 +23,7 @@ PHOTOS_A_SHARD = 256
 CHUNK = 16  # photos in a call of a worker, two batches of the model
 FIT_PHOTOS = 256  # some 1,500 garments for a projection
 PROJECTION = 'embedding.safetensors'
+SHIPPED_PROJECTION = SHIPPED.with_name(f'{SHIPPED.stem}.{PROJECTION}')
 Mapper = Callable[[Callable, Iterable[pa.Table]], Iterator]  # map, in order
 
 
@@ -46,7 +48,8 @@ def annotate(
     Args:
         photos: what to annotate.
         out: folder of the catalogue.
-        task: the model; without a projection one is fitted on a sample of the photos, spread evenly.
+        task: the model; without a projection, and unless one is shipped with it, one is fitted on a sample of the
+            photos, spread evenly.
         mapper: maps a function over chunks, in order, such as `WorkerPool.map`.
         photos_a_shard: of which a killed run loses one, and what the workers have in hand.
 
@@ -96,12 +99,14 @@ def _write(catalogue: Catalogue, shard: int, parts: list[Annotated], tally: Tall
 
 
 def _find_projection(photos: Photos, out: Path, task: Task, fingerprint: str, mapper: Mapper) -> Projection:
-    """Return the catalogue's projection: the one that it has, the one given, or one fitted on a sample of it."""
+    """Return the catalogue's projection: its own, the one given, the shipped model's, or one fitted on a sample."""
     path = out / PROJECTION
     if path.exists():
         return Projection.load(path, fingerprint)
     if task.projection is not None:
         projection = Projection.load(task.projection, fingerprint)
+    elif SHIPPED_PROJECTION.is_file() and Projection.load(SHIPPED_PROJECTION).fingerprint == fingerprint:
+        projection = Projection.load(SHIPPED_PROJECTION)
     else:
         positions = np.unique(np.linspace(0, len(photos) - 1, FIT_PHOTOS).round().astype(int)) if len(photos) else []
         rows = [range(position, position + 1) for position in map(int, positions)]

@@ -117,6 +117,17 @@ def test_a_stopped_run_goes_on_to_the_same_rows_none_twice(
     assert annotate(photos, tmp_path, given, map, photos_a_shard=5).photos == 0
 
 
+def test_a_projection_beside_the_shipped_weights_is_for_their_model_alone(
+    catalogue: Catalogue, photos: Photos, task: Task, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr(job, 'SHIPPED_PROJECTION', catalogue.folder / job.PROJECTION)
+    fingerprint = catalogue.plan.fingerprint
+    found = job._find_projection(photos, tmp_path, task, fingerprint, stop_after(0))
+    assert found.digest == Projection.load(catalogue.folder / job.PROJECTION).digest
+    with pytest.raises(KeyboardInterrupt):  # a sample is asked for
+        job._find_projection(photos, tmp_path / 'other', task, 'another model', stop_after(0))
+
+
 @pytest.mark.slow
 def test_two_processes_give_the_same_rows_as_one(catalogue: Catalogue, photos: Photos, task: Task, tmp_path: Path):
     with WorkerPool(2) as pool_:
