@@ -18,6 +18,7 @@ TITLES = {
     'score_thr': 'Score threshold',
     'nms_iou': 'NMS: largest mask IoU within a class',
     'mask_thr': 'Mask threshold',
+    'mask_temperature': 'Mask threshold by expected IoU: temperature',
     'min_area': 'Minimum area, pixels',
 }
 CHOSEN = '#c8553d'

@@ -18,6 +18,7 @@ AXES: dict[str, tuple] = {
     'nms_iou': (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
     'cross_class_iou': (None, 0.4, 0.5, 0.6, 0.7, 0.8),
     'mask_thr': (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
+    'mask_temperature': (None, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8),
     'min_area': (1, 50, 100, 200, 400, 800, 1600),
     'overlap': ('class', 'all'),
 }
