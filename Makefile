@@ -1,4 +1,5 @@
-# make demo: from nothing to a scored submission.  make test: the tests.  make crash: what a kill -9 leaves.
+# make demo: from nothing to the garments of a photo, then to a scored submission.  make predict PHOTO=photos: of yours.
+# make test: the tests.  make crash: what a kill -9 leaves.
 # make fuzz MINUTES=10: odd inputs at every entrance.  # make ablation: the reference report's experiments on a CPU.
 # All make .venv where it is missing.
 PYTHON ?= python3
@@ -8,6 +9,10 @@ DEMO_DATA := data/sample
 DEMO_OPTIONS ?=
 MINUTES ?= 10
 RUN := work_dirs/quickstart
+PREDICTED := work_dirs/predict
+# A public-domain portrait of Rear Admiral Grace Hopper, which comes with matplotlib.
+SAMPLE_PHOTO := $$($(BIN)/python -c 'import matplotlib as m; print(m.get_data_path())')/sample_data/grace_hopper.jpg
+PHOTO ?=
 ABLATION_DATA ?= $(or $(LADDER_DATA),data/ccp)
 STEPS := baseline heads all aug ident lossw resampled full smooth
 STEP := work_dirs/maskrcnn_lite0
@@ -16,7 +21,7 @@ COMPARE := $(BIN)/python tools/compare_runs.py --targets $(STEP)_lossw/sensitivi
 # A step that is done has its scores; one that was stopped goes on from its newest checkpoint.
 SCORED := $(ABLATION:%=%/val.json)
 
-.PHONY: demo test crash fuzz lint lock clean ablation ladder
+.PHONY: demo predict test crash fuzz lint lock clean ablation ladder
 .SECONDARY:
 
 # The stamp is newer than requirements.txt and pyproject.toml exactly when the environment fits them.
@@ -28,7 +33,10 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	    | $(BIN)/python -m pip install --quiet --force-reinstall --no-deps -r /dev/stdin
 	touch $@
 
-demo: $(VENV)/.installed
+predict: $(VENV)/.installed
+	$(BIN)/python tools/predict.py $(or $(PHOTO),"$(SAMPLE_PHOTO)") --out $(PREDICTED) --cutouts
+
+demo: predict
 	$(BIN)/python tools/make_sample.py $(DEMO_DATA) --images 600 --test-images 60 --seed 0
 	FASHION_DATA=$(DEMO_DATA) $(BIN)/python tools/train.py configs/fashion/quickstart.py \
 	    $(if $(DEMO_OPTIONS),--cfg-options $(DEMO_OPTIONS))
@@ -78,7 +86,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# Writes requirements.txt from pyproject.toml, keeping the versions that still fit; all anew: make lock UPGRADE=--upgrade
+# Writes requirements.txt from pyproject.toml, keeping the versions that still fit; the newest: make lock UPGRADE=--upgrade
 lock:
 	echo '-e .[dev,benchmark]' | uv pip compile - --universal --python-version 3.10 --no-annotate --quiet $(UPGRADE) \
 	    --custom-compile-command 'make lock (needs uv: pip install uv)' --output-file requirements.txt

@@ -12,6 +12,7 @@ takes several times as long. 1,000 spins, some 10 us, cost nothing on a quiet ma
 """
 
 import os
+from typing import Any
 
 from fashion_mmdet.ops import install as _install_ops
 from fashion_mmdet.utils.caches import provide_cache as _provide_cache
@@ -24,3 +25,11 @@ os.environ.setdefault('KMP_BLOCKTIME', '1')  # ms, for builds of torch with LLVM
 
 _install_ops()
 _provide_cache()
+
+
+def __getattr__(name: str) -> Any:
+    if name == 'load_model':  # with torch, hence only when it is asked for
+        from fashion_mmdet.inference import load_model
+
+        return load_model
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -156,14 +156,15 @@ ATTRIBUTES: tuple[str, ...] = (
 NUM_CATEGORIES = len(CATEGORIES)
 NUM_ATTRIBUTES = len(ATTRIBUTES)
 NUM_MAIN_CATEGORIES = 13  # attributes on any later category are annotation errors
+HUE_STEP = 0.0937  # the 11 steps of shirt to dress go once round the wheel; shoe and bag fall in between
 
 
 def _palette(size: int) -> tuple[tuple[int, int, int], ...]:
-    """Spread hues by the golden ratio, so that neighbouring ids look different; RGB, 0 to 255."""
+    """Spread hues so that what is worn together (the main garments, shoe, bag) differs most; RGB, 0 to 255."""
     colours = []
     for index in range(size):
         lightness = (0.45, 0.58, 0.68)[index % 3]
-        red, green, blue = colorsys.hls_to_rgb(index * 0.618034 % 1, lightness, 0.85)
+        red, green, blue = colorsys.hls_to_rgb(index * HUE_STEP % 1, lightness, 0.85)
         colours.append((round(255 * red), round(255 * green), round(255 * blue)))
     return tuple(colours)
 

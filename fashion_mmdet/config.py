@@ -1,4 +1,11 @@
-"""The one reader of configs: the file, the data's folder, `--cfg-options`, files with a `postprocess`, runs' configs.
+"""The one reader of configs. Which function to call:
+
+- `load_config`: an experiment to train, test or build, with FASHION_DATA and `--cfg-options`.
+- `read_config`: a config as it stands in its file, to show or compare.
+- `read_dumped`: the config in a run's folder, which may be anyone's: read as data, nothing of it is run.
+- `read_postprocess`: the `postprocess` of a config, or of a file with nothing else; `evaluation.dump_options` reads the
+  options for a dump.
+- `parse_options`: `key=value` pairs of the command line.
 
 mmengine is imported when a config is read, so that a tool's help needs none.
 """
@@ -77,7 +84,7 @@ def load_config(path: str, options: dict | None = None, postprocess: str | None 
     check_options(before, cfg.to_dict(), options)
     _stretch_schedule(cfg, before.get('train_cfg') or {})
     _check_values(cfg)
-    _share_postprocess(cfg)
+    share_postprocess(cfg)
     return cfg
 
 
@@ -232,7 +239,7 @@ def _check_values(cfg: 'Config') -> None:
                 )
 
 
-def _share_postprocess(cfg: 'Config') -> None:
+def share_postprocess(cfg: 'Config') -> None:
     """Give the config's `postprocess` to every evaluator whose class takes it."""
     for name in EVALUATORS:
         evaluators = cfg.get(name) or []

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 from pycocotools import mask as coco
 
+from fashion_mmdet.catalogue.schema import Catalogue, Plan, to_table
 from fashion_mmdet.evaluation.dump import DumpWriter
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction, Truth
 from fashion_mmdet.masks.rle import coco_to_runs, runs_to_kaggle
@@ -177,3 +179,29 @@ def write_shirt_dump(path: Path, widths: list[float | None], names: str = 'abc')
     found = [[] if width is None else [(0, 0.9, (0, 0, width, 10))] for width in widths]
     raws = [make_raw(f'{name}.jpg', *one, size=(10, 10)) for name, one in zip(names, found, strict=True)]
     return write_dump(path, raws, checkpoint='epoch_4.pth')
+
+
+# Catalogues.
+
+
+def write_catalogue(folder: Path, garments: list[dict], photos: list[dict], extra: pa.Schema, size: int = 2) -> Path:
+    """Write a finished catalogue of one shard; a garment without an embedding gets zeros.
+
+    Args:
+        folder: to write.
+        garments, photos: rows, as many columns of them as matter.
+        extra: the input's own columns.
+        size: of the embeddings.
+    """
+    plan = Plan(
+        model='m', fingerprint='f', embedding_size=size, photos=max(len(photos), 1), photos_a_shard=10**6, inputs='h'
+    )
+    catalogue = Catalogue.create(folder, plan, extra)
+    tables = dict(photos=photos, problems=[])
+    embeddings = np.array([row.get('embedding', np.zeros(size)) for row in garments]).reshape(len(garments), size)
+    catalogue.write_shard(
+        0,
+        garments=to_table(garments, catalogue.schemas['garments'], embeddings),
+        **{name: to_table(rows, catalogue.schemas[name]) for name, rows in tables.items()},
+    )
+    return folder

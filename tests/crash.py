@@ -413,7 +413,7 @@ def wait_for_first_change(pid: int, folder: Path) -> None:
 
 
 def kill_once(operation: Operation, folder: Path, delay_s: float) -> tuple[bool, set[int]]:
-    """Start a run and kill it; tells whether it was killed in time, and which of its processes stay for ten seconds."""
+    """Start a run and kill it; return whether that was in time, and which of its processes stay for ten seconds."""
     pid = fork(operation.run, folder)
     wait_for_first_change(pid, folder)
     time.sleep(delay_s)

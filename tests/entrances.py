@@ -23,11 +23,13 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from fashion_mmdet.config import parse_options
+from fashion_mmdet.converters.interchange.formats import READERS, WRITERS
+from fashion_mmdet.converters.interchange.intake import Intake
 from fashion_mmdet.datasets.decoding import decode_whole
 from fashion_mmdet.datasets.images import find_problem, read_size
 from fashion_mmdet.datasets.index import Index
 from fashion_mmdet.datasets.index_build import build_index
-from fashion_mmdet.datasets.records import read_records
+from fashion_mmdet.datasets.records import Instance, Record, read_records
 from fashion_mmdet.datasets.targets import read_targets
 from fashion_mmdet.evaluation.dump import DumpWriter, read_dump, read_info
 from fashion_mmdet.evaluation.matching import count_image
@@ -516,6 +518,68 @@ def check_counts(drawn: tuple) -> None:
     np.testing.assert_array_equal(ours.counts[order], plain.counts[other])
 
 
+def _label_files() -> dict[str, bytes]:
+    """Write two masks of a photo, one of them with an attribute, in every format that is one file."""
+    instances = [
+        Instance(10, (7,), rle.runs_to_coco((np.array([1, 9]), np.array([4, 30])), 6, 7), (0, 0, 5, 6)),
+        Instance(23, (), rle.runs_to_coco((np.array([41]), np.array([42])), 6, 7), (6, 5, 7, 6)),
+    ]
+    files = {}
+    for kind in ('coco', 'cvat', 'labelstudio'):
+        with tempfile.TemporaryDirectory() as folder:
+            WRITERS[kind](Path(folder) / 'labels', [Record('a.jpg', 6, 7, instances)])
+            files[kind] = (Path(folder) / 'labels').read_bytes()
+    return files
+
+
+def _replace(value: object, key: str, new: object) -> object:
+    """Replace the values of a key wherever it is."""
+    if isinstance(value, dict):
+        return {name: new if name == key else _replace(one, key, new) for name, one in value.items()}
+    return [_replace(one, key, new) for one in value] if isinstance(value, list) else value
+
+
+def _alter_labels(drawn: tuple[str, str, object]) -> tuple[str, bytes]:
+    kind, key, value = drawn
+    return kind, json.dumps(_replace(json.loads(_LABELS[kind]), key, value)).encode('utf-8', 'surrogatepass')
+
+
+_LABELS = _label_files()
+label_keys = st.sampled_from([
+    'images', 'annotations', 'categories', 'attributes', 'id', 'image_id', 'category_id', 'file_name', 'height',
+    'width', 'segmentation', 'counts', 'size', 'iscrowd', 'attribute_ids', 'name', 'data', 'image', 'result', 'value',
+    'rle', 'brushlabels', 'choices', 'type', 'original_width', 'predictions',
+])  # fmt: skip
+label_values = st.one_of(
+    json_values,
+    st.integers(-5, 2**70),
+    st.lists(st.integers(-5, 300), max_size=12),
+    st.lists(st.lists(st.floats(-20, 20), min_size=6, max_size=6), max_size=3),
+    image_ids,
+)
+label_files = st.one_of(
+    *(st.tuples(st.just(kind), damaged(st.just(content))) for kind, content in _LABELS.items()),
+    st.tuples(st.sampled_from(['coco', 'labelstudio']), label_keys, label_values).map(_alter_labels),
+)
+
+
+def check_labels(drawn: tuple[str, bytes]) -> None:
+    """Foreign labels are read into masks that lie in their photos, or refused in one line with the file's name."""
+    kind, content = drawn
+    with written(content, 'labels') as path:
+        try:
+            found = list(READERS[kind](path, Intake()))
+        except TOLD as error:
+            if str(path) not in str(error) or len(str(error).splitlines()) != 1:
+                raise AssertionError('names no file, or takes several lines') from error
+            return
+        for one in found:
+            starts, ends = one.runs
+            assert (starts < ends).all()
+            assert 0 <= starts[0] <= ends[-1] <= one.photo.height * one.photo.width
+            assert 0 <= one.category < 46
+
+
 train_csv = tables(
     ('ImageId', 'EncodedPixels', 'Height', 'Width', 'ClassId'), image_ids, runs, heights, heights, class_ids
 )
@@ -537,5 +601,6 @@ ENTRANCES = (
     Entrance('options', st.lists(st.tuples(option_keys, option_texts), max_size=3), check_options),
     Entrance('config text', config_texts, check_assignment),
     Entrance('photo', damaged(st.sampled_from(_photos())), check_photo),
+    Entrance('foreign labels', label_files, check_labels),
     Entrance('matching', st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 5), st.integers(0, 5)), check_counts),
 )

@@ -63,7 +63,7 @@ def try_inputs(entrance: Entrance, seed: int, until: float, current: Path, resul
 
 
 def watch(entrance: Entrance, seed: int, seconds: float, out: Path) -> dict:
-    """Fuzz one entrance in a process; begin anew where that dies or hangs."""
+    """Fuzz one entrance in a process; begin again where that dies or hangs."""
     found = dict(inputs=0, tracebacks=0, deaths=0, hangs=0, memory=[])
     until, context = time.time() + seconds, multiprocessing.get_context('spawn')
     current = out / f'{entrance.name}.input'

@@ -14,7 +14,7 @@ def wait_until(is_so: Callable[[], bool], what: str, seconds: float = 240) -> No
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether a process is there; one that has ended but was not waited for is not."""
+    """Return whether a process is there; one that has ended but was not waited for is not."""
     try:
         return Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] != 'Z'
     except (FileNotFoundError, ProcessLookupError):

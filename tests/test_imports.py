@@ -8,20 +8,23 @@ from tests.conftest import ROOT
 ROOMS = (
     'analysis',
     'benchmarks',
+    'catalogue',
     'converters',
     'datasets',
     'evaluation',
     'experiments.compare',
     'experiments.gallery',
     'experiments.sweep',
+    'inference',
     'masks',
     'synthetic',
     'utils',
 )
 NEED_TORCH = {
     'benchmarks': {'postprocess', 'step'},
-    'datasets': {'attributes', 'imaterialist', 'loading', 'rle_masks', 'sampler', 'wrappers'},
-    'evaluation': {'dump_metric', 'metrics', 'reporting'},
+    'datasets': {'attributes', 'imaterialist', 'loading', 'rle_masks', 'sampler'},
+    'evaluation': {'dump_metric', 'metrics'},
+    'inference': {'model', 'pipeline', 'sources'},
 }
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -48,5 +51,12 @@ def test_only_what_touches_tensors_needs_torch():
     command = [sys.executable, '-c', IMPORT_ALL, *ROOMS]
     lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
     assert lines.count('imported') > 100
-    allowed = {f'fashion_mmdet.{room}.{name} no torch here' for room, names in NEED_TORCH.items() for name in names}
-    assert set(lines) - {'imported'} <= allowed
+    expected = {f'fashion_mmdet.{room}.{name} no torch here' for room, names in NEED_TORCH.items() for name in names}
+    assert set(lines) - {'imported'} == expected
+
+
+def test_importing_the_package_and_its_results_loads_no_torch():
+    """`from fashion_mmdet import load_model` does; see test_model.py."""
+    code = "import sys, fashion_mmdet.inference; print({'torch', 'mmengine', 'pandas'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout == 'set()\n'

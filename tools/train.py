@@ -39,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.experiments import setup
         from fashion_mmdet.experiments.checkpoints import trust_files
         from fashion_mmdet.experiments.lock import only_training
+        from fashion_mmdet.experiments.resume import resume_latest
 
         trust_files(args.trust)
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.amp:
             setup.use_mixed_precision(cfg)
         with only_training(cfg.work_dir) as warning:
-            resumed = setup.resume_latest(cfg) if args.resume else None
+            resumed = resume_latest(cfg) if args.resume else None
             train(cfg, args.config, sys.argv[1:] if argv is None else argv, resumed, [warning] if warning else [])
     return 0
 

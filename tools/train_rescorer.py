@@ -1,4 +1,4 @@
-"""Train a rescorer, which scores detections anew, and report its worth on held-out images.
+"""Train a rescorer, which gives detections new scores, and report its worth on held-out images.
 
     python tools/train_rescorer.py work_dirs/RUN/val.parquet --truth data/ccp/train.csv --out rescorer.skops
     python tools/score_dump.py OTHER.parquet TRUTH.csv --options rescorer=rescorer.skops score_thr=0.12

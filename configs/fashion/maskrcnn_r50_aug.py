@@ -1,6 +1,6 @@
 """Augmentation: scale and crop, small rotation, light and colour, blur; the flip was there before.
 
-Against maskrcnn_r50_all: the train pipeline's steps. Boxes are taken anew from the masks after rotation and crop, and
+Against maskrcnn_r50_all: the train pipeline's steps. Boxes are taken from the masks again after rotation and crop, and
 what is cropped away is dropped.
 The reference report gives no score for it alone. Cost: as maskrcnn_r50_all.
 

@@ -33,7 +33,7 @@ DROPS_ROW = frozenset({
 
 
 def is_size_possible(height: int, width: int) -> bool:
-    """Tell whether a photo may have that height and width in pixels."""
+    """Return whether a photo may have that height and width in pixels."""
     return 0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS
 
 

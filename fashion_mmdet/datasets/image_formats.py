@@ -48,7 +48,7 @@ class JpegHead(NamedTuple):
 
 
 def open_photo(path: str | os.PathLike) -> BinaryIO:
-    """Open a regular file, or a link to one; OSError for a FIFO or a device, which could block for ever."""
+    """Open a regular file, or a link to one; OSError for a FIFO or a device, which could block forever."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError(f'{path}: not a regular file')
     return open(path, 'rb')

@@ -12,7 +12,7 @@ SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff')
 
 
 def is_safe_id(image_id: str) -> bool:
-    """Tell whether an ImageId, one line of text, names a file that lies inside the folder of the photos."""
+    """Return whether an ImageId, one line of text, names a file that lies inside the folder of the photos."""
     path = Path(image_id)
     inside = bool(path.parts) and not path.is_absolute() and '..' not in path.parts
     return inside and '\0' not in image_id and len(image_id.splitlines()) == 1

@@ -123,7 +123,7 @@ class IMaterialistDataset(BaseDetDataset):
         positions = np.arange(len(index))
         if not len(index):
             self._refuse_empty(0)
-        # The split goes by the CSV alone: a file that is missing here must not deal the other photos anew.
+        # The split goes by the CSV alone: a file that is missing here must not split the other photos differently.
         if self.split != 'all':
             train, val = stratified_split(index.labels(), self.val_fraction, self.seed)
             positions = train if self.split == 'train' else val
@@ -163,7 +163,7 @@ class IMaterialistDataset(BaseDetDataset):
             f'none of {listed} has an object of the categories {list(self.category_ids)}'
             if listed
             else f'dropped: {self.audit.summary()}. The photos are looked for in {self._folder}: does FASHION_DATA '
-            'name the right folder? Else mend the files or rows'
+            'name the right folder? If it does, repair the files or rows'
         )
         raise ValueError(f'{self.ann_file}: no image is left for split {self.split!r}: {reasons}')
 

@@ -28,18 +28,27 @@ BATCH_ROWS = 250  # some 0.7 MB of text
 COLUMNS = pa.schema([*(field for field in OBJECT if field.name != 'mask'), ('mask_bytes', pa.int64())])
 
 
+class FirstRow(NamedTuple):
+    """What is known of an image since its first row."""
+
+    image_number: int  # by first appearance
+    row_number: int
+    height: int
+    width: int
+
+
 class Checked(NamedTuple):
     """Objects of a batch of rows.
 
     Attributes:
-        images: number of each object's image, (M,) int64.
+        image_numbers: (M,) int64, of each object.
         columns: the objects without their masks (`COLUMNS`).
         masks: counts of all masks, one after another.
         audit: problems of the rows.
         csv_bytes: size of the rows in the CSV, roughly.
     """
 
-    images: np.ndarray
+    image_numbers: np.ndarray
     columns: pa.RecordBatch
     masks: bytes
     audit: Audit
@@ -64,11 +73,11 @@ def build_index(csv: str | os.PathLike, target: Path, workers: int | None = None
     workers = workers or (None if csv_bytes >= POOL_BYTES else 1)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=target.parent) as spill, tempfile.TemporaryFile(dir=target.parent) as grouped:
-        images, image, columns, audit = _parse(csv, csv_bytes, spill, workers)
+        first_rows, image_numbers, columns, audit = _parse(csv, csv_bytes, spill, workers)
         if content_key(csv) != content:
             raise ValueError(f'{csv}: changed while it was read; start again')
-        objects, counts = _group(image, columns, spill, grouped)
-        batch = _to_batch(images, np.unique(image), counts, objects)
+        objects, counts = _group(image_numbers, columns, spill, grouped)
+        batch = _to_batch(first_rows, np.unique(image_numbers), counts, objects)
         batch = batch.replace_schema_metadata(to_metadata(content, audit, csv))
         with write_sealed(target) as file, pa.ipc.new_file(file, batch.schema) as writer:
             writer.write_batch(batch)
@@ -76,11 +85,11 @@ def build_index(csv: str | os.PathLike, target: Path, workers: int | None = None
 
 def check_rows(csv: str, rows: list[tuple[int, RowText]]) -> Checked:
     """Check rows, each with its image's number, and encode the masks of those that stay; runs in the pool."""
-    audit, images, areas, instances = Audit(), [], [], []
-    for image, text in rows:
+    audit, image_numbers, areas, instances = Audit(), [], [], []
+    for image_number, text in rows:
         row = check_row(csv, text, audit)
         if row is not None:
-            images.append(image)
+            image_numbers.append(image_number)
             areas.append(rle.area(row.runs))
             instances.append(to_instance(row, *text.first_size))
     masks = [instance.mask['counts'].encode('ascii') for instance in instances]
@@ -93,43 +102,47 @@ def check_rows(csv: str, rows: list[tuple[int, RowText]]) -> Checked:
     )
     csv_bytes = sum(len(text.pixels) + len(text.image_id) + 15 for _, text in rows)
     batch = pa.record_batch(columns, schema=COLUMNS)
-    return Checked(np.array(images, np.int64), batch, b''.join(masks), audit, csv_bytes)
+    return Checked(np.array(image_numbers, np.int64), batch, b''.join(masks), audit, csv_bytes)
 
 
 def _parse(
     csv: str | os.PathLike, csv_bytes: int, spill: BinaryIO, workers: int | None
-) -> tuple[dict[str, tuple[int, ...]], np.ndarray, pa.Table, Audit]:
+) -> tuple[dict[str, FirstRow], np.ndarray, pa.Table, Audit]:
     """Check all rows; the masks go to `spill` one after another.
 
     Returns:
-        Number by first appearance, first row, height and width of each image by its name; the number of each object's
-        image, (M,) int64; the objects' `COLUMNS`; and the audit.
+        The first row of each image by its name; the number of each object's image, (M,) int64; the objects' `COLUMNS`;
+        and the audit.
     """
-    images: dict[str, tuple[int, ...]] = {}
-    audit, image, columns = Audit(), [], []
+    first_rows: dict[str, FirstRow] = {}
+    audit, batches, columns = Audit(), [], []
     with progress_bar() as progress, WorkerPool(workers) as pool:
         task = progress.add_task(f'index of {Path(csv).name}', total=csv_bytes)
-        for checked in pool.map(partial(check_rows, os.fspath(csv)), _batch_rows(csv, images)):
+        for checked in pool.map(partial(check_rows, os.fspath(csv)), _batch_rows(csv, first_rows)):
             progress.update(task, advance=checked.csv_bytes)
-            image.append(checked.images)
+            batches.append(checked.image_numbers)
             columns.append(checked.columns)
             audit.extend(checked.audit)
             spill.write(checked.masks)
-    image = np.concatenate(image)
-    names = list(images)
-    audit_images(csv, names, {names[number] for number in np.unique(image)}, audit)
-    return images, image, pa.Table.from_batches(columns), audit
+    image_numbers = np.concatenate(batches)
+    names = list(first_rows)
+    audit_images(csv, names, {names[number] for number in np.unique(image_numbers)}, audit)
+    return first_rows, image_numbers, pa.Table.from_batches(columns), audit
 
 
-def _batch_rows(csv: str | os.PathLike, images: dict[str, tuple[int, ...]]) -> Iterator[list[tuple[int, RowText]]]:
-    """Yield batches of rows, each with its image's number; new images go into `images` (see `_parse`)."""
+def _batch_rows(csv: str | os.PathLike, first_rows: dict[str, FirstRow]) -> Iterator[list[tuple[int, RowText]]]:
+    """Yield batches of rows, each with its image's number; new images go into `first_rows`, by their names."""
     rows = screen_rows(csv)
     while batch := list(islice(rows, BATCH_ROWS)):
-        yield [(images.setdefault(row.image_id, (len(images), row.number, *row.first_size))[0], row) for row in batch]
+        yield [(_first_row(row, first_rows).image_number, row) for row in batch]
+
+
+def _first_row(row: RowText, first_rows: dict[str, FirstRow]) -> FirstRow:
+    return first_rows.setdefault(row.image_id, FirstRow(len(first_rows), row.number, *row.first_size))
 
 
 def _group(
-    image: np.ndarray, columns: pa.Table, spill: BinaryIO, grouped: BinaryIO
+    image_numbers: np.ndarray, columns: pa.Table, spill: BinaryIO, grouped: BinaryIO
 ) -> tuple[pa.StructArray, np.ndarray]:
     """Sort the objects by image, in the order of the CSV within each.
 
@@ -139,29 +152,29 @@ def _group(
     Returns:
         The objects, and how many each image with an object has.
     """
-    order, masks = np.argsort(image, kind='stable'), _map_file(spill)
+    order, masks = np.argsort(image_numbers, kind='stable'), _map_file(spill)
     lengths = columns.column('mask_bytes').to_numpy()
-    if (np.diff(image) < 0).any():
+    if (np.diff(image_numbers) < 0).any():
         masks = _reorder(masks, _running_sum(lengths), order, grouped)
     columns = columns.take(order)
     arrays = {name: columns.column(name).combine_chunks() for name in columns.column_names}
     buffers = [None, pa.py_buffer(_running_sum(lengths[order])), pa.py_buffer(masks)]
     arrays['mask'] = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(order), buffers)
     objects = pa.StructArray.from_arrays([arrays[field.name] for field in OBJECT], fields=list(OBJECT))
-    return objects, np.unique(image, return_counts=True)[1]
+    return objects, np.unique(image_numbers, return_counts=True)[1]
 
 
 def _to_batch(
-    images: dict[str, tuple[int, ...]], kept: np.ndarray, counts: np.ndarray, objects: pa.StructArray
+    first_rows: dict[str, FirstRow], kept: np.ndarray, counts: np.ndarray, objects: pa.StructArray
 ) -> pa.RecordBatch:
     """Lay out the index's batch; `kept` are the numbers of the images that have an object."""
-    names = list(images)
-    _, first_row, heights, widths = np.array(list(images.values()), np.int64).reshape(-1, 4)[kept].T
+    names = list(first_rows)
+    _, row_numbers, heights, widths = np.array(list(first_rows.values()), np.int64).reshape(-1, 4)[kept].T
     columns = [
         pa.array([names[number] for number in kept], pa.large_string()),
         pa.array(heights.astype(np.int32)),
         pa.array(widths.astype(np.int32)),
-        pa.array(first_row),
+        pa.array(row_numbers),
         pa.LargeListArray.from_arrays(_running_sum(counts), objects),
     ]
     return pa.record_batch(columns, schema=SCHEMA)

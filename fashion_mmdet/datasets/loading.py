@@ -12,7 +12,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes
 
-from fashion_mmdet.datasets.decoding import decode_area, decode_whole
+from fashion_mmdet.datasets.decoding import decode_area, decode_whole, resize_area
 from fashion_mmdet.datasets.image_formats import read_photo_bytes
 from fashion_mmdet.datasets.images import read_size
 from fashion_mmdet.datasets.rle_masks import MASK_INTERPOLATIONS, RLEMasks
@@ -62,6 +62,8 @@ class LoadScaled(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Load `img_path` of `height` and `width` (else read from the file) and its `instances`.
 
+        A photo that is in memory stands in `photo`: the bytes of a file, or (H, W, 3) uint8 BGR; `img_path` names it.
+
         Raises:
             FileNotFoundError: no such photo.
             ValueError: the photo cannot be decoded, or photo, annotation and masks are not of one size.
@@ -70,7 +72,7 @@ class LoadScaled(BaseTransform):
         size = (results['height'], results['width']) if 'height' in results else read_size(Path(path))
         scale = self._draw_scale()
         new_size = self._fit(size, scale)
-        results['img'] = self._load(path, size, new_size)
+        results['img'] = self._load(path, results.get('photo'), size, new_size)
         results['img_shape'], results['ori_shape'] = new_size, tuple(size)
         results['scale'], results['keep_ratio'] = scale, self.keep_ratio
         results['scale_factor'] = (new_size[1] / size[1], new_size[0] / size[0])
@@ -95,11 +97,18 @@ class LoadScaled(BaseTransform):
             raise ValueError(f'LoadScaled: a photo of {size[0]}x{size[1]} would have no pixel at scale {scale}')
         return height, width
 
-    def _load(self, path: str, size: tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
-        data = read_photo_bytes(path)
-        if self.interpolation == 'area':
-            return decode_area(data, path, size, new_size)
-        return cv2.resize(decode_whole(data, path, size), new_size[::-1], interpolation=cv2.INTER_LINEAR)
+    def _load(
+        self, path: str, photo: bytes | np.ndarray | None, size: tuple[int, int], new_size: tuple[int, int]
+    ) -> np.ndarray:
+        by_area = self.interpolation == 'area'
+        if isinstance(photo, np.ndarray):
+            image = photo
+        else:
+            data = read_photo_bytes(path) if photo is None else photo
+            if by_area:
+                return decode_area(data, path, size, new_size)
+            image = decode_whole(data, path, size)
+        return resize_area(image, new_size) if by_area else cv2.resize(image, new_size[::-1])
 
     def _annotate(self, results: dict, size: tuple[int, int], new_size: tuple[int, int]) -> None:
         instances = results.get('instances', [])

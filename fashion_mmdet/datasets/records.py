@@ -22,12 +22,13 @@ SUBMISSION_COLUMNS = ('ImageId', 'EncodedPixels', 'ClassId')
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An annotated object: category id, attribute ids (ascending), COCO RLE, box x1 y1 x2 y2 in pixels."""
+    """An object: category id, attribute ids (ascending), COCO RLE, box x1 y1 x2 y2 in pixels, score if predicted."""
 
     category: int
     attributes: tuple[int, ...]
     mask: dict
     bbox: tuple[int, int, int, int]
+    score: float | None = None
 
 
 @dataclass(slots=True)
@@ -247,7 +248,7 @@ def _check_attributes(
 
 
 def check_runs(where: str, pixels: str, height: int, width: int, audit: Audit) -> rle.Runs | None:
-    """Read the runs of a row and mend what can be mended; None where the audit drops the row."""
+    """Read the runs of a row and repair what can be repaired; None where the audit drops the row."""
     try:
         starts, lengths = rle.parse_kaggle(pixels)
     except ValueError as error:

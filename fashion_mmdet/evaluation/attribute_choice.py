@@ -8,11 +8,16 @@ from fashion_mmdet.classes import NUM_CATEGORIES, NUM_MAIN_CATEGORIES
 from fashion_mmdet.utils.checks import SHARE, check_number, values_by_id
 
 POLICIES = ('with', 'without')
+DEFAULT_THRESHOLD = 0.5  # of scores and attribute probabilities, where no option says another
 
 
 def thresholds_by_id(name: str, option: float | Mapping[int | str, float], count: int) -> np.ndarray:
-    """Return each id's threshold, see `checks.values_by_id`; (count,) float in [0, 1], 0.5 where none is given."""
-    thresholds = values_by_id(name, option, count, 0.5)
+    """Return each id's threshold, (count,) float in [0, 1]; a mapping without 'default' means 0.5 for the rest.
+
+    Raises:
+        ValueError: an id that does not exist, or a threshold out of its range.
+    """
+    thresholds = values_by_id(name, option, count, DEFAULT_THRESHOLD)
     for threshold in thresholds if isinstance(option, Mapping) else thresholds[:1]:
         check_number(name, threshold, SHARE)
     return np.array(thresholds, float)

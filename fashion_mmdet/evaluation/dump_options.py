@@ -20,7 +20,7 @@ def read_options(
         changes: `key=value` pairs over either.
 
     Returns:
-        The options, and a line for people that says which they are and where they come from.
+        The options, and a human-readable line that says which they are and where they come from.
 
     Raises:
         ValueError: not a dump, a config in it that cannot be read, or an option that does not exist or fit.

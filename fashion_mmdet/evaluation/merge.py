@@ -98,33 +98,32 @@ def merge(raws: Sequence[RawPrediction], options: Merge) -> RawPrediction:
     _check_same_image(raws)
     image = dict(image_id=raws[0].image_id, height=raws[0].height, width=raws[0].width)
     weights = options.model_weights(len(raws))
-    found = _gather(raws, weights, options)
-    if not len(found.scores):
+    detections = _gather(raws, weights, options)
+    if not len(detections.scores):
         return empty_prediction(**image)
     fuse = options.method == 'wbf'
     # 1. Group detections into objects, best score first. Say model A's 0.9, model B's 0.8 and model A's 0.4 are one
     #    object: groups [0, 0, 0], models [A, B, A].
-    vote_weight = found.weights * np.maximum(found.scores, np.finfo(np.float32).tiny)  # a score of 0 still has a mask
-    groups, boxes = group_boxes(found.boxes, found.categories, vote_weight, options.iou_thr, fuse)
-    # 2. Count the models that see each object. The distinct (object, model) pairs here are (0, A) and (0, B); np.unique
-    #    returns the first, thus best, detection of each, leaders [0, 1], and each detection's pair, [0, 1, 0].
-    _, leaders, pair = np.unique(np.stack([groups, found.models]), axis=1, return_index=True, return_inverse=True)
+    least = np.finfo(np.float32).tiny  # a detection of score 0 still has a mask
+    vote_weight = detections.weights * np.maximum(detections.scores, least)
+    groups, boxes = group_boxes(detections.boxes, detections.categories, vote_weight, options.iou_thr, fuse)
+    # 2. Count the models that see each object, here 2. With 'nms' only each model's best lends its mask, not A's 0.4.
+    leaders = _leaders(groups, detections.models)  # [0, 1]
     votes = np.bincount(groups[leaders], minlength=len(boxes))  # [2]
-    if not fuse:  # only leaders lend their masks: leaders[pair] is [0, 1, 0], so the third detection does not count
-        vote_weight = np.where(leaders[pair.reshape(-1)] == np.arange(len(groups)), vote_weight, 0)
+    mask_weight = vote_weight if fuse else np.where(np.isin(np.arange(len(groups)), leaders), vote_weight, 0)
     # 3. Score and choose the objects; only then are masks resampled, the expensive part.
     first = np.unique(groups, return_index=True)[1]  # the detection that founded each object
-    scores = _fuse_scores(found, groups, weights.sum()) if fuse else found.scores[first]
+    scores = _fuse_scores(detections, groups, weights.sum()) if fuse else detections.scores[first]
     kept = np.flatnonzero(votes >= options.min_votes)
     kept = kept[np.argsort(-scores[kept], kind='stable')][: options.max_per_image]
-    shares = vote_weight / np.bincount(groups, vote_weight)[groups]  # of one object they add up to 1
+    shares = mask_weight / np.bincount(groups, mask_weight)[groups]  # of one object they add up to 1
     return RawPrediction(
         **image,
-        categories=found.categories[first][kept],
+        categories=detections.categories[first][kept],
         scores=scores[kept].astype(np.float32),
         boxes=boxes[kept].astype(np.float32),
-        mask_probs=_average_masks(raws, found, shares, groups, boxes, kept),
-        attribute_probs=_average_attributes(raws, found, shares, groups, kept),
+        mask_probs=_average_masks(raws, detections, shares, groups, boxes, kept),
+        attribute_probs=_average_attributes(raws, detections, shares, groups, kept),
     )
 
 
@@ -194,78 +193,87 @@ def group_boxes(
     return groups, merged[:count]
 
 
-def _fuse_scores(found: _Detections, groups: np.ndarray, total: float) -> np.ndarray:
+def _leaders(groups: np.ndarray, models: np.ndarray) -> np.ndarray:
+    """Find the first, thus best, detection of each object by each model; positions by object, then model.
+
+    One object seen by the models 0, 1 and 0 again, best score first (groups [0, 0, 0]): the leaders are 0 and 1.
+    """
+    _, leaders = np.unique(np.stack([groups, models]), axis=1, return_index=True)
+    return leaders
+
+
+def _fuse_scores(detections: _Detections, groups: np.ndarray, total: float) -> np.ndarray:
     """Average the scores of each object and lower those that few models see; (K,) float64."""
-    present = np.bincount(groups, found.weights)
-    means = np.bincount(groups, found.weights * found.scores) / present
+    present = np.bincount(groups, detections.weights)
+    means = np.bincount(groups, detections.weights * detections.scores) / present
     return means * np.minimum(present, total) / total
 
 
-def resample_masks(probs: np.ndarray, boxes: np.ndarray, frames: np.ndarray, side: int) -> np.ndarray:
+def resample_masks(probs: np.ndarray, boxes: np.ndarray, target_boxes: np.ndarray, out_size: int) -> np.ndarray:
     """Resample masks from their own boxes into others, bilinear between pixel centres, 0 outside their own.
 
     Args:
         probs: (N, M, M) float32 in [0, 1].
         boxes: (N, 4) float, the masks' own.
-        frames: (N, 4) float, the new ones. A mask whose box does not change keeps its values to the bit.
-        side: of the new masks, in cells.
+        target_boxes: (N, 4) float, the new ones. A mask whose box does not change keeps its values to the bit.
+        out_size: side of the new masks, in cells.
 
     Returns:
-        (N, side, side) float32 in [0, 1].
+        (N, out_size, out_size) float32 in [0, 1].
     """
     cells = probs.shape[-1]
-    moved = (boxes != frames).any(axis=1) if cells == side else np.ones(len(boxes), bool)
-    resampled = np.empty((len(probs), side, side), np.float32)
-    if cells == side:
+    moved = (boxes != target_boxes).any(axis=1) if cells == out_size else np.ones(len(boxes), bool)
+    resampled = np.empty((len(probs), out_size, out_size), np.float32)
+    if cells == out_size:
         resampled[~moved] = probs[~moved]
-    boxes, frames = boxes[moved], frames[moved]
+    boxes, target_boxes = boxes[moved], target_boxes[moved]
     # Bilinear sampling is linear in the rows and in the columns, hence two matrix products a mask.
-    across = bilinear_weights(boxes[:, 0::2], frames[:, 0::2], cells, side)
-    down = bilinear_weights(boxes[:, 1::2], frames[:, 1::2], cells, side)
+    across = bilinear_weights(boxes[:, 0::2], target_boxes[:, 0::2], cells, out_size)
+    down = bilinear_weights(boxes[:, 1::2], target_boxes[:, 1::2], cells, out_size)
     resampled[moved] = down @ probs[moved] @ across.transpose(0, 2, 1)
     return resampled
 
 
-def bilinear_weights(spans: np.ndarray, frames: np.ndarray, cells: int, side: int) -> np.ndarray:
-    """Return the weights of the `cells` of (N, 2) spans at the `side` cell centres of (N, 2) frames.
+def bilinear_weights(intervals: np.ndarray, target_intervals: np.ndarray, cells: int, out_size: int) -> np.ndarray:
+    """Return the weights of the `cells` of (N, 2) intervals at the `out_size` cell centres of (N, 2) target intervals.
 
-    Two cells over a span 0 to 8 have their centres at 2 and 6. A frame 0 to 4 of side 1 has its centre at 2: weights
-    [1, 0]; a frame 0 to 6 at 3, a quarter of the way from 2 to 6: [0.75, 0.25].
+    Two cells over an interval 0 to 8 have their centres at 2 and 6. A target 0 to 4 of size 1 has its centre at 2:
+    weights [1, 0]; a target 0 to 6 at 3, a quarter of the way from 2 to 6: [0.75, 0.25].
 
     Returns:
-        (N, side, cells) float32.
+        (N, out_size, cells) float32.
     """
-    low, high = frames[:, :1], frames[:, 1:]
-    centres = low + (np.arange(side) + 0.5) / side * (high - low)
-    size = spans[:, 1:] - spans[:, :1]
-    size = np.where(size > 0, size, 1)  # an empty box has no size to divide by
-    positions = (centres - spans[:, :1]) / size * cells - 0.5  # in cells, 0 at the first's centre
+    low, high = target_intervals[:, :1], target_intervals[:, 1:]
+    centres = low + (np.arange(out_size) + 0.5) / out_size * (high - low)
+    length = intervals[:, 1:] - intervals[:, :1]
+    length = np.where(length > 0, length, 1)  # an empty box has no length to divide by
+    positions = (centres - intervals[:, :1]) / length * cells - 0.5  # in cells, 0 at the first's centre
     return np.maximum(1 - np.abs(positions[:, :, None] - np.arange(cells)), 0).astype(np.float32)
 
 
 def _average_masks(
     raws: Sequence[RawPrediction],
-    found: _Detections,
+    detections: _Detections,
     shares: np.ndarray,
     groups: np.ndarray,
     boxes: np.ndarray,
     kept: np.ndarray,
 ) -> np.ndarray:
     """Average the masks of the objects `kept`, each detection by its share; (len(kept), M, M) float16."""
-    side = max(raw.mask_probs.shape[-1] for raw in raws if len(raw.scores))
+    out_size = max(raw.mask_probs.shape[-1] for raw in raws if len(raw.scores))
     places = np.full(len(boxes), -1)  # of each object in the result: with kept [2, 0] they are [1, -1, 0]
     places[kept] = np.arange(len(kept))
-    sums = np.zeros((len(kept), side, side), np.float32)
+    sums = np.zeros((len(kept), out_size, out_size), np.float32)
     for model, raw in enumerate(raws):
-        mine = np.flatnonzero((found.models == model) & (shares > 0) & (places[groups] >= 0))
-        probs = raw.mask_probs[found.rows[mine]].astype(np.float32)
-        probs = resample_masks(probs, found.boxes[mine], boxes[groups[mine]], side)
-        np.add.at(sums, places[groups[mine]], probs * shares[mine, None, None].astype(np.float32))
+        members = np.flatnonzero((detections.models == model) & (shares > 0) & (places[groups] >= 0))
+        probs = raw.mask_probs[detections.rows[members]].astype(np.float32)
+        probs = resample_masks(probs, detections.boxes[members], boxes[groups[members]], out_size)
+        np.add.at(sums, places[groups[members]], probs * shares[members, None, None].astype(np.float32))
     return sums.astype(np.float16)
 
 
 def _average_attributes(
-    raws: Sequence[RawPrediction], found: _Detections, shares: np.ndarray, groups: np.ndarray, kept: np.ndarray
+    raws: Sequence[RawPrediction], detections: _Detections, shares: np.ndarray, groups: np.ndarray, kept: np.ndarray
 ) -> np.ndarray | None:
     """Average the attributes of the objects `kept` over the models that have an attribute head.
 
@@ -280,8 +288,8 @@ def _average_attributes(
     for model, raw in enumerate(raws):
         if raw.attribute_probs is None:
             continue
-        mine = np.flatnonzero((found.models == model) & (shares > 0))
-        share = shares[mine].astype(np.float32)
-        np.add.at(sums, groups[mine], raw.attribute_probs[found.rows[mine]] * share[:, None])
-        np.add.at(totals, groups[mine], share)
+        members = np.flatnonzero((detections.models == model) & (shares > 0))
+        share = shares[members].astype(np.float32)
+        np.add.at(sums, groups[members], raw.attribute_probs[detections.rows[members]] * share[:, None])
+        np.add.at(totals, groups[members], share)
     return (sums / np.where(totals > 0, totals, 1)[:, None])[kept].astype(np.float16)

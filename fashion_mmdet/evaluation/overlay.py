@@ -21,6 +21,8 @@ GAP_PX = 12
 TITLE_PX = 34
 INK, PAPER = (28, 28, 30), (250, 250, 248)
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
 
 @dataclass(frozen=True)
 class Look:
@@ -59,8 +61,9 @@ def draw_objects(
     masks: Sequence[dict],
     notes: Sequence[str] | None = None,
     looks: Sequence[Look] | None = None,
+    height_px: int = PANEL_HEIGHT_PX,
 ) -> Image.Image:
-    """Draw masks, their outlines and names on a photo scaled to the panel's height.
+    """Draw masks, their outlines and names on a photo scaled to the panel's height; lines and letters grow with it.
 
     Args:
         photo: (H, W, 3) uint8, RGB.
@@ -68,11 +71,11 @@ def draw_objects(
         masks: N COCO RLE dicts of one size; they are scaled to the panel.
         notes: N texts to print after the names; None for none.
         looks: N ways to draw; None for the categories' colours.
+        height_px: height of the panel.
     """
     looks = [Look(PALETTE[category]) for category in categories] if looks is None else looks
-    width = max(1, round(photo.shape[1] * PANEL_HEIGHT_PX / photo.shape[0]))
-    size = (PANEL_HEIGHT_PX, width)
-    shrinks = photo.shape[0] > PANEL_HEIGHT_PX
+    size = height_px, max(1, round(photo.shape[1] * height_px / photo.shape[0]))
+    shrinks, scale = photo.shape[0] > height_px, height_px / PANEL_HEIGHT_PX
     canvas = cv2.resize(photo, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
     runs = [rle.resize(rle.coco_to_runs(mask), tuple(mask['size']), size) for mask in masks]
     bitmaps = [rle.runs_to_mask(run, *size) for run in runs]
@@ -81,49 +84,82 @@ def draw_objects(
         look, inside = looks[index], bitmaps[index]
         fill = np.array(look.colour) * look.fill_alpha
         canvas[inside] = (canvas[inside] * (1 - look.fill_alpha) + fill).astype(np.uint8)
-        _draw_outline(canvas, inside, look)
+        _draw_outline(canvas, inside, look, max(1, round(2 * scale)))
     panel = Image.fromarray(canvas)
     names = [short_name(category) for category in categories]
     if notes is not None:
         names = [f'{name} {note}' for name, note in zip(names, notes, strict=True)]
-    _draw_names(panel, names, [look.colour for look in looks], bitmaps)
+    _draw_names(panel, names, [look.colour for look in looks], bitmaps, scale)
     return panel
 
 
-def _draw_outline(canvas: np.ndarray, inside: np.ndarray, look: Look) -> None:
+def _draw_outline(canvas: np.ndarray, inside: np.ndarray, look: Look, thickness: int) -> None:
     outlines, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     dark = tuple(int(value * 0.6) for value in look.colour)
     if look.dash is None:
-        cv2.drawContours(canvas, outlines, -1, dark, 2, cv2.LINE_AA)
+        cv2.drawContours(canvas, outlines, -1, dark, thickness, cv2.LINE_AA)
         return
     ink, gap = look.dash
     for outline in outlines:  # (points, 1, 2), a point a pixel
         strokes = [outline[start : start + ink] for start in range(0, len(outline), ink + gap)]
-        cv2.polylines(canvas, strokes, False, dark, 2, cv2.LINE_AA)
+        cv2.polylines(canvas, strokes, False, dark, thickness, cv2.LINE_AA)
 
 
 def _draw_names(
-    panel: Image.Image, names: Sequence[str], colours: Sequence[tuple[int, int, int]], bitmaps: Sequence[np.ndarray]
+    panel: Image.Image,
+    names: Sequence[str],
+    colours: Sequence[tuple[int, int, int]],
+    bitmaps: Sequence[np.ndarray],
+    scale: float,
 ) -> None:
-    """Draw each name at the innermost point of its mask, moved down where it would cover another."""
-    pen, font = ImageDraw.Draw(panel), _font(15)
-    taken: list[tuple[float, float, float, float]] = []
+    """Draw each name on its mask, or beside it where the mask is small, so that no two cover each other."""
+    pen, font = ImageDraw.Draw(panel), _font(round(15 * scale))
+    height, margin = 20 * scale, 4 * scale
+    taken: list[Box] = []
     for index in sorted(range(len(names)), key=lambda index: _innermost_point(bitmaps[index])[1]):
         if not bitmaps[index].any():
             continue
-        length = pen.textlength(names[index], font=font)
-        x, y = _innermost_point(bitmaps[index])
-        left = min(max(x - length / 2 - 4, 1), max(panel.width - length - 9, 1))
-        top = min(max(y - 10, 1), panel.height - 22)
-        while top < panel.height - 22 and any(
-            left < other[2] and left + length + 8 > other[0] and top < other[3] and top + 20 > other[1]
-            for other in taken
-        ):
-            top += 2
-        box = (left, top, left + length + 8, top + 20)
-        taken.append(box)
-        pen.rounded_rectangle(box, radius=4, fill=tuple(int(value * 0.55) for value in colours[index]))
-        pen.text((left + 4, top + 10), names[index], fill=(255, 255, 255), font=font, anchor='lm')
+        size = pen.textlength(names[index], font=font) + 2 * margin, height
+        left, top = _place_name(bitmaps[index], size, panel.size, taken)
+        taken.append((left, top, left + size[0], top + height))
+        pen.rounded_rectangle(taken[-1], radius=margin, fill=tuple(int(value * 0.55) for value in colours[index]))
+        pen.text((left + margin, top + height / 2), names[index], fill=(255, 255, 255), font=font, anchor='lm')
+
+
+def _place_name(
+    bitmap: np.ndarray, size: tuple[float, float], panel: tuple[int, int], taken: Sequence[Box]
+) -> tuple[float, float]:
+    """Find the left upper corner for a name of `size` (w, h) that overlaps none of `taken`.
+
+    A mask in which the name would cover more than it shows gets it below, above or beside; where all of that is taken,
+    or outside of the panel, the name goes onto the mask and from there down.
+    """
+    (width, height), (x, y) = size, _innermost_point(bitmap)
+    rows, columns = (np.flatnonzero(bitmap.any(axis=axis)) for axis in (1, 0))
+    inner = x - width / 2, y - height / 2
+    places = [inner]
+    if np.count_nonzero(bitmap) < 3 * width * height:
+        middle = (columns[0] + columns[-1] + 1 - width) / 2
+        places = [
+            (middle, rows[-1] + 4),
+            (middle, rows[0] - height - 3),
+            (columns[-1] + 4, inner[1]),
+            (columns[0] - width - 3, inner[1]),
+        ]
+    for left, top in places:
+        box = left, top, left + width, top + height
+        if min(box) >= 0 and box[2] < panel[0] and box[3] < panel[1] and not any(_overlap(box, one) for one in taken):
+            return left, top
+    left = min(max(inner[0], 1), max(panel[0] - width - 1, 1))
+    lowest = panel[1] - height - 2
+    top = min(max(inner[1], 1), lowest)
+    while top < lowest and any(_overlap((left, top, left + width, top + height), one) for one in taken):
+        top += 2
+    return left, top
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and one[2] > other[0] and one[1] < other[3] and one[3] > other[1]
 
 
 def _innermost_point(bitmap: np.ndarray) -> tuple[float, float]:

@@ -12,7 +12,12 @@ from types import ModuleType, NoneType
 import numpy as np
 
 from fashion_mmdet.classes import NUM_ATTRIBUTES, NUM_CATEGORIES
-from fashion_mmdet.evaluation.attribute_choice import categories_with_attributes, choose_attributes, thresholds_by_id
+from fashion_mmdet.evaluation.attribute_choice import (
+    DEFAULT_THRESHOLD,
+    categories_with_attributes,
+    choose_attributes,
+    thresholds_by_id,
+)
 from fashion_mmdet.evaluation.mask_threshold import expected_iou_thresholds
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
@@ -33,7 +38,8 @@ class Postprocess:
     """Options of postprocessing; the defaults are near those of the competition's 2019 winner.
 
     Attributes:
-        score_thr: detections below are dropped; one number, or a mapping from category id with 'default' for the rest.
+        score_thr: detections below are dropped; one number, or a mapping from category id with 'default' for the rest
+            (0.5 where absent).
         nms_iou: of two masks of a class whose IoU is larger, the lower-scored is dropped; None for no NMS.
         cross_class_iou: the same over all classes, so that no garment has two names; None allows it. Parts lie on
             garments (a sleeve on its coat) with an IoU far below 0.5.
@@ -47,16 +53,16 @@ class Postprocess:
         max_per_image: only this many of the highest scores above `score_thr` are pasted at all; None for all.
             NMS, overlap and `min_area` come after it and may leave fewer: no lower score moves up.
         attribute_thr: an attribute is predicted from this probability on; one number, or a mapping from attribute id
-            with 'default' for the rest.
+            with 'default' for the rest (0.5 where absent).
         attribute_policy: 'with' writes a ClassId with the predicted attributes, 'without' the bare category; one word,
-            or a mapping from category id with 'default' for the rest.
+            or a mapping from category id with 'default' for the rest ('with' where absent).
         rescorer: file of a rescorer, which replaces the scores before anything else; None keeps the model's scores.
 
     Raises:
         ValueError: an option out of its range.
     """
 
-    score_thr: float | Mapping[int | str, float] = 0.5
+    score_thr: float | Mapping[int | str, float] = DEFAULT_THRESHOLD
     nms_iou: float | None = 0.3
     cross_class_iou: float | None = None
     mask_thr: float = 0.5
@@ -65,7 +71,7 @@ class Postprocess:
     min_area: int = 1
     drop_categories: Sequence[int] = ()
     max_per_image: int | None = None
-    attribute_thr: float | Mapping[int | str, float] = 0.5
+    attribute_thr: float | Mapping[int | str, float] = DEFAULT_THRESHOLD
     attribute_policy: str | Mapping[int | str, str] = 'with'
     rescorer: str | None = None
 

@@ -120,7 +120,7 @@ def check_raw(raw: RawPrediction, advice: str = '') -> RawPrediction:
 
 
 def _lie_within(values: np.ndarray, low: float, high: float) -> bool:
-    """Tell whether all values lie within the limits; NaN never does."""
+    """Return whether all values lie within the limits; NaN never does."""
     if values.dtype == np.float16 and low == 0 and values.view(np.uint16).max(initial=0) <= HALF_ONE:
         return True  # comparing float16 as such takes a thousand times longer
     return not values.size or bool(values.min() >= low and values.max() <= high)

@@ -37,7 +37,8 @@ def load_file(path: str | Path, map_location: Any = 'cpu', mmap: bool = False) -
         mmap: leave a checkpoint's tensors on disk until they are used.
 
     Returns:
-        The content of the file; for safetensors `state_dict`, and `meta` with `cfg` and `dataset_meta` where present.
+        The content of the file; for safetensors `state_dict`, and `meta` with `cfg`, `dataset_meta` and `scores` where
+        present.
 
     Raises:
         FileNotFoundError: no such file.
@@ -73,6 +74,8 @@ def _load_safetensors(path: str | Path) -> dict[str, Any]:
         meta['cfg'] = facts['config']
     if 'classes' in facts:
         meta['dataset_meta'] = dict(classes=tuple(json.loads(facts['classes'])))
+    if 'scores' in facts:
+        meta['scores'] = dict(json.loads(facts['scores']))
     return dict(state_dict=state, meta=meta)
 
 

@@ -74,7 +74,7 @@ class RepeatableHook(Hook):
 
 
 def lacks_validation(runner: Runner) -> bool:
-    """Tell whether a run has reached a validation of its config whose score its logs lack."""
+    """Return whether a run has reached a validation of its config whose score its logs lack."""
     loop = runner.train_loop
     done, end = (loop.epoch, loop.max_epochs) if isinstance(loop, EpochBasedTrainLoop) else (loop.iter, loop.max_iters)
     if not done or done < loop.val_begin or (done % loop.val_interval and done < end):

@@ -124,7 +124,7 @@ def find_logs(folder: Path) -> list[Path]:
 
 
 def is_run(folder: Path) -> bool:
-    """Tell whether a folder holds a config and what a run leaves beside it."""
+    """Return whether a folder holds a config and what a run leaves beside it."""
     traces = (RECORD, DUMP, LOGS)
     return any(folder.glob('*.py')) and any(path.is_file() for trace in traces for path in folder.glob(trace))
 

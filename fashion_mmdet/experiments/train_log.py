@@ -78,7 +78,7 @@ def join(earlier: Log, later: Log) -> Log:
     """Append the log of a resumed training to the earlier one; where their steps overlap, the later counts.
 
     A run that was killed in epoch 5 and resumed from the checkpoint of epoch 4 trains epoch 5 again. One that was
-    started anew in the same folder begins at step 1: nothing of the earlier log stays.
+    started again in the same folder begins at step 1: nothing of the earlier log stays.
     """
     first_train = min((line['step'] for line in later.train), default=float('inf'))
     first_val = min((line['step'] for line in later.val), default=float('inf'))

@@ -129,7 +129,12 @@ def read_checkpoint(path: str | Path) -> dict[str, torch.Tensor]:
 
 def check_fit(path: str | Path, model: torch.nn.Module) -> None:
     """Raise ValueError unless a checkpoint holds every tensor of a model; mmengine itself only warns."""
-    found, wanted = _shapes(read_checkpoint(path)), _shapes(model.state_dict())
+    check_state(path, read_checkpoint(path), model)
+
+
+def check_state(path: str | Path, state: dict[str, torch.Tensor], model: torch.nn.Module) -> None:
+    """Check the weights that were read from `path` likewise."""
+    found, wanted = _shapes(state), _shapes(model.state_dict())
     wrong = [name for name, shape in wanted.items() if found.get(name) != shape]
     if wrong:
         raise ValueError(

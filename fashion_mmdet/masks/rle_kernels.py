@@ -4,8 +4,8 @@ Many masks are two int64 arrays: `edges`, the 0-based half-open runs start, end,
 another (sorted and apart within a mask), and `bounds` (N + 1): mask i owns `edges[bounds[i]:bounds[i + 1]]`. Pixels 0
 and 1 of one mask, 3 of the next: edges [0, 2, 3, 4], bounds [0, 2, 4].
 
-Compiled code checks no index: arrays are reserved for the longest text that any int64 can take. Memory reserved and
-not written costs nothing.
+Output buffers are allocated for the worst case, as nothing checks bounds; untouched pages cost no RAM.
+`masks.rle` lists the other forms of a mask and converts between them.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ def decompress(codes: np.ndarray, offsets: np.ndarray, wanted: np.ndarray) -> tu
         first, index, stop = filled, offsets[mask], offsets[mask + 1]
         if not wanted[mask]:
             index = stop
-        position = before = previous = number = 0
+        position = two_back = one_back = number = 0
         broken = False
         while index < stop:
             # One number: its characters from the low bits up, then the sign.
@@ -58,8 +58,8 @@ def decompress(codes: np.ndarray, offsets: np.ndarray, wanted: np.ndarray) -> tu
                 value |= np.int64(-1) << shift
             # Number to count, then to a run where the count is of pixels that are on.
             if number > 2:
-                value += before
-            before, previous = previous, value
+                value += two_back
+            two_back, one_back = one_back, value
             broken |= value < 0 or position + value < position
             if broken:
                 break
@@ -103,15 +103,15 @@ def compress(edges: np.ndarray, bounds: np.ndarray, pixels: int) -> tuple[np.nda
     offsets = np.zeros(masks + 1, np.int64)
     filled = 0
     for mask in range(masks):
-        position = before = previous = 0
+        position = two_back = one_back = 0
         for index in range(bounds[mask], bounds[mask + 1] + 1):
             number = index - bounds[mask]
             end = edges[index] if index < bounds[mask + 1] else pixels
             value = end - position
             if value == 0 and index == bounds[mask + 1] and number > 0:
                 break  # the mask ends with the image
-            filled = _write_count(text, filled, value - before if number > 2 else value)
-            before, previous = previous, value
+            filled = _write_count(text, filled, value - two_back if number > 2 else value)
+            two_back, one_back = one_back, value
             position = end
         offsets[mask + 1] = filled
     return text[:filled], offsets
@@ -221,7 +221,7 @@ def _subtract(runs: np.ndarray, count: int, other: np.ndarray, result: np.ndarra
 
 @compiled
 def resolve_overlaps(
-    edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray, since: np.ndarray
+    edges: np.ndarray, bounds: np.ndarray, groups: np.ndarray, first_of_image: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give each pixel that several masks of a group claim to the first of them.
 
@@ -229,7 +229,7 @@ def resolve_overlaps(
         edges: see the module's head.
         bounds: see the module's head.
         groups: (N,) int64; -1 claims nothing and loses nothing.
-        since: (N,) int64, the mask's image begins with this mask; masks before it cannot meet it.
+        first_of_image: (N,) int64, the first mask of each mask's image; masks before that one cannot meet it.
 
     Returns:
         edges, bounds of N masks, some of them maybe without runs.
@@ -239,7 +239,7 @@ def resolve_overlaps(
     for mask in range(groups.size):
         left = edges[bounds[mask] : bounds[mask + 1]]  # of the mask, after each better one has taken its pixels
         count = left.size
-        for better in range(since[mask], mask):
+        for better in range(first_of_image[mask], mask):
             if groups[better] != groups[mask] or groups[mask] < 0:
                 continue
             taken = edges[bounds[better] : bounds[better + 1]]

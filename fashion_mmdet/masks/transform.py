@@ -3,6 +3,7 @@
 Runs are two int64 arrays, `starts` and `ends`, 0-based and half open, column-major, sorted, neither touching nor
 overlapping. `count` masks of one `size` (H, W) form a stack: side by side they are one bitmap (H, count * W), whose
 runs every function here takes like those of a single mask. A run may go on from one mask's end into the next.
+`masks.rle` lists the other forms of a mask and converts between them.
 """
 
 from itertools import pairwise

@@ -12,7 +12,7 @@ from torch import nn
 
 
 def has_fast_bfloat16() -> bool:
-    """Tell whether the CPU multiplies bfloat16 in hardware."""
+    """Return whether the CPU multiplies bfloat16 in hardware."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 

@@ -33,7 +33,7 @@ MODULES = {operator: module for module, operators in FAMILIES.items() for operat
 
 
 def has_compiled_ops() -> bool:
-    """Tell whether the installed mmcv has compiled operators (a file `_ext*` beside its modules)."""
+    """Return whether the installed mmcv has compiled operators (a file `_ext*` beside its modules)."""
     spec = importlib.util.find_spec('mmcv')
     if spec is None or not spec.submodule_search_locations:
         return False

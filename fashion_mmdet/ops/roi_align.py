@@ -1,7 +1,7 @@
 """RoIAlign: torchvision's kernels, and on a CPU a backward pass as one sparse matrix product.
 
 A bin's value is a weighted sum of feature pixels, the same for every channel. torchvision's backward kernel computes
-the weights anew for each of the 256 channels, on one core: 14 % of an R50-FPN training step at 256 px.
+the weights again for each of the 256 channels, on one core: 14 % of an R50-FPN training step at 256 px.
 """
 
 import warnings
@@ -73,8 +73,8 @@ def roi_align_backward(
     grad_output = in_kernel_dtype(grad_output)
     rois = rois.to(grad_output.dtype)
     batch, _, height, width = grad_input.shape
-    if is_worth_it(grad_output, rois, spatial_scale, sampling_ratio):
-        gradient = backward(grad_output, rois, (batch, height, width), spatial_scale, sampling_ratio, aligned)
+    if suits_sparse(grad_output, rois, spatial_scale, sampling_ratio):
+        gradient = sparse_backward(grad_output, rois, (batch, height, width), spatial_scale, sampling_ratio, aligned)
     else:
         sizes = (spatial_scale, aligned_height, aligned_width, *grad_input.shape, sampling_ratio, aligned)
         gradient = torch.ops.torchvision._roi_align_backward(grad_output, rois, *sizes)
@@ -95,8 +95,8 @@ def _refuse_wild_boxes(rois: Tensor) -> None:
         )
 
 
-def is_worth_it(grad_output: Tensor, rois: Tensor, scale: float, sampling_ratio: int) -> bool:
-    """Tell whether `backward` serves: on a CPU with MKL, some boxes, none so large that its bins hold many pixels."""
+def suits_sparse(grad_output: Tensor, rois: Tensor, scale: float, sampling_ratio: int) -> bool:
+    """Return whether to take `sparse_backward`: on a CPU with MKL, some boxes, none whose bins hold many pixels."""
     if grad_output.device.type != 'cpu' or not torch.backends.mkl.is_available() or not len(rois):
         return False
     if sampling_ratio > 0:
@@ -105,7 +105,7 @@ def is_worth_it(grad_output: Tensor, rois: Tensor, scale: float, sampling_ratio:
     return largest <= MAX_SAMPLES * min(grad_output.shape[2:])  # not for NaN either
 
 
-def backward(
+def sparse_backward(
     grad_output: Tensor, rois: Tensor, shape: tuple[int, int, int], scale: float, sampling_ratio: int, aligned: bool
 ) -> Tensor:
     """Distribute the gradient of the bins over the feature pixels that they were averaged from.
@@ -133,7 +133,7 @@ def bin_weights(
 
     A bilinear weight is a row's weight times a column's, so each axis is worked out alone (`_axis_taps`) and a bin's
     pixels are all pairs of a row and a column that it touches. Example: a bin with rows 4, 5 and columns 7, 8, 9 has 6
-    entries, `within` 0 to 5: row tap within // 3 = 0 0 0 1 1 1, column tap within % 3 = 0 1 2 0 1 2.
+    entries, `place_in_bin` 0 to 5: row tap place_in_bin // 3 = 0 0 0 1 1 1, column tap place_in_bin % 3 = 0 1 2 0 1 2.
 
     Args:
         rois: (N, 5) float32 or float64, batch index and x1 y1 x2 y2 in image pixels.
@@ -148,21 +148,21 @@ def bin_weights(
     _, height, width = shape
     corners = rois[:, 1:] * scale - (0.5 if aligned else 0.0)
     # Taps of each axis: (taps,) feature index and weight, bin after bin; (N, rows) or (N, columns) taps per bin.
-    y_index, y_weight, y_count = _axis_taps(corners[:, 1], corners[:, 3], bins[0], height, sampling_ratio, aligned)
-    x_index, x_weight, x_count = _axis_taps(corners[:, 0], corners[:, 2], bins[1], width, sampling_ratio, aligned)
-    # Entries of the matrix, E in all, bin after bin as CSR needs them: the bin of each (`row`) and its number in there.
+    y_pixel, y_weight, y_count = _axis_taps(corners[:, 1], corners[:, 3], bins[0], height, sampling_ratio, aligned)
+    x_pixel, x_weight, x_count = _axis_taps(corners[:, 0], corners[:, 2], bins[1], width, sampling_ratio, aligned)
+    # Entries of the matrix, E in all, bin after bin as CSR needs them: the bin of each and its number in there.
     counts = (y_count[:, :, None] * x_count[:, None, :]).flatten()  # (N * rows * columns,)
-    row = torch.repeat_interleave(torch.arange(counts.numel()), counts)  # (E,)
-    within = torch.arange(row.numel()) - _firsts(counts)[row]
+    entry_bin = torch.repeat_interleave(torch.arange(counts.numel()), counts)  # (E,)
+    place_in_bin = torch.arange(entry_bin.numel()) - _firsts(counts)[entry_bin]
 
     def of_entry(values: Tensor) -> Tensor:  # values that broadcast to (N, rows, columns)
-        return values.expand(len(rois), *bins).flatten()[row]
+        return values.expand(len(rois), *bins).flatten()[entry_bin]
 
-    # Where its row and column stand among the taps: the first of its bin, and the place within as in the example.
-    columns_here = of_entry(x_count[:, None, :])
-    y_tap = of_entry(_firsts(y_count)[:, :, None]) + within.div(columns_here, rounding_mode='floor')
-    x_tap = of_entry(_firsts(x_count)[:, None, :]) + within % columns_here
-    pixel = (of_entry(rois[:, 0].long()[:, None, None]) * height + y_index[y_tap]) * width + x_index[x_tap]
+    # Where its row and column stand among the taps: the first of its bin, and the place in it as in the example.
+    columns_in_bin = of_entry(x_count[:, None, :])
+    y_tap = of_entry(_firsts(y_count)[:, :, None]) + place_in_bin.div(columns_in_bin, rounding_mode='floor')
+    x_tap = of_entry(_firsts(x_count)[:, None, :]) + place_in_bin % columns_in_bin
+    pixel = (of_entry(rois[:, 0].long()[:, None, None]) * height + y_pixel[y_tap]) * width + x_pixel[x_tap]
     ends = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     size = (counts.numel(), shape[0] * height * width)
     with warnings.catch_warnings():
@@ -191,11 +191,11 @@ def _axis_taps(
     size = high - low if aligned else (high - low).clamp(min=1)
     bin_size = size / bins
     samples = torch.full_like(low, sampling_ratio) if sampling_ratio > 0 else torch.ceil(bin_size).clamp(min=0)
-    number = torch.arange(int(samples.max().item()) if len(low) else 0, dtype=low.dtype)
+    sample = torch.arange(int(samples.max().item()) if len(low) else 0, dtype=low.dtype)
     bin_low = low[:, None] + torch.arange(bins, dtype=low.dtype) * bin_size[:, None]  # (N, bins)
     step = (bin_size / samples.clamp(min=1))[:, None, None]
-    position = bin_low[:, :, None] + (number + 0.5) * step
-    used = (number < samples[:, None, None]) & (position >= -1) & (position <= length)
+    position = bin_low[:, :, None] + (sample + 0.5) * step
+    used = (sample < samples[:, None, None]) & (position >= -1) & (position <= length)
     # Each sample lies between two pixels; its share of the bin's mean is split between them.
     position = position.clamp(min=0)
     below = position.floor().long().clamp(max=length - 1)

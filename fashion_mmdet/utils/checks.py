@@ -95,7 +95,7 @@ def check_flag(name: str, value: object) -> None:
 
 
 def is_list(value: object) -> bool:
-    """Tell whether a value is a list, a tuple or a range; text is not."""
+    """Return whether a value is a list, a tuple or a range; text is not."""
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 

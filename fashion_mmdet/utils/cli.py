@@ -26,7 +26,7 @@ def data_root() -> str:
 def one_line_errors(tool: str) -> Iterator[None]:
     """Print a ValueError or OSError (bad input, missing file, full disk) as one line and exit with status 2.
 
-    The traceback goes to the run's log file where there is one, and to the terminal with FASHION_TRACEBACK=1. Any other
+    The traceback goes to the run's log file, if any, and to the terminal with FASHION_TRACEBACK=1. Any other
     exception is a defect and keeps its traceback.
     """
     try:

@@ -3,6 +3,7 @@
 import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from numbers import Real
 
@@ -50,26 +51,74 @@ def check_options(before: Mapping, after: Mapping, options: Mapping[str, object]
     """
     for key, value in options.items():
         *above, last = key.split('.')
-        path, node, old = [], after, before
+        part = _Part((), after, before)
         for name in above:
-            _check_key(path, name, node, old, before, key)
-            path, node, old = [*path, name], _child(node, name), _child(old, name)
+            _check_key(part, name, key, before)
+            part = part.child(name)
         if last == '_delete_':
             continue
-        _check_key(path, last, node, old, before, key)
+        _check_key(part, last, key, before)
+        changed = part.child(last)
         if last == 'type':
-            if isinstance(value, str) and find_class(value) is None and find_class(str(_child(old, last))):
+            if isinstance(value, str) and find_class(value) is None and find_class(str(changed.old)):
                 raise ValueError(f'--cfg-options {key}={value}: no class or function is registered under this name')
-            _check_part(path, node, old, before)  # what was meant for another class may not suit this one
-        _check_kind(key, _child(old, last), value)
-        _check_part([*path, last], _child(node, last), _child(old, last), before)
+            _check_part(part, before)  # what was meant for another class may not suit this one
+        _check_kind(key, changed.old, value)
+        _check_part(changed, before)
 
 
-def _check_part(path: list[str], node: object, old: object, before: Mapping) -> None:
+@dataclass(frozen=True)
+class _Part:
+    """A part of a config, with the options and without them.
+
+    Attributes:
+        path: its keys, from the top.
+        node: what it is with the options.
+        old: what it was without them; None where it is new.
+    """
+
+    path: tuple[str, ...]
+    node: object
+    old: object
+
+    def child(self, name: str) -> '_Part':
+        """Look up what lies at a key of the part."""
+        return _Part((*self.path, name), _child(self.node, name), _child(self.old, name))
+
+    @property
+    def dotted(self) -> str:
+        """The path as text."""
+        return '.'.join(self.path)
+
+    @property
+    def name(self) -> str:
+        """The last key of the path; '' for the config itself."""
+        return self.path[-1] if self.path else ''
+
+    @property
+    def kind(self) -> object:
+        """The `type` of a dict, with the options."""
+        return self.node.get('type')
+
+    def had(self, name: str) -> bool:
+        """Return whether the part had a key before the options."""
+        return isinstance(self.old, Mapping) and name in self.old
+
+    def is_closed(self, name: str) -> bool:
+        """Return whether a dict without a type takes no key beyond those that it had."""
+        return self.kind is None and self.name not in FREE and (isinstance(self.old, Mapping) or name.isdigit())
+
+    def is_read_by_others(self, name: str) -> bool:
+        """Return whether mmengine or our tools read a key, rather than what the part's `type` names."""
+        return name in BUILDER_KEYS if self.kind else not self.path and name in TOP_LEVEL
+
+
+def _check_part(part: _Part, before: Mapping) -> None:
     """Check all keys of a part that an option gave, and of the parts in it."""
-    for name, child in _children(node):
-        _check_key(path, name, node, old, before, '.'.join([*path, name]))
-        _check_part([*path, name], child, _child(old, name), before)
+    for name, _ in _children(part.node):
+        child = part.child(name)
+        _check_key(part, name, child.dotted, before)
+        _check_part(child, before)
 
 
 def _children(node: object) -> list[tuple[str, object]]:
@@ -83,51 +132,65 @@ def _child(node: object, name: str) -> object:
     return dict(_children(node)).get(name)
 
 
-def _check_key(path: list[str], name: str, node: object, old: object, before: Mapping, key: str) -> None:
-    """Check one part of the dotted `key`: `name` in `node`, which was `old` and lies at `path`."""
-    if is_list(node) or path[:1] == ['postprocess']:
+def _check_key(part: _Part, name: str, key: str, before: Mapping) -> None:
+    """Check one step of the dotted `key`: `name` in `part`; `before` is the whole config without the options."""
+    if is_list(part.node) or part.path[:1] == ('postprocess',):
         return
-    here = '.'.join(path)
-    if not isinstance(node, Mapping):
-        raise ValueError(f'--cfg-options {key}: {here} is {node!r} now, which has no keys')
-    kind, known = node.get('type'), isinstance(old, Mapping) and name in old
-    if known and old.get('type') == kind:
+    if not isinstance(part.node, Mapping):
+        raise ValueError(f'--cfg-options {key}: {part.dotted} is {part.node!r} now, which has no keys')
+    if part.had(name) and part.old.get('type') == part.kind:
         return
-    if not (kind is None or isinstance(kind, str) or callable(kind)):
-        raise ValueError(f'--cfg-options {key}: a type is a name, not {kind!r}')
-    place = path[-1] if path else ''
-    if place in NAMED_PARTS:
-        if isinstance(node.get(name), Mapping) and 'type' not in node[name]:
-            raise ValueError(
-                f'--cfg-options {key}: {here}.{name} is not in the config; a new one needs {here}.{name}.type'
-            )
+    if not (part.kind is None or isinstance(part.kind, str) or callable(part.kind)):
+        raise ValueError(f'--cfg-options {key}: a type is a name, not {part.kind!r}')
+    if part.name in NAMED_PARTS:
+        if isinstance(part.node.get(name), Mapping) and 'type' not in part.node[name]:
+            wanted = f'{part.dotted}.{name}'
+            raise ValueError(f'--cfg-options {key}: {wanted} is not in the config; a new one needs {wanted}.type')
         return
-    reader = _reader(path, kind)
-    closed = kind is None and place not in FREE and (isinstance(old, Mapping) or name.isdigit())
-    taken = arguments(reader) if reader else frozenset() if closed else None
-    if taken is None or name in taken or (name in BUILDER_KEYS if kind else not path and name in TOP_LEVEL):
-        return
-    where = f'{getattr(kind, "__name__", kind)} takes no such argument' if kind else 'the config has no such key'
-    near = nearest(key, {f'{here}.{one}' for one in taken if path}) or nearest(key, set(dotted_keys(before)))
-    advice = f'; nearest: {", ".join(near)}' if near else ''
-    raise ValueError(f'--cfg-options {key}: {where}' + (f'; {here}._delete_=True begins it anew' if known else advice))
+    taken = _keys_taken(part, name)
+    if taken is not None and name not in taken and not part.is_read_by_others(name):
+        raise ValueError(f'--cfg-options {key}: {_refusal(part, name, key, taken, before)}')
 
 
-def _reader(path: list[str], kind: object) -> Callable | None:
+def _keys_taken(part: _Part, name: str) -> frozenset[str] | None:
+    """List the keys that a part takes beyond those that it had; None where it takes any."""
+    reader = _reader(part)
+    if reader is not None:
+        return arguments(reader)
+    return frozenset() if part.is_closed(name) else None
+
+
+def _refusal(part: _Part, name: str, key: str, taken: frozenset[str], before: Mapping) -> str:
+    """Say why a key is refused, and what to write instead."""
+    kind = getattr(part.kind, '__name__', part.kind)
+    cause = f'{kind} takes no such argument' if part.kind else 'the config has no such key'
+    if part.had(name):  # for another type
+        return f'{cause}; {part.dotted}._delete_=True begins it anew'
+    known = {f'{part.dotted}.{argument}' for argument in taken} if part.path else set()
+    near = nearest(key, known) or nearest(key, set(dotted_keys(before)))
+    return f'{cause}; nearest: {", ".join(near)}' if near else cause
+
+
+def _reader(part: _Part) -> Callable | None:
     """Find what is called with a part's settings as its arguments; None where they are not, or it is not known."""
-    if kind is not None:
-        # The model takes some of the settings of its layers for itself.
-        is_layer = path[:1] == ['model'] and path[-1].endswith(('_cfg', 'dcn'))
-        return None if is_layer else find_class(kind) if isinstance(kind, str) else kind
-    if not path or path == ['randomness']:
+    if part.kind is not None:
+        return _class_of(part)
+    if not part.path or part.path == ('randomness',):
         from mmengine.runner import Runner
 
-        return Runner.set_randomness if path else Runner
-    if path[-1].endswith('_dataloader'):
+        return Runner.set_randomness if part.path else Runner
+    if part.name.endswith('_dataloader'):
         from torch.utils.data import DataLoader
 
         return DataLoader
     return None
+
+
+def _class_of(part: _Part) -> Callable | None:
+    """Find what the type of a part names; None for a layer, of whose settings the model takes some for itself."""
+    if part.path[:1] == ('model',) and part.name.endswith(('_cfg', 'dcn')):
+        return None
+    return find_class(part.kind) if isinstance(part.kind, str) else part.kind
 
 
 @cache
@@ -144,8 +207,8 @@ def find_class(kind: str) -> Callable | None:
 def arguments(called: Callable) -> frozenset[str] | None:
     """List the arguments of a function, or of a class with those that it hands on to its bases; None for any."""
     names: set[str] = set()
-    for one in inspect.getmro(called) if inspect.isclass(called) else [called]:
-        function = vars(one).get('__init__') if inspect.isclass(one) else one
+    for owner in inspect.getmro(called) if inspect.isclass(called) else [called]:
+        function = vars(owner).get('__init__') if inspect.isclass(owner) else owner
         if function is None:
             continue
         parameters = inspect.signature(function).parameters.values()

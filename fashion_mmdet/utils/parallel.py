@@ -20,7 +20,7 @@ from typing import TypeVar
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
-WAITING = 8  # calls handed out ahead, per worker
+CALLS_AHEAD_PER_WORKER = 8
 ONE_THREAD = dict(OMP_NUM_THREADS='1', OPENCV_FOR_THREADS_NUM='1')
 
 
@@ -39,7 +39,7 @@ class WorkerPool:
     module, which should therefore not import torch.
 
     Every worker has a pipe of its own, served by a thread. All workers of concurrent.futures share one: a worker killed
-    while it writes a result leaves half a message there, for whose rest that pool waits for ever.
+    while it writes a result leaves half a message there, for whose rest that pool waits forever.
 
     Args:
         workers: processes, started when first needed; None for one a core. With one, or in a process that may not have
@@ -80,7 +80,7 @@ class WorkerPool:
             yield from map(function, items)
             return
         items = iter(items)
-        first = list(islice(items, WAITING * self.workers))
+        first = list(islice(items, CALLS_AHEAD_PER_WORKER * self.workers))
         self._start(min(self.workers, len(first)))
         futures = deque(self._threads.submit(self._call, function, item) for item in first)
         while futures:
@@ -122,7 +122,7 @@ def _spawning() -> Iterator[None]:
     """Make a process that is started meanwhile ignore Ctrl-C and not run the user's script.
 
     Ctrl-C in a terminal reaches all processes, but only the parent is to act on it; blocked signals pass on to a child.
-    Python would import `__main__` in the child, which begins all work anew where a script has no main guard.
+    Python would import `__main__` in the child, which begins all work again where a script has no main guard.
     """
     main, blocked = sys.modules['__main__'], signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     sys.modules['__main__'] = ModuleType('__main__')

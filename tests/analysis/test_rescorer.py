@@ -446,7 +446,7 @@ def test_files_that_are_no_rescorer_are_refused(content, message, tmp_path: Path
 
 @pytest.mark.parametrize(('field', 'value'), [('left', 0), ('right', 10**6), ('feature_idx', 999), ('bitset_idx', 999)])
 def test_a_tree_that_leads_out_of_itself_is_refused(fitted, tmp_path: Path, field: str, value: int):
-    """Its loops would read beyond the arrays, or go round for ever."""
+    """Its loops would read beyond the arrays, or go round forever."""
     made = copy.deepcopy(fitted)
     for trees in made.hit._predictors:
         nodes = trees[0].nodes

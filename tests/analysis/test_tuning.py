@@ -1,4 +1,4 @@
-"""Tuning: quick scores against postprocessing and matching themselves, searches against plain loops, honest folds."""
+"""Tuning: scores by table against postprocessing and matching, searches against plain loops, honest folds."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,8 +12,8 @@ from pycocotools import mask as coco_mask
 from fashion_mmdet.analysis.tuning.curves import held_out_curves
 from fashion_mmdet.analysis.tuning.inputs import read_inputs
 from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
-from fashion_mmdet.analysis.tuning.search import SCORES, STAGES, Tuner
-from fashion_mmdet.analysis.tuning.sweep_score import thresholds_of
+from fashion_mmdet.analysis.tuning.search import STAGES, THRESHOLD_GRID, Tuner
+from fashion_mmdet.analysis.tuning.threshold_curve import thresholds_without
 from fashion_mmdet.analysis.tuning.validation import Plan, choose_stages, make_splits, tune
 from fashion_mmdet.config import load_config, read_postprocess
 from fashion_mmdet.evaluation.dump import DumpWriter
@@ -112,7 +112,7 @@ def everyone(raws: list[RawPrediction]) -> tuple[int, ...]:
     return tuple(range(len(raws)))
 
 
-# The quick score.
+# The score by table.
 
 
 @pytest.mark.parametrize('match', ['category', 'class_id'])
@@ -130,35 +130,35 @@ def everyone(raws: list[RawPrediction]) -> tuple[int, ...]:
     ],
     ids=['everything', 'nms and area', 'by class and dropped', 'by class', 'between classes', 'limit', 'none'],
 )
-def test_the_quick_score_is_the_score_to_the_last_digit(options, average, match):
+def test_the_table_score_is_the_exact_score_to_the_last_digit(options, average, match):
     """Also from tables with a lower floor, made for other score thresholds."""
     raws, truths = random_images(16, 1)
     cache = ScoreCache(raws, truths, SIZE, average, match)
     wanted = plain_score(raws, truths, options, average, match)
-    assert cache.quick_score(everyone(raws), options) == wanted
-    assert cache.quick_score(everyone(raws), options, floor=0.05) == wanted
-    assert cache.score(everyone(raws), options) == wanted
+    assert cache.table_score(everyone(raws), options) == wanted
+    assert cache.table_score(everyone(raws), options, floor=0.05) == wanted
+    assert cache.exact_score(everyone(raws), options) == wanted
     assert 0 < wanted < 1
 
 
 @pytest.mark.parametrize('average', ['image', 'image_class'])
 def test_scores_along_a_threshold_are_those_of_each_value(average):
     raws, truths = random_images(12, 2)
-    detections = ScoreCache(raws, truths, SIZE, average).detections(everyone(raws), EVERYTHING, SCORES[0])
+    detections = ScoreCache(raws, truths, SIZE, average).detections(everyone(raws), EVERYTHING, THRESHOLD_GRID[0])
     wanted = [
         plain_score(raws, truths, replace(EVERYTHING, score_thr=float(value), drop_categories=(5,)), average)
-        for value in SCORES
+        for value in THRESHOLD_GRID
     ]
-    np.testing.assert_allclose(detections.scores_along(SCORES, dropped=(5,)), wanted, atol=1e-12)
+    np.testing.assert_allclose(detections.scores_along(THRESHOLD_GRID, dropped=(5,)), wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize('average', ['image', 'image_class'])
 @pytest.mark.parametrize('category', [0, 9, 20], ids=['a class', 'one that is not there', 'one never predicted'])
 def test_scores_along_one_classs_threshold_are_those_of_each_value(average, category):
     raws, truths = random_images(12, 3)
-    detections = ScoreCache(raws, truths, SIZE, average).detections(everyone(raws), EVERYTHING, SCORES[0])
-    grid = SCORES[::6]
-    others = thresholds_of(Postprocess(score_thr={'default': 0.4, 3: 0.6}).score_thresholds(), (5,))
+    detections = ScoreCache(raws, truths, SIZE, average).detections(everyone(raws), EVERYTHING, THRESHOLD_GRID[0])
+    grid = THRESHOLD_GRID[::6]
+    others = thresholds_without(Postprocess(score_thr={'default': 0.4, 3: 0.6}).score_thresholds(), (5,))
     wanted = [
         plain_score(
             raws,
@@ -194,10 +194,10 @@ def test_one_image_with_one_object_by_hand():
 @pytest.mark.parametrize('average', ['image', 'image_class'])
 def test_images_with_little_in_them_by_hand(true, found, score, average):
     cache = ScoreCache([raw_of('a', *found)], {'a': truth_of('a', *true)}, SIZE, average)
-    assert cache.quick_score((0,), Postprocess(score_thr=0.5)) == score
+    assert cache.table_score((0,), Postprocess(score_thr=0.5)) == score
     for stages in (('score',), tuple(STAGES)):
         options = Tuner(cache, Postprocess(), min_support=1).fit((0,), stages)
-        assert cache.score((0,), options) >= score
+        assert cache.exact_score((0,), options) >= score
 
 
 # The search.
@@ -207,9 +207,9 @@ def test_images_with_little_in_them_by_hand(true, found, score, average):
 def test_the_best_common_threshold_is_that_of_a_plain_loop(average):
     raws, truths = random_images(8, 4)
     base = Postprocess(nms_iou=0.3)
-    scores = [plain_score(raws, truths, replace(base, score_thr=float(value)), average) for value in SCORES]
+    scores = [plain_score(raws, truths, replace(base, score_thr=float(value)), average) for value in THRESHOLD_GRID]
     found = Tuner(ScoreCache(raws, truths, SIZE, average), base).fit(everyone(raws), ('score',))
-    assert found == replace(base, score_thr=float(SCORES[int(np.argmax(scores))]))
+    assert found == replace(base, score_thr=float(THRESHOLD_GRID[int(np.argmax(scores))]))
     assert max(scores) > min(scores)
 
 
@@ -218,7 +218,7 @@ def test_every_stage_gains_on_the_images_it_is_fitted_on():
     cache = ScoreCache(raws, truths, SIZE)
     tuner = Tuner(cache, Postprocess(), 2, AXES)
     scores = [
-        cache.score(everyone(raws), tuner.fit(everyone(raws), tuple(STAGES)[:count]))
+        cache.exact_score(everyone(raws), tuner.fit(everyone(raws), tuple(STAGES)[:count]))
         for count in range(len(STAGES) + 1)
     ]
     assert scores == sorted(scores)
@@ -235,7 +235,7 @@ def test_the_geometry_that_is_right_is_found():
     base = Postprocess(score_thr=0.5, nms_iou=None, overlap='none')
     tuner = Tuner(ScoreCache(raws, truths, SIZE), base, axes={'nms_iou': (0.5, 0.9), 'min_area': (1, 50)})
     found = tuner.fit(everyone(raws), ('geometry',))
-    assert tuner.cache.score(everyone(raws), found) == 1.0
+    assert tuner.cache.exact_score(everyone(raws), found) == 1.0
     assert (found.score_thr > 0.8) or (found.nms_iou, found.min_area) == (0.5, 50)
 
 
@@ -413,7 +413,7 @@ def test_several_processes_give_the_same():
         with ScoreCache(raws, truths, SIZE, workers=workers) as cache:
             tuner = Tuner(cache, Postprocess(), min_support=2, axes={'nms_iou': (0.3, 0.5)})
             options = tuner.fit(everyone(raws), tuple(STAGES))
-            found.append((options, cache.score(everyone(raws), options)))
+            found.append((options, cache.exact_score(everyone(raws), options)))
     assert found[0] == found[1]
 
 
@@ -546,8 +546,8 @@ def test_attributes_get_a_threshold_and_the_category_that_guesses_them_wrong_goe
         images = tuple(range(12))
         assert tuner.stages[-1] == 'attributes'
         found = tuner.fit_attributes(images, tuner.base)
-        assert cache.score(images, tuner.base) == 0
-        assert cache.score(images, found) == 1
+        assert cache.exact_score(images, tuner.base) == 0
+        assert cache.exact_score(images, found) == 1
     assert found.attribute_thr <= 0.4
     assert found.attribute_policy == {'default': 'with', 9: 'without'}
 

@@ -117,7 +117,7 @@ def test_a_file_that_is_no_image_is_named(tmp_path, content, kind):
 
 @pytest.mark.parametrize('make', [os.mkfifo, os.mkdir, lambda path: os.symlink('/dev/zero', path)])
 def test_what_is_no_regular_file_is_unreadable_and_never_opened(tmp_path, make):
-    """A FIFO would keep its reader waiting for ever, and so would a device without an end."""
+    """A FIFO would keep its reader waiting forever, and so would a device without an end."""
     path = tmp_path / 'x.jpg'
     make(path)
     assert find_problem(path, 20, 30) == ('unreadable_file', f'{path}: not a regular file')
@@ -187,7 +187,7 @@ def test_a_file_whose_name_differs_by_case_alone_is_told_apart_from_a_missing_on
     assert find_problem(path) == ('name_in_other_case', f'{path}: the file is Shoe.JPG')
     assert find_problem(tmp_path / 'sho.jpg') == ('missing_file', str(tmp_path / 'sho.jpg'))
     assert find_problem(tmp_path / 'none' / 'shoe.jpg')[0] == 'missing_file'
-    (tmp_path / 'sho.JPG').touch()  # the folder is listed anew once it has changed
+    (tmp_path / 'sho.JPG').touch()  # the folder is listed again once it has changed
     assert find_problem(tmp_path / 'sho.jpg')[0] == 'name_in_other_case'
 
 

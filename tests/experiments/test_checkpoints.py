@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 import fashion_mmdet.register  # noqa: F401  mmengine's loaders are replaced
 from fashion_mmdet.experiments.checkpoints import UntrustedFileError, load_file, trust_files
 from fashion_mmdet.experiments.export import describe, export_weights
-from fashion_mmdet.experiments.setup import resume_latest
+from fashion_mmdet.experiments.resume import resume_latest
 from fashion_mmdet.experiments.weights import check_fit, check_shares, prepare_weights, read_checkpoint
 from tests.conftest import ROOT, run_here
 from tools import export_weights as export_tool

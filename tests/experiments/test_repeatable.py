@@ -278,7 +278,7 @@ def test_a_loss_or_weight_that_is_no_number_stops_the_run_and_the_last_good_chec
 
 
 def test_overflows_that_float16s_loss_scaling_skips_do_not_stop_a_run_unless_they_stay():
-    """From 2**16, the scale is 1 after 16 halvings: the 17th in a row stops; a good loss between begins anew."""
+    """From 2**16, the scale is 1 after 16 halvings: the 17th in a row stops; a good loss between begins again."""
     from fashion_mmdet.experiments.invalid_loss import StopAtInvalidLoss
 
     runner, hook = MagicMock(work_dir='run', iter=0), StopAtInvalidLoss()

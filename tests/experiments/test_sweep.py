@@ -242,7 +242,7 @@ def test_the_overlay_is_the_config_with_the_options_and_names_only_what_changes(
 
 
 def test_every_trial_has_a_generator_of_its_own_and_a_restart_goes_on_as_if_nothing_had_happened(folder: Path):
-    """Values of three trials in one go, and of one and two after opening the study anew; no value comes twice."""
+    """Values of three trials in one go, and of one and two after opening the study again; no value comes twice."""
 
     def draw(name: str, counts: list[int]) -> list[float]:
         for count in counts:

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 
 from fashion_mmdet.config import load_config
-from fashion_mmdet.experiments.setup import resume_latest
+from fashion_mmdet.experiments.resume import resume_latest
 from fashion_mmdet.experiments.weights import check_fit, drop_pretrained, find_weights, prepare_weights, read_checkpoint
 from tests.conftest import ROOT
 

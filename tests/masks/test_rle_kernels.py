@@ -98,14 +98,14 @@ def test_numbers_at_a_power_of_ten_have_their_room(start, end):
 def test_overlap_is_settled_as_with_bitmaps(masks):
     """Groups 0 to 2 and -1, which stays out; the masks from 20 on are another image."""
     groups = np.random.default_rng(1).integers(-1, 3, len(masks))
-    since = np.where(np.arange(len(masks)) < 20, 0, 20)
+    first_of_image = np.where(np.arange(len(masks)) < 20, 0, 20)
     expected, claimed = [], {}
-    for mask, group, first in zip(masks, groups.tolist(), since.tolist(), strict=True):
+    for mask, group, first in zip(masks, groups.tolist(), first_of_image.tolist(), strict=True):
         key = (group, first)
         expected.append(mask & ~claimed.get(key, np.zeros(SIZE, bool)) if group >= 0 else mask)
         claimed[key] = claimed.get(key, mask) | mask
     edges, bounds = coco_to_edges([encode(mask) for mask in masks])
-    settled, new_bounds = rle_kernels.resolve_overlaps(edges, bounds, groups, since)
+    settled, new_bounds = rle_kernels.resolve_overlaps(edges, bounds, groups, first_of_image)
     np.testing.assert_array_equal(draw(settled, new_bounds), expected)
     # Runs stay sorted and apart: what is left is written as pycocotools writes it.
     assert edges_to_coco(settled, new_bounds, *SIZE) == [encode(mask) for mask in expected]

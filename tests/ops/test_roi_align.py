@@ -37,7 +37,7 @@ def test_gradients_equal_torchvisions_in_double_precision(seed: int, aligned: bo
     """60 boxes into 3 x 5 bins."""
     rois = random_rois(60, seed)
     grad = torch.randn(60, 4, 3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    found = roi_align.backward(grad, rois, SHAPE, SCALE, sampling_ratio, aligned)
+    found = roi_align.sparse_backward(grad, rois, SHAPE, SCALE, sampling_ratio, aligned)
     torch.testing.assert_close(found, kernel(grad, rois, sampling_ratio, aligned), rtol=1e-10, atol=1e-12)
 
 
@@ -63,7 +63,7 @@ def test_a_bins_weights_add_up_to_one_inside_the_photo():
 )
 def test_boxes_that_would_take_much_memory_are_left_to_the_kernel(rois, sampling_ratio, expected):
     rois = torch.tensor(rois, dtype=torch.float32).reshape(-1, 5)
-    assert roi_align.is_worth_it(torch.zeros(len(rois), 1, 7, 7), rois, SCALE, sampling_ratio) is (
+    assert roi_align.suits_sparse(torch.zeros(len(rois), 1, 7, 7), rois, SCALE, sampling_ratio) is (
         expected and torch.backends.mkl.is_available()
     )
 
@@ -83,7 +83,7 @@ def test_the_sums_do_not_depend_on_the_number_of_threads():
         results = []
         for count in (1, 2, 2):
             torch.set_num_threads(count)
-            results.append(roi_align.backward(grad, rois, SHAPE, SCALE, 0, True))
+            results.append(roi_align.sparse_backward(grad, rois, SHAPE, SCALE, 0, True))
     finally:
         torch.set_num_threads(threads)
     assert torch.equal(results[0], results[1])

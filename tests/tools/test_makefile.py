@@ -1,4 +1,4 @@
-"""`make ablation`: the steps in the order in which they need each other, and only those not yet done."""
+"""`make ablation` does the steps in the order in which they need each other; `make demo` begins with a photo."""
 
 import re
 import shutil
@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from matplotlib import get_data_path
 
 from tests.conftest import ROOT
 
@@ -71,3 +72,15 @@ def test_a_finished_ablation_only_compares(folder: Path):
 
 def test_the_steps_are_those_that_the_configs_have():
     assert sorted(path.stem.rpartition('_')[2] for path in (ROOT / 'configs/fashion/cpu').glob('*.py')) == sorted(STEPS)
+
+
+def test_the_demo_shows_a_photo_s_garments_before_it_trains(folder: Path):
+    """The sample photo stands where matplotlib keeps its own; other photos are named by PHOTO."""
+    lines = subprocess.run(['make', '-n', 'demo'], cwd=folder, check=True, capture_output=True, text=True).stdout
+    tools = re.findall(r'tools/(\w+)\.py', lines)
+    assert tools[0] == 'predict'
+    assert tools.index('predict') < tools.index('train')
+    assert Path(get_data_path(), 'sample_data/grace_hopper.jpg').is_file()
+    command = ['make', '-n', 'predict', 'PHOTO=a.jpg b.jpg']
+    own = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+    assert 'tools/predict.py a.jpg b.jpg --out' in own

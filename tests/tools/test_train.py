@@ -111,7 +111,7 @@ def test_resume_survives_a_cut_off_note_of_the_last_checkpoint(tiny_run: Path, t
     """A kill between truncating and writing `last_checkpoint` leaves it empty: the files on disk decide."""
     from mmengine.config import Config
 
-    from fashion_mmdet.experiments.setup import resume_latest
+    from fashion_mmdet.experiments.resume import resume_latest
 
     copy_checkpoints(tiny_run, tmp_path)
     (tmp_path / 'last_checkpoint').write_text('')
@@ -121,7 +121,7 @@ def test_resume_survives_a_cut_off_note_of_the_last_checkpoint(tiny_run: Path, t
 def test_a_copied_work_dir_resumes_from_itself_and_not_from_the_one_it_was_copied_from(tiny_run: Path, tmp_path: Path):
     from mmengine.config import Config
 
-    from fashion_mmdet.experiments.setup import resume_latest
+    from fashion_mmdet.experiments.resume import resume_latest
 
     copy_checkpoints(tiny_run, tmp_path)
     shutil.copy(tiny_run / 'last_checkpoint', tmp_path)
@@ -132,7 +132,7 @@ def test_a_copied_work_dir_resumes_from_itself_and_not_from_the_one_it_was_copie
 def test_resume_passes_over_a_cut_off_checkpoint_and_clears_a_killed_runs_half_files(tiny_run: Path, tmp_path: Path):
     from mmengine.config import Config
 
-    from fashion_mmdet.experiments.setup import resume_latest
+    from fashion_mmdet.experiments.resume import resume_latest
 
     copy_checkpoints(tiny_run, tmp_path)
     whole = (tmp_path / 'epoch_2.pth').read_bytes()
@@ -145,7 +145,7 @@ def test_resume_passes_over_a_cut_off_checkpoint_and_clears_a_killed_runs_half_f
 def test_resume_goes_by_what_a_checkpoint_records_and_not_by_its_name(tiny_run: Path, tmp_path: Path):
     from mmengine.config import Config
 
-    from fashion_mmdet.experiments.setup import resume_latest
+    from fashion_mmdet.experiments.resume import resume_latest
 
     shutil.copy(tiny_run / 'epoch_1.pth', tmp_path / 'epoch_20.pth')
     shutil.copy(tiny_run / 'epoch_2.pth', tmp_path / 'epoch_3.pth')
@@ -159,7 +159,7 @@ def test_a_run_without_a_seed_of_its_own_is_resumed_with_the_one_it_drew(tiny_ru
     """The tiny run has seed 0."""
     from mmengine.config import Config
 
-    from fashion_mmdet.experiments.setup import resume_latest
+    from fashion_mmdet.experiments.resume import resume_latest
 
     copy_checkpoints(tiny_run, tmp_path)
     cfg = Config(dict(work_dir=str(tmp_path), model={}, randomness=dict(seed=None, deterministic=True)))

@@ -128,7 +128,7 @@ def converted_ccp(root: Path) -> None:
 
 def scored_dump(_: Path) -> None:
     with score_cache.ScoreCache([], {}, workers=2) as cache:
-        cache.score(range(4), Postprocess())
+        cache.exact_score(range(4), Postprocess())
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def scored_dump(_: Path) -> None:
         (shrunk_copy, (copy, 'downscale_photo')),
         (built_index, (index_build, 'check_rows')),
         (converted_ccp, (ccp, '_convert_photo')),
-        (scored_dump, (score_cache, '_work_on')),
+        (scored_dump, (score_cache, '_run_in_worker')),
     ],
 )
 def test_whoever_maps_over_cores_says_that_a_worker_was_killed(

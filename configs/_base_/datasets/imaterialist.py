@@ -44,7 +44,7 @@ test_pipeline = dict(
 train_dataloader = dict(
     batch_size=2,
     num_workers=2,
-    persistent_workers=False,  # started anew each epoch, seeded by its number: a resumed run sees the same photos
+    persistent_workers=False,  # started again each epoch, seeded by its number: a resumed run sees the same photos
     sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='AspectRatioBatchSampler'),
     dataset=dict(

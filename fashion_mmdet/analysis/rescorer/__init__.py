@@ -1,1 +1,1 @@
-"""Rescorer training: a small model that scores a detection anew, given all others of the photo."""
+"""Rescorer training: a small model that gives a detection a new score, given all others of the photo."""

@@ -23,7 +23,7 @@ class Settings:
     kind: str = 'boosting'  # kind of the models, see `model.KINDS`
     confidence: str = 'gain'  # the model whose answer replaces the score, see `model.CONFIDENCES`
     folds: int = 5  # held out in turn
-    repeats: int = 3  # of the folds, each dealt anew
+    repeats: int = 3  # of the folds, each with another seed
     seed: int = 0  # of folds and models
 
     def fits(self) -> int:
@@ -69,8 +69,8 @@ def _validate_fold(
     rescored = data.score_cache(data.with_scores([*held_out, *fitted], [*confidences, *out_of_fold]))
     base = data.base
     raw_threshold, threshold = best_threshold(plain, fitted, base), best_threshold(rescored, fitted, base)
-    scores = [plain.score(held_out, one) for one in (MMDET_DEFAULT, base, replace(base, score_thr=raw_threshold))]
-    scores.append(rescored.score(held_out, replace(base, score_thr=threshold)))
+    scores = [plain.exact_score(held_out, one) for one in (MMDET_DEFAULT, base, replace(base, score_thr=raw_threshold))]
+    scores.append(rescored.exact_score(held_out, replace(base, score_thr=threshold)))
     return Fold(held_out, confidences, hit_probs, raw_threshold, threshold, np.array(scores))
 
 

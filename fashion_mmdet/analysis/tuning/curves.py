@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fashion_mmdet.analysis.eda_plots import ACCENT, DPI, FAINT, INK, STYLE, save_figure
-from fashion_mmdet.analysis.tuning.search import SCORES, Tuner, common_threshold, floor_of
+from fashion_mmdet.analysis.tuning.search import THRESHOLD_GRID, Tuner, common_threshold, search_floor
 from fashion_mmdet.analysis.tuning.validation import Split
 from fashion_mmdet.evaluation.postprocess import Postprocess
 
@@ -18,7 +18,6 @@ TITLES = {
     'score_thr': 'Score threshold',
     'nms_iou': 'NMS: largest mask IoU within a class',
     'mask_thr': 'Mask threshold',
-    'mask_temperature': 'Mask threshold by expected IoU: temperature',
     'min_area': 'Minimum area, pixels',
 }
 CHOSEN = '#c8553d'
@@ -44,7 +43,7 @@ def held_out_curves(tuner: Tuner, splits: Sequence[Split], stages: Sequence[str]
     for split in splits:
         options = tuner.fit(split.fitted, stages)
         cases.append((split.held_out, replace(options, score_thr=common_threshold(options))))
-    grid = SCORES[max(floor_of(options) for _, options in cases) <= SCORES]
+    grid = THRESHOLD_GRID[max(search_floor(options) for _, options in cases) <= THRESHOLD_GRID]
     scores = [
         cache.detections(images, options, grid[0]).scores_along(grid, options.drop_categories)
         for images, options in cases
@@ -53,7 +52,7 @@ def held_out_curves(tuner: Tuner, splits: Sequence[Split], stages: Sequence[str]
     for name in [name for name in tuner.axes if name in TITLES]:
         values = tuple(value for value in tuner.axes[name] if value is not None)
         scores = [
-            [cache.quick_score(images, replace(options, **{name: value}), floor_of(options)) for value in values]
+            [cache.table_score(images, replace(options, **{name: value}), search_floor(options)) for value in values]
             for images, options in cases
         ]
         curves.append(Curve(name, values, np.array(scores), getattr(chosen, name)))

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from rich.progress import Progress
 
-from fashion_mmdet.analysis.tuning.sweep_score import Detections, thresholds_of
 from fashion_mmdet.analysis.tuning.tables import ImageTable, build_table
+from fashion_mmdet.analysis.tuning.threshold_curve import Detections, thresholds_without
 from fashion_mmdet.evaluation.matching import ImageCounts, count_image
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
 from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
@@ -18,8 +18,17 @@ from fashion_mmdet.utils.parallel import WorkerPool
 Made = TypeVar('Made')
 LARGEST_CHUNK = 8  # images handed to a worker at once
 
-Held = tuple[Sequence[RawPrediction], Mapping[str, Truth], tuple[int, int] | None, str]
-_held: Held  # in a worker: images, truths, size and match of its cache
+
+class WorkerState(NamedTuple):
+    """What every job of a cache needs, sent to a worker once; see `ScoreCache`."""
+
+    raws: Sequence[RawPrediction]
+    truths: Mapping[str, Truth]
+    size: tuple[int, int] | None
+    match: str
+
+
+_state: WorkerState  # of the worker that this process is
 
 
 class ScoreCache:
@@ -50,11 +59,11 @@ class ScoreCache:
     ) -> None:
         self.image_ids = [raw.image_id for raw in raws]
         self.average, self.match = average, match
-        self._images: Held = raws, truths, size, match
+        self._state = WorkerState(raws, truths, size, match)
         self._tables: dict[str, dict[int, tuple[float, ImageTable]]] = {}
         self._counts: dict[str, dict[int, ImageCounts]] = {}
         self._progress = progress or Progress(disable=True)
-        self._pool = WorkerPool(workers, partial(_hold, self._images))
+        self._pool = WorkerPool(workers, partial(_set_state, self._state))
 
     def __enter__(self) -> 'ScoreCache':
         return self
@@ -65,7 +74,7 @@ class ScoreCache:
     @property
     def has_attributes(self) -> bool:
         """Whether a hit needs the attributes, and the dump's model predicts some."""
-        return self.match == 'class_id' and any(raw.attribute_probs is not None for raw in self._images[0])
+        return self.match == 'class_id' and any(raw.attribute_probs is not None for raw in self._state.raws)
 
     def detections(self, images: Sequence[int], options: Postprocess, floor: float) -> Detections:
         """Return the detections of images (positions in the dump) for all score thresholds from `floor` on.
@@ -78,25 +87,25 @@ class ScoreCache:
         known.update((image, (floor, table)) for image, table in zip(missing, tables, strict=True))
         return Detections.gather([known[image][1] for image in images], options.min_area, self.average)
 
-    def score(self, images: Sequence[int], options: Postprocess) -> float:
+    def exact_score(self, images: Sequence[int], options: Postprocess) -> float:
         """Score some images as `tools/score_dump.py` would: postprocess, count, summarize."""
         known = self._counts.setdefault(repr(options), {})
         missing = [image for image in images if image not in known]
         known.update(zip(missing, self._map(partial(_count, options=options), missing), strict=True))
         return summarize([known[image] for image in images], self.average).score
 
-    def quick_score(self, images: Sequence[int], options: Postprocess, floor: float | None = None) -> float:
-        """Score from tables; see `tables` for where that equals `score`.
+    def table_score(self, images: Sequence[int], options: Postprocess, floor: float | None = None) -> float:
+        """Score from tables, much faster; see `tuning.tables` for where that equals `exact_score`.
 
         `floor` is the tables', no higher than any score threshold; None stands for the lowest of these.
         """
-        thresholds = thresholds_of(options.score_thresholds(), options.drop_categories)
+        thresholds = thresholds_without(options.score_thresholds(), options.drop_categories)
         floor = float(thresholds.min()) if floor is None else floor
         return self.detections(images, options, floor).score(thresholds)
 
     def objects(self, images: Sequence[int]) -> list[int]:
         """Return the category of every true object of some images."""
-        _, truths, _, _ = self._images
+        truths = self._state.truths
         return [category for image in images for category in truths[self.image_ids[image]].categories.tolist()]
 
     def _map(self, work: Callable[..., Made], images: Sequence[int]) -> list[Made]:
@@ -107,7 +116,7 @@ class ScoreCache:
         step = max(1, min(LARGEST_CHUNK, len(images) // (4 * workers)))
         jobs = [(work, images[start : start + step]) for start in range(0, len(images), step)]
         alone = workers == 1 or len(images) < 2 * workers
-        parts = map(partial(_work, self._images), jobs) if alone else self._pool.map(_work_on, jobs)
+        parts = map(partial(_run, self._state), jobs) if alone else self._pool.map(_run_in_worker, jobs)
         task = self._progress.add_task('  images', total=len(images))
         made = []
         for part in parts:
@@ -123,16 +132,17 @@ def _count(
     return count_image(truth, postprocess(raw, options, size), match)
 
 
-def _work(held: Held, job: tuple[Callable[..., Made], Sequence[int]]) -> list[Made]:
-    (raws, truths, size, match), (work, images) = held, job
-    return [work(raws[image], truths[raws[image].image_id], size=size, match=match) for image in images]
+def _run(state: WorkerState, job: tuple[Callable[..., Made], Sequence[int]]) -> list[Made]:
+    work, images = job
+    pairs = ((state.raws[image], state.truths[state.raws[image].image_id]) for image in images)
+    return [work(raw, truth, size=state.size, match=state.match) for raw, truth in pairs]
 
 
-def _hold(images: Held) -> None:
+def _set_state(state: WorkerState) -> None:
     """Keep the images for the jobs to come, in a worker."""
-    global _held
-    _held = images
+    global _state
+    _state = state
 
 
-def _work_on(job: tuple[Callable[..., Made], Sequence[int]]) -> list[Made]:
-    return _work(_held, job)
+def _run_in_worker(job: tuple[Callable[..., Made], Sequence[int]]) -> list[Made]:
+    return _run(_state, job)

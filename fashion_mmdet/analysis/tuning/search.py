@@ -6,25 +6,25 @@ from dataclasses import replace
 import numpy as np
 
 from fashion_mmdet.analysis.tuning.score_cache import ScoreCache
-from fashion_mmdet.analysis.tuning.sweep_score import thresholds_of
+from fashion_mmdet.analysis.tuning.threshold_curve import thresholds_without
 from fashion_mmdet.classes import NUM_CATEGORIES, NUM_MAIN_CATEGORIES
+from fashion_mmdet.evaluation.attribute_choice import DEFAULT_THRESHOLD
 from fashion_mmdet.evaluation.postprocess import Postprocess
 
-SCORES = np.arange(2, 39) / 40  # 0.05, 0.075 ... 0.95
-FLOORS = (0.3, 0.2, 0.1, SCORES[0])
+THRESHOLD_GRID = np.arange(2, 39) / 40  # 0.05, 0.075 ... 0.95
+FLOORS = (0.3, 0.2, 0.1, THRESHOLD_GRID[0])
 # Options of Postprocess to try, one after the other; another of its fields is a line here. 'none' is no choice of
 # overlap: masks of a class that share pixels make no submission.
 AXES: dict[str, tuple] = {
     'nms_iou': (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
     'cross_class_iou': (None, 0.4, 0.5, 0.6, 0.7, 0.8),
     'mask_thr': (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
-    'mask_temperature': (None, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8),
     'min_area': (1, 50, 100, 200, 400, 800, 1600),
     'overlap': ('class', 'all'),
 }
 ATTRIBUTE_THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 ROUNDS = 3
-TINY = 1e-9  # below it a gain is a rounding error
+TOLERANCE = 1e-9  # below it a gain is a rounding error
 
 Images = tuple[int, ...]
 
@@ -34,7 +34,7 @@ class Tuner:
 
     Stages:
         score: one score threshold for all categories.
-        geometry: NMS, mask threshold, minimum area, overlap, one at a time, the score threshold anew each time.
+        geometry: NMS, mask threshold, minimum area, overlap, one at a time, the score threshold again each time.
         classes: a score threshold for each category that is frequent enough.
         categories: which categories never to predict.
         attributes: from which probability on attributes are predicted, and for which categories none; only where a hit
@@ -84,19 +84,19 @@ class Tuner:
 
     def fit_score(self, images: Images, start: Postprocess) -> Postprocess:
         """Choose the best common score threshold; of equals, the lowest."""
-        return replace(start, score_thr=self._best_threshold(images, start, SCORES)[0])
+        return replace(start, score_thr=self._best_threshold(images, start, THRESHOLD_GRID)[0])
 
     def fit_geometry(self, images: Images, start: Postprocess) -> Postprocess:
         """Change one option at a time, as long as one helps (coordinate descent, at most `ROUNDS` rounds)."""
-        grid = SCORES[floor_of(start) <= SCORES]
-        best, best_score = start, self.cache.quick_score(images, start, floor_of(start))
+        grid = THRESHOLD_GRID[search_floor(start) <= THRESHOLD_GRID]
+        best, best_score = start, self.cache.table_score(images, start, search_floor(start))
         for _ in range(ROUNDS):
             before = best
             for name, values in self.axes.items():
                 for value in values:  # each with the score threshold that suits it best
                     candidate = replace(best, **{name: value})
                     threshold, score = self._best_threshold(images, candidate, grid)
-                    if score > best_score + TINY:
+                    if score > best_score + TOLERANCE:
                         best, best_score = replace(candidate, score_thr=threshold), score
             if best == before:
                 break
@@ -104,10 +104,10 @@ class Tuner:
 
     def fit_classes(self, images: Images, start: Postprocess) -> Postprocess:
         """Give frequent categories a score threshold of their own, the most frequent first, twice round."""
-        floor, support, common = floor_of(start), self._support(images), start.score_thresholds()
+        floor, support, common = search_floor(start), self._support(images), start.score_thresholds()
         detections = self.cache.detections(images, start, floor)
-        grid = SCORES[floor <= SCORES]
-        chosen = thresholds_of(common, start.drop_categories)
+        grid = THRESHOLD_GRID[floor <= THRESHOLD_GRID]
+        chosen = thresholds_without(common, start.drop_categories)
         for _ in range(2):
             for category in self._frequent(support, start):
                 # Its best threshold, drawn towards the common one as if `min_support` objects more asked for that.
@@ -115,7 +115,7 @@ class Tuner:
                 step = (best - common[category]) * objects / (objects + self.min_support)
                 changed = chosen.copy()
                 changed[category] = round(float(common[category] + step), 3)
-                if detections.score(changed) > detections.score(chosen) + TINY:
+                if detections.score(changed) > detections.score(chosen) + TOLERANCE:
                     chosen = changed
         default = common_threshold(start)
         kept = (category for category in range(NUM_CATEGORIES) if category not in start.drop_categories)
@@ -124,16 +124,17 @@ class Tuner:
 
     def fit_categories(self, images: Images, start: Postprocess) -> Postprocess:
         """Drop (or take back) the category that gains most, as long as one does."""
-        detections = self.cache.detections(images, start, floor_of(start))
+        detections = self.cache.detections(images, start, search_floor(start))
         thresholds = start.score_thresholds()
         predicted = detections.categories[detections.scores >= thresholds[detections.categories]]
         seen = self._support(images) + np.bincount(predicted, minlength=NUM_CATEGORIES)
         frequent = np.flatnonzero(seen >= self.min_support).tolist()
         dropped = set(start.drop_categories)
-        best = detections.score(thresholds_of(thresholds, sorted(dropped)))
+        best = detections.score(thresholds_without(thresholds, sorted(dropped)))
         while frequent:  # try every category on the other side, move the best one
-            scores = [detections.score(thresholds_of(thresholds, sorted(dropped ^ {one}))) for one in frequent]
-            if max(scores) <= best + TINY:
+            trials = (thresholds_without(thresholds, sorted(dropped ^ {category})) for category in frequent)
+            scores = [detections.score(trial) for trial in trials]
+            if max(scores) <= best + TOLERANCE:
                 break
             best = max(scores)
             dropped ^= {frequent[scores.index(best)]}
@@ -146,12 +147,12 @@ class Tuner:
         """Choose the attributes' threshold, then the categories better off without, the most frequent first."""
         best = start
         for threshold in ATTRIBUTE_THRESHOLDS:
-            best = self._confirmed(images, best, replace(start, attribute_thr=threshold), TINY)
+            best = self._confirmed(images, best, replace(start, attribute_thr=threshold), TOLERANCE)
         for category in self._frequent(self._support(images)[:NUM_MAIN_CATEGORIES], best):
             policy = best.attribute_policy
             policy = policy if isinstance(policy, Mapping) else {'default': policy}
             candidate = replace(best, attribute_policy={**policy, category: 'without'})
-            best = self._confirmed(images, best, candidate, TINY)
+            best = self._confirmed(images, best, candidate, TOLERANCE)
         return best
 
     def _best_threshold(self, images: Images, options: Postprocess, grid: np.ndarray) -> tuple[float, float]:
@@ -166,8 +167,8 @@ class Tuner:
     def _confirmed(
         self, images: Images, start: Postprocess, candidate: Postprocess, least_gain: float = 0
     ) -> Postprocess:
-        """Return the candidate if it gains by the exact score too, which tables may miss (see `tables`)."""
-        gain = self.cache.score(images, candidate) > self.cache.score(images, start) + least_gain
+        """Return the candidate if it gains by the exact score too, which tables may miss (see `tuning.tables`)."""
+        gain = self.cache.exact_score(images, candidate) > self.cache.exact_score(images, start) + least_gain
         return candidate if gain else start
 
     def _support(self, images: Images) -> np.ndarray:
@@ -176,7 +177,8 @@ class Tuner:
     def _frequent(self, support: np.ndarray, options: Postprocess) -> list[int]:
         """List the predicted categories with enough true objects, the most frequent first."""
         order = np.argsort(-support, kind='stable').tolist()
-        return [one for one in order if support[one] >= self.min_support and one not in options.drop_categories]
+        frequent = (category for category in order if support[category] >= self.min_support)
+        return [category for category in frequent if category not in options.drop_categories]
 
 
 # A further stage is a method that takes images and options and returns options.
@@ -191,16 +193,16 @@ STAGES: dict[str, Callable[[Tuner, Images, Postprocess], Postprocess]] = {
 
 def _first_best(scores: np.ndarray) -> int:
     """Find the first of the scores that are highest but for rounding errors."""
-    return int(np.flatnonzero(scores >= scores.max() - TINY)[0])
+    return int(np.flatnonzero(scores >= scores.max() - TOLERANCE)[0])
 
 
 def common_threshold(options: Postprocess) -> float:
     """Return the score threshold of categories without their own."""
     thresholds = options.score_thr
-    return float(thresholds.get('default', 0.5) if isinstance(thresholds, Mapping) else thresholds)
+    return float(thresholds.get('default', DEFAULT_THRESHOLD) if isinstance(thresholds, Mapping) else thresholds)
 
 
-def floor_of(options: Postprocess) -> float:
+def search_floor(options: Postprocess) -> float:
     """Choose how far below the common score threshold to look: half of it, on a coarse grid so that tables serve often.
 
     Few masks pass a high floor, so most of the search costs a fraction of what one run at 0.05 does. No threshold that

@@ -98,7 +98,7 @@ def tune(
     choice = choose_stages(tuner, splits)
     procedure = validate_procedure(tuner, splits, plan)
     options = tuner.fit(images, choice.kept)
-    return Tuning(options, cache.score(images, options), default, choice, procedure, plan, splits), tuner
+    return Tuning(options, cache.exact_score(images, options), default, choice, procedure, plan, splits), tuner
 
 
 def make_splits(tuner: Tuner, images: Images, folds: int, repeats: int, seed: int) -> list[Split]:
@@ -117,7 +117,7 @@ def evaluate(
     tuner: Tuner, splits: Sequence[Split], options: Sequence[Postprocess], stages: tuple[str, ...] = ()
 ) -> Outcome:
     """Score each split's options on its two sides, exactly."""
-    sides = (map(tuner.cache.score, images, options) for images in zip(*splits, strict=True))
+    sides = (map(tuner.cache.exact_score, images, options) for images in zip(*splits, strict=True))
     return Outcome(stages, tuple(options), *(np.array(list(scores)) for scores in sides))
 
 

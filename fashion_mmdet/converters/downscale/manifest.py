@@ -43,7 +43,7 @@ def list_files(folder: Path) -> list[Path]:
 
 
 def list_left_out(source: Path) -> list[str]:
-    """List what a copy leaves out of its source, apart from hidden files and caches (*.arrow), which are made anew."""
+    """List what a copy leaves out of its source, apart from hidden files and caches (*.arrow), which are rebuilt."""
     carried = {TRAIN, SAMPLE, LABELS, *FOLDERS, MANIFEST}
     names = {path.name for path in source.iterdir() if not path.name.startswith('.') and path.suffix != '.arrow'}
     return sorted(names - carried)

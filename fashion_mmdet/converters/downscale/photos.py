@@ -38,7 +38,7 @@ def downscale_photo(
 ) -> tuple[str, str] | None:
     """Write one photo's smaller copy, unless a whole one is there.
 
-    One that is small enough and upright is copied byte for byte: encoding it anew would only lose.
+    One that is small enough and upright is copied byte for byte: encoding it again would only lose.
 
     Args:
         job: the photo, its copy, and the height and width that the CSV says (None: a test photo).

@@ -30,7 +30,7 @@ BOOSTING = dict(
 
 @dataclass(frozen=True)
 class Rescorer:
-    """Two models that score detections anew."""
+    """Two models that give detections new scores."""
 
     hit: ClassifierMixin  # predicts the probability of a hit at IoU > 0.5
     gain: RegressorMixin  # predicts the share of the sweep's ten IoU thresholds at which a detection hits

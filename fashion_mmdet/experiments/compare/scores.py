@@ -151,7 +151,7 @@ def read_cache(path: Path, key: dict[str, Any]) -> RunScores | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        logging.getLogger(__name__).warning('%s: not what was kept, counted anew: %s', path, error)
+        logging.getLogger(__name__).warning('%s: not what was kept, counted again: %s', path, error)
         return None
 
 

@@ -113,7 +113,7 @@ def trials_by_root(study: optuna.Study) -> dict[int, FrozenTrial]:
 
 
 def is_surplus(study: optuna.Study, trial: FrozenTrial, wanted: int) -> bool:
-    """Tell whether a new trial exceeds the wanted number, since another sweep began one at the same time.
+    """Return whether a new trial exceeds the wanted number, since another sweep began one at the same time.
 
     The storage numbers the trials in one order for all: every sweep comes to the same answer.
     """

@@ -60,7 +60,7 @@ def stop(process: subprocess.Popen, patience_s: float = PATIENCE_S) -> None:
 
 
 def is_running(process: subprocess.Popen, wait_s: float) -> bool:
-    """Wait at most `wait_s` seconds for a child's end; tell whether it still runs."""
+    """Wait at most `wait_s` seconds for a child's end; return whether it still runs."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(wait_s)
     return process.returncode is None

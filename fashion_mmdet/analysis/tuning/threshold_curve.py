@@ -1,4 +1,4 @@
-"""The sweep score of many images as a function of score thresholds, from tables."""
+"""The competition's score of many images as a function of score thresholds, from tables."""
 
 import math
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Detections:
         return cls(*map(np.concatenate, zip(*parts, strict=True)), images=len(tables))
 
     def score(self, thresholds: np.ndarray) -> float:
-        """Score as `scoring.summarize` does, to the last digit, under (46,) score thresholds, one per category."""
+        """Score by table under (46,) thresholds, one per category; to the last digit as `scoring.summarize` sums up."""
         kept, cells = self.scores >= thresholds[self.categories], len(self.objects)
         hit = kept[self.hit_rows]
         places = self.cells[self.hit_rows[hit]] * LEVELS + self.hit_levels[hit]
@@ -125,7 +125,7 @@ class Detections:
         return count(places[kept], reach[kept], size), hit_counts.reshape(size, LEVELS, steps)
 
 
-def thresholds_of(score_thresholds: np.ndarray, dropped: Sequence[int]) -> np.ndarray:
+def thresholds_without(score_thresholds: np.ndarray, dropped: Sequence[int]) -> np.ndarray:
     """Replace the score thresholds of dropped categories by one that nothing reaches; (46,) float."""
     thresholds = score_thresholds.copy()
     thresholds[list(dropped)] = NEVER

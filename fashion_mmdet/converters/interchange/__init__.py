@@ -1,0 +1,1 @@
+"""Labels in other tools' formats: into the one layout and out of it."""
