@@ -112,7 +112,7 @@ def make_scenes(
 
 
 def _paste(blobs: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> list[dict]:
-    return edges_to_coco(*paste_masks(blobs, boxes, *size, np.float32(0.5)), *size)
+    return edges_to_coco(*paste_masks(blobs, boxes, *size, np.full(len(blobs), 0.5, np.float32)), *size)
 
 
 def to_coco(truths: Sequence[Truth], predictions: Sequence[Prediction]) -> tuple[dict, list[dict]]:

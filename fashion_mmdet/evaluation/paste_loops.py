@@ -107,7 +107,7 @@ def _clip_span(low: float, high: float, size: int) -> tuple[int, int]:
 
 @compiled
 def paste_masks(
-    probs: np.ndarray, boxes: np.ndarray, height: int, width: int, threshold: np.float32
+    probs: np.ndarray, boxes: np.ndarray, height: int, width: int, thresholds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scale masks to their boxes and threshold them.
 
@@ -115,7 +115,7 @@ def paste_masks(
         probs: (N, M, M) float32 in [0, 1].
         boxes: (N, 4) float64, x1 y1 x2 y2 in pixels of the target; an empty or unbounded one covers no pixel.
         height, width: of the target in pixels.
-        threshold: a pixel is in from this probability on.
+        thresholds: (N,) float32, a pixel of a mask is in from this probability on.
 
     Returns:
         edges, bounds: see `fashion_mmdet.masks.rle_kernels`.
@@ -139,7 +139,7 @@ def paste_masks(
                     edges = larger
                 _profile(probs[mask], column, x1, x2, profile)
                 filled = _paste_column(
-                    profile, (cells, firsts, seconds), threshold, column * height + top, edges, filled, begin
+                    profile, (cells, firsts, seconds), thresholds[mask], column * height + top, edges, filled, begin
                 )
         bounds[mask + 1] = filled
     return edges[:filled].copy(), bounds

@@ -18,13 +18,15 @@ from fashion_mmdet.evaluation.attribute_choice import (
     choose_attributes,
     thresholds_by_id,
 )
+from fashion_mmdet.evaluation.mask_threshold import expected_iou_thresholds
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
 from fashion_mmdet.masks import rle_kernels
 from fashion_mmdet.masks.rle import edges_to_coco
-from fashion_mmdet.utils.checks import NATURAL, SHARE, check_choice, check_ids, check_known, check_number
+from fashion_mmdet.utils.checks import NATURAL, SHARE, Interval, check_choice, check_ids, check_known, check_number
 
 OVERLAPS = ('class', 'all', 'none')
+TEMPERATURES = Interval(0.05, 20)
 # What an average precision asks for, whatever the other options: every detection.
 ALL_DETECTIONS = dict(
     score_thr=0.0, nms_iou=None, cross_class_iou=None, overlap='none', drop_categories=(), max_per_image=None
@@ -42,6 +44,8 @@ class Postprocess:
         cross_class_iou: the same over all classes, so that no garment has two names; None allows it. Parts lie on
             garments (a sleeve on its coat) with an IoU far below 0.5.
         mask_thr: a pixel is in from this probability on.
+        mask_temperature: a number chooses a threshold for each mask instead, by the IoU to expect (see
+            `mask_threshold`), above 1 trusting the probabilities less than they say; None keeps `mask_thr` for all.
         overlap: a pixel claimed twice stays with the higher score: within a 'class' (the competition's rule), over
             'all' classes, or 'none': masks stay as they are.
         min_area: masks with fewer pixels, at the size asked for, are dropped.
@@ -62,6 +66,7 @@ class Postprocess:
     nms_iou: float | None = 0.3
     cross_class_iou: float | None = None
     mask_thr: float = 0.5
+    mask_temperature: float | None = None
     overlap: str = 'class'
     min_area: int = 1
     drop_categories: Sequence[int] = ()
@@ -73,6 +78,7 @@ class Postprocess:
     def __post_init__(self) -> None:
         check_choice('overlap', self.overlap, OVERLAPS)
         check_number('mask_thr', self.mask_thr, SHARE)
+        check_number('mask_temperature', self.mask_temperature, TEMPERATURES, optional=True)
         check_number('nms_iou', self.nms_iou, SHARE, optional=True)
         check_number('cross_class_iou', self.cross_class_iou, SHARE, optional=True)
         check_number('min_area', self.min_area, NATURAL)
@@ -135,7 +141,10 @@ def postprocess(raw: RawPrediction, options: Postprocess, size: tuple[int, int] 
     chosen = chosen[np.argsort(-raw.scores[chosen], kind='stable')][: options.max_per_image]
     scale = np.array([width / raw.width, height / raw.height] * 2)
     probs, boxes = raw.mask_probs[chosen].astype(np.float32), raw.boxes[chosen] * scale
-    edges, bounds = paste_masks(probs, boxes, height, width, np.float32(options.mask_thr))
+    thresholds = np.full(len(probs), options.mask_thr, np.float32)
+    if options.mask_temperature is not None:
+        thresholds = expected_iou_thresholds(probs, options.mask_temperature)
+    edges, bounds = paste_masks(probs, boxes, height, width, thresholds)
     categories = raw.categories[chosen]
     zeros = np.zeros(len(chosen), np.int64)  # one group for all classes; the image that begins with mask 0
     kept = np.diff(bounds) > 0

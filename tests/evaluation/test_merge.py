@@ -222,7 +222,7 @@ def test_resampling_samples_as_the_paste_does():
     rng = np.random.default_rng(5)
     probs, box = rng.random((1, 28, 28)).astype(np.float32), np.array([[3.3, -2.1, 21.7, 33.9]])
     got = resample_masks(probs, box, np.array([[0.0, 0, 28, 28]]), 28)[0]
-    edges, _ = paste_masks(probs, box, 28, 28, np.float32(0.5))
+    edges, _ = paste_masks(probs, box, 28, 28, np.full(len(probs), 0.5, np.float32))
     pasted = np.zeros(28 * 28, bool)
     for start, end in edges.reshape(-1, 2):
         pasted[start:end] = True

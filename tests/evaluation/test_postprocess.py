@@ -24,7 +24,7 @@ EVERYTHING = dict(score_thr=0.0, nms_iou=None, overlap='none')
 def paste(probs: np.ndarray, box: np.ndarray, height: int, width: int, threshold: float) -> rle.Runs:
     """Paste one (M, M) mask into its box."""
     probs, box = np.asarray(probs, np.float32), np.asarray(box, np.float64)
-    edges, _ = paste_masks(probs[None], box[None], height, width, np.float32(threshold))
+    edges, _ = paste_masks(probs[None], box[None], height, width, np.float32([threshold]))
     return edges[0::2].copy(), edges[1::2].copy()
 
 
@@ -67,7 +67,8 @@ import sys
 import numpy as np
 from fashion_mmdet.evaluation.paste_loops import paste_masks
 boxes = np.array(eval(sys.argv[1], {'inf': np.inf, 'nan': np.nan}), np.float64)
-edges, bounds = paste_masks(np.ones((len(boxes), 28, 28), np.float32), boxes, 10, 20, np.float32(0.5))
+probs, thresholds = np.ones((len(boxes), 28, 28), np.float32), np.full(len(boxes), 0.5, np.float32)
+edges, bounds = paste_masks(probs, boxes, 10, 20, thresholds)
 print([int((edges[a:b][1::2] - edges[a:b][::2]).sum()) for a, b in zip(bounds[:-1], bounds[1:])])
 """
 
@@ -576,7 +577,7 @@ def test_flat_and_noisy_masks_paste_as_two_matrix_products(threshold):
 def test_more_runs_than_room_was_made_for():
     """Stripes over a tall image: 14 runs in each of 300 columns are more than the first 1024 numbers hold."""
     stripes = np.repeat(np.tile([1, 0], 14)[:, None], 28, axis=1).astype(np.float32)
-    edges, bounds = paste_masks(stripes[None], np.array([[0.0, 0, 300, 2800]]), 2800, 300, np.float32(0.5))
+    edges, bounds = paste_masks(stripes[None], np.array([[0.0, 0, 300, 2800]]), 2800, 300, np.float32([0.5]))
     starts, ends = plainly.paste(stripes, np.array([0, 0, 300, 2800]), 2800, 300, 0.5)
     assert bounds.tolist() == [0, 8400]
     assert (edges[0::2].tolist(), edges[1::2].tolist()) == (starts.tolist(), ends.tolist())

@@ -114,7 +114,8 @@ def compare_masks(raw: RawPrediction) -> tuple[np.ndarray, np.ndarray]:
     scale = GRID / max(raw.height, raw.width)
     height, width = max(round(raw.height * scale), 1), max(round(raw.width * scale), 1)
     boxes = raw.boxes.astype(np.float64) * np.array([width / raw.width, height / raw.height] * 2)
-    edges, bounds = paste_masks(raw.mask_probs.astype(np.float32), boxes, height, width, np.float32(MASK_THR))
+    thresholds = np.full(len(boxes), MASK_THR, np.float32)
+    edges, bounds = paste_masks(raw.mask_probs.astype(np.float32), boxes, height, width, thresholds)
     steps = np.zeros((len(boxes), height * width + 1), np.int8)
     rows = np.repeat(np.arange(len(boxes)), np.diff(bounds))
     steps[rows[::2], edges[::2]] += 1  # runs of a mask never touch, so no cell comes twice
