@@ -66,6 +66,8 @@ def test_garments_are_counted_the_surest_first():
     """make_prediction scores 0.9, 0.7 and 0.5."""
     found = make_prediction('a.jpg', (23, (0, 0, 2, 2)), (4, (2, 2, 4, 4)), (23, (4, 4, 6, 6)), size=(9, 9))
     assert describe_garments(make_result(found).garments) == '2 shoes (0.90, 0.50), 1 jacket (0.70)'
+    many = make_prediction('a.jpg', *[(37, (one, 0, one + 1, 1)) for one in range(5)], size=(9, 9))
+    assert describe_garments(make_result(many).garments) == '5 beads (0.90 to 0.50)'
     assert describe_garments([]) == 'nothing found'
 
 

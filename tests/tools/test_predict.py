@@ -1,6 +1,7 @@
 """tools/predict.py on the tiny run: pictures, cut-outs, JSON, COCO, submission; broken photos; Ctrl-C."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,15 @@ def test_fewer_garments_leave_no_older_cutouts(photos: Path, tiny_run: Path, tmp
         assert done.returncode == 0
         assert min(len(list((tmp_path / 'cutouts/a').glob('*'))), 1) == count
     assert done.stdout.startswith('a.png: nothing found\n')
+
+
+def test_a_tuned_postprocessing_replaces_the_model_s_and_options_go_over_it(
+    photos: Path, tiny_run: Path, tmp_path: Path
+):
+    (tmp_path / 'tuned.py').write_text('postprocess = dict(score_thr=1.0)\n')
+    argv = [photos / 'a.png', '--model', tiny_run, '--out', tmp_path, '--postprocess', tmp_path / 'tuned.py']
+    assert run_here(predict.main, *argv).stdout.startswith('a.png: nothing found\n')
+    assert re.match(r'a\.png: \d+ \w', run_here(predict.main, *argv, *LOOSE).stdout)
 
 
 def test_coco_json_loads_and_its_masks_are_the_boxes_and_areas(photos: Path, tiny_run: Path, tmp_path: Path):
