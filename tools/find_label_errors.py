@@ -53,10 +53,10 @@ def main(argv: list[str] | None = None) -> int:
         from fashion_mmdet.analysis.label_errors import corrupt, pairs, ranking, recovery, report
         from fashion_mmdet.evaluation.dump_options import read_options
 
-        options, said = read_options(args.dump, args.postprocess, args.options)
-        print(said, file=sys.stderr)
         if args.out:
             check_files(args)
+        options, said = read_options(args.dump, args.postprocess, args.options)
+        print(said, file=sys.stderr)
         truths, predictions = pairs.read_objects(args.dump, args.truth, options)
         if args.corrupt:
             truths, done = corrupt.corrupt(truths, args.corrupt, args.seed)

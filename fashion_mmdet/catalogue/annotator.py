@@ -17,7 +17,7 @@ from fashion_mmdet.evaluation.postprocess import postprocess
 from fashion_mmdet.evaluation.predictions import Prediction
 from fashion_mmdet.experiments.checkpoints import trust_files
 from fashion_mmdet.inference import Garment, load_model
-from fashion_mmdet.inference.model import BATCH_SIZE, Features, Model
+from fashion_mmdet.inference.model import Features, Model
 from fashion_mmdet.inference.result import make_result
 from fashion_mmdet.masks.rle import mask_to_runs, runs_to_coco
 from fashion_mmdet.utils.cli import describe
@@ -77,9 +77,9 @@ class Seen(NamedTuple):
 def look(model: Model, chunk: pa.Table, problems: list[tuple[dict[str, Any], Exception]]) -> Iterator[Seen]:
     """Run the model on the photos of a chunk, batch by batch; those that cannot be read go into `problems`."""
     rows = chunk.to_pylist()
-    for start in range(0, len(rows), BATCH_SIZE):
+    for start in range(0, len(rows), model.batch_size):
         batch = []
-        for row in rows[start : start + BATCH_SIZE]:
+        for row in rows[start : start + model.batch_size]:
             content = row.pop(CONTENT, None)
             try:
                 batch.append((row, model.prepare(read_content(row[IMAGE]) if content is None else content)))

@@ -161,7 +161,7 @@ class Model:
         """
         pipeline, network = self._with_views() if tta else (self._pipeline, self._network)
         raws: list[RawPrediction] = []
-        size = CPU_BATCH if self.device.type == 'cpu' else GPU_BATCH
+        size = self.batch_size
         for start in range(0, len(photos), size):
             raws += self._run(network, [pipeline(read_photo(photo)) for photo in photos[start : start + size]])
         return raws
@@ -233,6 +233,11 @@ class Model:
         divisor = self._pad_divisor
         views = [inputs] if isinstance(inputs, torch.Tensor) else inputs
         return tuple(tuple(-(-side // divisor) for side in view.shape[-2:]) for view in views)
+
+    @property
+    def batch_size(self) -> int:
+        """How many photos the network takes at once."""
+        return CPU_BATCH if self.device.type == 'cpu' else GPU_BATCH
 
     @property
     def _pad_divisor(self) -> int:

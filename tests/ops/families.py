@@ -131,7 +131,8 @@ def _at_most(seconds: float) -> Iterator[None]:
         raise TimeoutError(f'not done after {seconds:g} s')
 
     before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    # Again and again: code around an import may swallow the first.
+    signal.setitimer(signal.ITIMER_PROF, seconds, seconds)
     try:
         yield
     finally:
