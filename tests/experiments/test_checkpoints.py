@@ -159,7 +159,7 @@ def test_a_part_of_a_checkpoint_is_read_without_its_tensors(tiny_run: Path):
 
 
 def test_nothing_else_reads_pickles():
-    """The benchmark and Ray's actors unpickle what they have pickled; the backbone's weights are a package's, and loaded as weights."""
+    """The benchmark and Ray's actors unpickle what they have pickled; the backbone's weights are loaded as weights."""
     known = {
         'fashion_mmdet/experiments/checkpoints.py',
         'fashion_mmdet/benchmarks/workers.py',
