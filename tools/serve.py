@@ -27,7 +27,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--port', type=port, default=8080, help='0 for a free one (default %(default)s)')
     parser.add_argument('--max-mb', type=number(POSITIVE), default=25, help='of a photo (default %(default)s)')
     parser.add_argument('--max-megapixels', type=number(POSITIVE), default=50, help='of a photo (default %(default)s)')
-    parser.add_argument('--max-batch', type=number(COUNT), default=8, help='photos in the model at once')
+    parser.add_argument('--max-batch', type=number(COUNT), help='photos in the model at once (default: 1; on a GPU 8)')
     parser.add_argument('--max-under-way', type=number(COUNT), default=32, help='photos at once; more are answered 429')
     parser.add_argument('--timeout', type=number(POSITIVE), default=30, help='seconds for an answer (default 30)')
     parser.add_argument('--cors', nargs='+', default=[], metavar='ORIGIN', help='whose pages may call; * for any')
@@ -56,13 +56,15 @@ def main(argv: list[str] | None = None) -> int:
         except ModuleNotFoundError as error:
             extra = 'ray' if args.ray else 'serve'
             raise ValueError(f'{error.name} is not installed: pip install -e .[{extra}]') from None
+        import torch
+
         from fashion_mmdet.inference import load_model
 
         chosen = settings.Settings(
             max_bytes=round(args.max_mb * 2**20),
             max_pixels=max_pixels,
             max_photos=min(16, args.max_under_way),
-            max_batch=args.max_batch,
+            max_batch=args.max_batch or (8 if torch.cuda.is_available() else 1),
             max_under_way=args.max_under_way,
             timeout_s=args.timeout,
             api_keys=settings.keys_from_environment(),

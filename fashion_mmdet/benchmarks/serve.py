@@ -80,7 +80,7 @@ def run(rounds: int, progress: Progress | None) -> list[Table]:
         rows.append(load.row(f'{CLIENTS} clients, {name}', service.peak_bytes))
         tick()
     with Service() as service:
-        load = open_loop(service, photos, SECONDS, 2 * max(rates['gathered'], 0.5))
+        load = open_loop(service, photos, SECONDS, 2 * max(rates['one at a time'], 0.5))
     rows.append(load.row('twice what it can carry', service.peak_bytes))
     tick()
     with Service(finds=100) as service:
@@ -109,7 +109,7 @@ def large_photo() -> bytes:
 class Service(AbstractContextManager):
     """A service in a process of its own, while the context lasts; then `peak_bytes` has the most memory it held."""
 
-    def __init__(self, max_batch: int = 8, finds: int | None = None) -> None:
+    def __init__(self, max_batch: int = 1, finds: int | None = None) -> None:
         context = multiprocessing.get_context('spawn')
         here, there = context.Pipe()
         self._process = context.Process(target=_serve, args=(there, max_batch, finds), daemon=True)

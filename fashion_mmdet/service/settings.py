@@ -26,7 +26,8 @@ class Settings:
         max_bytes: most bytes of a photo, and of the body of a request with one.
         max_pixels: most pixels of a photo, known from its header before it is decoded.
         max_photos: most photos of a request to `/v1/segment:batch`; its body has at most twice `max_bytes`.
-        max_batch: most photos that the model sees at once; 1 turns the gathering off.
+        max_batch: most photos that the model sees at once. On a CPU a batch takes longer than its photos one by one (README,
+            "Web service"); on a GPU 8 suit.
         max_wait_s: seconds that a photo waits for others to share its batch with.
         max_under_way: photos that may be under way at once, from the first byte of their upload; more are answered 429.
         timeout_s: seconds from the end of the upload to the answer; then 503.
@@ -41,7 +42,7 @@ class Settings:
     max_bytes: int = 25 * 2**20
     max_pixels: int = 50_000_000
     max_photos: int = 16
-    max_batch: int = 8
+    max_batch: int = 1
     max_wait_s: float = 0.005
     max_under_way: int = 32
     timeout_s: float = 30.0
