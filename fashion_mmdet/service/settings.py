@@ -26,8 +26,8 @@ class Settings:
         max_bytes: most bytes of a photo, and of the body of a request with one.
         max_pixels: most pixels of a photo, known from its header before it is decoded.
         max_photos: most photos of a request to `/v1/segment:batch`; its body has at most twice `max_bytes`.
-        max_batch: most photos that the model sees at once. On a CPU a batch takes longer than its photos one by one (README,
-            "Web service"); on a GPU 8 suit.
+        max_batch: most photos that the model sees at once. On a CPU a batch takes longer than its photos one by one
+            (README, "Web service"); on a GPU 8 suit.
         max_wait_s: seconds that a photo waits for others to share its batch with.
         max_under_way: photos that may be under way at once, from the first byte of their upload; more are answered 429.
         timeout_s: seconds from the end of the upload to the answer; then 503.
