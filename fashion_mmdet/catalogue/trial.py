@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fashion_mmdet.catalogue.annotator import Task, load_cached
+from fashion_mmdet.catalogue.annotator import Task, image_of, load_cached
 from fashion_mmdet.catalogue.baselines import ImageNetFeatures
 from fashion_mmdet.catalogue.embeddings import (
     COLOUR_BINS,
@@ -21,7 +21,7 @@ from fashion_mmdet.catalogue.embeddings import (
 )
 from fashion_mmdet.catalogue.known import BOTH, GALLERY, QUERY, KnownPhoto
 from fashion_mmdet.catalogue.retrieval import Estimate, Labelled, estimate, retrieval_scores
-from fashion_mmdet.inference.model import BATCH_SIZE
+from fashion_mmdet.inference.model import GPU_BATCH
 
 SHRINKAGE = 0.5  # of the whitened features; from 0 to 8 they find about the same
 OURS, FEATURES, WHITENED = 'ours', 'ours without colours', 'the same, whitened'
@@ -50,9 +50,8 @@ def describe_photos(task: Task, photos: Sequence[KnownPhoto]) -> dict[str, np.nd
     prepared = [model.prepare(photo.path) for photo in photos]
     ours, imagenet = [], []
     for photo, one, (_, features) in zip(photos, prepared, model.infer_features(prepared), strict=True):
-        height, width = one['data_samples'].metainfo['img_shape'][:2]
-        image = np.ascontiguousarray(one['inputs'].numpy().transpose(1, 2, 0)[:height, :width])
-        masks = scale_masks(photo.masks, (height, width))
+        image = image_of(one)
+        masks = scale_masks(photo.masks, image.shape[:2])
         ours.append(describe_masks(image, masks, features.levels, features.size))
         imagenet.append(network(image, masks))
     return {OURS: np.concatenate(ours), IMAGENET: np.concatenate(imagenet)}
@@ -68,7 +67,7 @@ def describe_all(task: Task, photos: Iterable[KnownPhoto], mapper: Callable) -> 
             if photo.masks:
                 kept.append(photo)
                 some.append(photo)
-            if len(some) == BATCH_SIZE:
+            if len(some) == GPU_BATCH:
                 yield some
                 some = []
         if some:
