@@ -123,6 +123,13 @@ class Limits(BaseModel):
     max_photos: int
 
 
+class CatalogueInfo(BaseModel):
+    """A catalogue that `/v1/similar` searches."""
+
+    garments: int
+    columns: list[str] = Field(description='its own ones, such as a price')
+
+
 class Labels(BaseModel):
     """What the model can find, and what it may be given."""
 
@@ -131,6 +138,7 @@ class Labels(BaseModel):
     categories: list[Label]
     attributes: list[Label]
     limits: Limits | None = None
+    catalogue: CatalogueInfo | None = None
 
 
 class State(BaseModel):
