@@ -36,21 +36,19 @@ def read_condition(options: SimilarOptions, schema: pa.Schema, in_stock: bool = 
                 raise ValueError(f'{kind} {name!r}: there is none of that name')
     bounds = {name: read_bounds(getattr(options, name), schema) for name in ('equal', 'at_least', 'at_most')}
     if in_stock:
-        least = _least_stock(options.in_stock, schema)
-        bounds['at_least'][options.in_stock] = max(least, bounds['at_least'].get(options.in_stock, least))
+        name, least = options.in_stock, bounds['at_least']
+        if not can_say_stock(name, schema):
+            raise ValueError(f'in_stock: {name!r} is no column of truths or numbers; name one with in_stock=COLUMN')
+        least[name] = max(1, least.get(name, 1))
     return make_filter(
         schema, category=options.category, attributes=options.attribute, colours=options.colour, **bounds
     )
 
 
-def _least_stock(name: str, schema: pa.Schema) -> bool | int:
-    """Return what a column holds at least for what is in stock."""
+def can_say_stock(name: str, schema: pa.Schema) -> bool:
+    """Return whether a column holds truths or numbers, 1 and more for what is in stock."""
     kind = schema.field(name).type if name in schema.names else pa.null()
-    if pa.types.is_boolean(kind):
-        return True
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return 1
-    raise ValueError(f'in_stock: {name!r} is no column of true and false or of numbers; name one with in_stock=COLUMN')
+    return any(holds(kind) for holds in (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating))
 
 
 def read_bounds(texts: Sequence[str], schema: pa.Schema) -> dict[str, Any]:

@@ -128,6 +128,7 @@ class CatalogueInfo(BaseModel):
 
     garments: int
     columns: list[str] = Field(description='its own ones, such as a price')
+    in_stock: bool = Field(description='whether a column in_stock says what alternatives to offer')
 
 
 class Labels(BaseModel):

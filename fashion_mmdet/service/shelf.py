@@ -18,7 +18,7 @@ from fashion_mmdet.catalogue.query import STORE, search_within
 from fashion_mmdet.catalogue.schema import garment_schema, to_matrix
 from fashion_mmdet.catalogue.store import VectorStore
 from fashion_mmdet.service import schemas
-from fashion_mmdet.service.conditions import Condition, choose, read_condition
+from fashion_mmdet.service.conditions import Condition, can_say_stock, choose, read_condition
 from fashion_mmdet.service.pictures import cut_picture, find_photo
 from fashion_mmdet.service.refusals import RefusalError
 from fashion_mmdet.service.similar_schemas import Companion, GarmentMatches, Match, SimilarAnswer, SimilarOptions
@@ -84,7 +84,9 @@ class Shelf:
 
     def describe(self) -> schemas.CatalogueInfo:
         """Say how large the catalogue is and which columns of its own it has."""
-        return schemas.CatalogueInfo(garments=len(self.store), columns=self._own)
+        stock = SimilarOptions.model_fields['in_stock'].default
+        known = can_say_stock(stock, self.store.columns.schema)
+        return schemas.CatalogueInfo(garments=len(self.store), columns=self._own, in_stock=known)
 
     def read(self, options: SimilarOptions) -> Question:
         """Write the conditions that a request's options ask for; RefusalError where they name what is not there."""

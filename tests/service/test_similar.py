@@ -90,7 +90,7 @@ def test_segment_answers_as_without_a_catalogue_and_shares_the_queue(service: Se
         assert 'catalogue' not in plain.get('/v1/labels').json()
     assert service.client.post('/v1/segment', content=png(3)).json() == wanted
     told = service.client.get('/v1/labels').json()['catalogue']
-    assert told == dict(garments=2 * COUNT, columns=['price', 'in_stock', 'added'])
+    assert told == dict(garments=2 * COUNT, columns=['price', 'in_stock', 'added'], in_stock=True)
 
 
 def test_a_garment_is_chosen_by_number_or_box(service: Service):

@@ -38,8 +38,7 @@ async function describeProblem(response) {
 
 // With a catalogue, one request finds the garments and what is like each of them.
 function similarQuery() {
-  const hasStock = state.labels.catalogue.columns.includes('in_stock');
-  return `similar?k=${NEIGHBOURS}&goes_with=true&${hasStock ? 'alternatives=true&' : ''}`;
+  return `similar?k=${NEIGHBOURS}&goes_with=true&alternatives=${state.labels.catalogue.in_stock}&`;
 }
 
 async function loadLabels() {
@@ -146,6 +145,7 @@ function setThreshold(threshold) {
 
 function writeList() {
   const found = shown();
+  $('found').textContent = '';
   $('list').replaceChildren(...found.map(writeGarment));
   const weaker = state.garments.length;
   $('none').hidden = found.length > 0;
@@ -209,8 +209,8 @@ function writeMatch(match) {
   if (match.photo) loadPicture(frame, match.photo, `${match.category}, ${colours.join(', ')}`);
   const own = Object.entries(match.columns).map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`);
   const notes = element('small', { textContent: own.join(', ') || colours.join(', ') });
-  const made = element('li', { title: match.image }, frame, element('b', { textContent: `${Math.round(match.similarity * 100)} %` }), ` ${match.category}`, notes);
-  return made;
+  const near = element('b', { textContent: percent(match.similarity) });
+  return element('li', { title: match.image }, frame, near, ` ${match.category}`, notes);
 }
 
 function stripes(colours) { // as wide as their shares; CSS has the names
