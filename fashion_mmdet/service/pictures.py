@@ -29,6 +29,18 @@ def find_photo(folder: Path, image: str) -> Path | None:
     return None
 
 
+def name_photo(folder: Path | None, image: str) -> str:
+    """Name a photo for strangers, who need not know where on this machine it lies.
+
+    Returns:
+        Of an absolute path what follows the folder of photos, or the file's name where it is elsewhere; else `image`.
+    """
+    path = Path(image)
+    if not path.is_absolute():
+        return image
+    return str(path.relative_to(folder)) if folder and path.is_relative_to(folder) else path.name
+
+
 def cut_picture(path: Path, size: tuple[int, int], box: Sequence[int], max_pixels: int) -> bytes:
     """Cut a box out of a photo, as a JPEG of at most `PICTURE_PX` a side.
 

@@ -19,7 +19,7 @@ from fashion_mmdet.catalogue.schema import garment_schema, to_matrix
 from fashion_mmdet.catalogue.store import VectorStore
 from fashion_mmdet.service import schemas
 from fashion_mmdet.service.conditions import Condition, can_say_stock, choose, read_condition
-from fashion_mmdet.service.pictures import cut_picture, find_photo
+from fashion_mmdet.service.pictures import cut_picture, find_photo, name_photo
 from fashion_mmdet.service.refusals import RefusalError
 from fashion_mmdet.service.similar_schemas import Companion, GarmentMatches, Match, SimilarAnswer, SimilarOptions
 from fashion_mmdet.utils.parallel import count_cores
@@ -176,7 +176,8 @@ class Shelf:
                 colours=row['colours'] or [],
                 columns={name: row[name] for name in self._own if row[name] is not None},
                 photo=f'{PHOTO_PATH}/{row["row"]}' if self._photo_of(row['image']) else None,
-                **{name: row[name] for name in ('row', 'similarity', 'image', 'garment', 'category', 'score')},
+                image=name_photo(self._photos, row['image']),
+                **{name: row[name] for name in ('row', 'similarity', 'garment', 'category', 'score')},
             )
             for row in table.to_pylist()
         ]

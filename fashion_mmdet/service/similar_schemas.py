@@ -55,7 +55,7 @@ class Match(Base):
 
     row: int = Field(description='its number in the catalogue')
     similarity: float = Field(description='cosine of the embeddings, -1 to 1')
-    image: str = Field(description='path or URL of its photo')
+    image: str = Field(description='name or URL of its photo')
     garment: int = Field(description='its number in that photo')
     category: str
     attributes: list[str]

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 
 from fashion_mmdet.catalogue.recommend import pick_diverse
 from fashion_mmdet.service.app import create_app
-from fashion_mmdet.service.pictures import find_photo
+from fashion_mmdet.service.pictures import find_photo, name_photo
 from fashion_mmdet.service.schemas import Options
 from fashion_mmdet.service.segmenter import Segmenter
 from fashion_mmdet.service.settings import Settings
@@ -79,6 +79,15 @@ def test_each_garment_has_what_the_store_finds_for_its_embedding(service: Servic
     assert (first['image'], first['garment'], first['box']) == ('4.png', 0, [0, 0, 28, 40])
     assert first['columns'] == dict(price=4, in_stock=True)  # bytes and nulls are left out
     assert [one['name'] for one in first['colours']] == ['teal']
+
+
+def test_a_photo_without_garments_has_nothing_alike(service: Service):
+    """The dress, the surest, has 0.9."""
+    options = dict(threshold=0.95, alternatives=True, same_category=True, goes_with=True)
+    assert service.ask(**options).json()['garments'] == []
+    assert service.ask(threshold=0.95).json()['garments'] == []
+    assert service.ask(threshold=0.95, garment=0).status_code == 422
+    assert service.ask(threshold=0.95, box='0,0,9,9').status_code == 422
 
 
 def test_segment_answers_as_without_a_catalogue_and_shares_the_queue(service: Service):
@@ -214,6 +223,14 @@ def test_no_path_leads_out_of_the_folder_of_photos(tmp_path: Path, monkeypatch: 
     for image in ('../secret.png', 'secret.png', str(secret), 'link.png', 'deep', '', 'a\0.png', 'x' * 5000,
                   'https://shop/a.png'):  # fmt: skip
         assert find_photo(photos, image) is None, image
+
+
+def test_names_of_photos_tell_nothing_of_the_machine():
+    photos = Path('/home/me/photos')
+    assert name_photo(photos, '/home/me/photos/deep/a.png') == 'deep/a.png'
+    assert name_photo(photos, '/home/me/other/a.png') == name_photo(None, '/home/me/a.png') == 'a.png'
+    for image in ('deep/a.png', 'https://shop/a.png', ''):
+        assert name_photo(photos, image) == image
 
 
 def test_keys_are_needed_here_too(shop: Path):

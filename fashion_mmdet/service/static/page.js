@@ -244,10 +244,7 @@ function pin(index) {
     const isPinned = Number(item.dataset.index) === state.pinned;
     item.firstChild.setAttribute('aria-pressed', isPinned);
     item.querySelector('.similar')?.remove();
-    if (isPinned) {
-      showSimilar(item, state.garments[state.pinned]);
-      item.scrollIntoView({ block: 'nearest' });
-    }
+    if (isPinned) showSimilar(item, state.garments[state.pinned]);
   }
   if (state.pinned === null) $('found').textContent = '';
   light(state.pinned);
