@@ -4,6 +4,8 @@
     python tools/serve.py                          # the shipped weights on http://127.0.0.1:8080
     python tools/serve.py --model work_dirs/RUN --host 0.0.0.0
     curl -F photo=@photo.jpg 'http://127.0.0.1:8080/v1/segment?threshold=0.4'
+    python tools/serve.py --catalogue catalogue --photos photos    # finds what is alike: extra `catalogue`
+    curl -F photo=@photo.jpg 'http://127.0.0.1:8080/v1/similar?same_category=true&at_most=price=50'
 
 /openapi.json documents the interface, /metrics counts for Prometheus, /healthz and /readyz tell its state. With keys in
 FASHION_API_KEYS, separated by commas, photos need one of them in the header X-API-Key. Ctrl-C, or a TERM signal, ends
@@ -13,6 +15,7 @@ the service when what it has begun is answered.
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from fashion_mmdet.utils.checks import COUNT, POSITIVE, Interval
 from fashion_mmdet.utils.cli import ToolParser, number, one_line_errors
@@ -32,13 +35,22 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--timeout', type=number(POSITIVE), default=30, help='seconds for an answer (default 30)')
     parser.add_argument('--cors', nargs='+', default=[], metavar='ORIGIN', help='whose pages may call; * for any')
     parser.add_argument(
+        '--catalogue', type=Path, metavar='DIR', help='that tools/annotate.py wrote and tools/search.py indexed'
+    )
+    parser.add_argument('--photos', type=Path, metavar='DIR', help="the catalogue's photos, to show garments of them")
+    parser.add_argument(
         '--ray',
         nargs=2,
         type=number(COUNT),
         metavar=('FEWEST', 'MOST'),
         help='replicas of the model on Ray Serve: on the cluster that RAY_ADDRESS names, else on this machine',
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.photos and not args.catalogue:
+        parser.error('--photos: those of a --catalogue; give it too')
+    if args.ray and args.catalogue:
+        parser.error('--catalogue: is searched by one process, without --ray')
+    return args
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     with one_line_errors('serve'):
         try:
             from fashion_mmdet.service import server, settings
+            from fashion_mmdet.service.shelf import Shelf
 
             if args.ray:
                 from fashion_mmdet.service import ray_backend
@@ -74,7 +87,9 @@ def main(argv: list[str] | None = None) -> int:
         if args.ray:
             server.serve_backend(ray_backend.start(args.model, chosen, args.ray), chosen, listener)
         else:
-            server.serve(load_model(args.model), chosen, listener)
+            model = load_model(args.model)
+            shelf = Shelf.open(args.catalogue, model.fingerprint, args.photos) if args.catalogue else None
+            server.serve(model, chosen, listener, shelf=shelf)
     return 0
 
 

@@ -76,10 +76,10 @@ class Seen(NamedTuple):
 
 def look(model: Model, chunk: pa.Table, problems: list[tuple[dict[str, Any], Exception]]) -> Iterator[Seen]:
     """Run the model on the photos of a chunk, batch by batch; those that cannot be read go into `problems`."""
-    rows = chunk.to_pylist()
-    for start in range(0, len(rows), model.batch_size):
+    rows, size = chunk.to_pylist(), model.batch_size
+    for start in range(0, len(rows), size):
         batch = []
-        for row in rows[start : start + model.batch_size]:
+        for row in rows[start : start + size]:
             content = row.pop(CONTENT, None)
             try:
                 batch.append((row, model.prepare(read_content(row[IMAGE]) if content is None else content)))
@@ -87,9 +87,13 @@ def look(model: Model, chunk: pa.Table, problems: list[tuple[dict[str, Any], Exc
                 problems.append((row, error))
         found = model.infer_features([prepared for _, prepared in batch]) if batch else []
         for (row, prepared), (raw, features) in zip(batch, found, strict=True):
-            height, width = prepared['data_samples'].metainfo['img_shape'][:2]  # without padding
-            image = np.ascontiguousarray(prepared['inputs'].numpy().transpose(1, 2, 0)[:height, :width])
-            yield Seen(row, image, postprocess(raw, model.postprocess), features)
+            yield Seen(row, image_of(prepared), postprocess(raw, model.postprocess), features)
+
+
+def image_of(prepared: dict[str, Any]) -> np.ndarray:
+    """Return the photo that `Model.prepare` gave without padding, (h, w, 3) uint8 BGR."""
+    height, width = prepared['data_samples'].metainfo['img_shape'][:2]
+    return np.ascontiguousarray(prepared['inputs'].numpy().transpose(1, 2, 0)[:height, :width])
 
 
 def annotate_chunk(task: Task, chunk: pa.Table) -> Annotated:

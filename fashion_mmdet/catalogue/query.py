@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from fashion_mmdet.catalogue.annotate import PROJECTION
@@ -69,13 +70,30 @@ def find_similar(
         check_number('garment', number, Interval(0, len(garments) - 1, whole=True))
         garments = garments.slice(number, 1)
     vectors, rows = to_matrix(garments['embedding']), garments.drop_columns(['embedding', 'mask']).to_pylist()
-    if not same_category:
-        return list(zip(rows, store.search(vectors, k, where, values), strict=True))
+    if same_category:
+        categories = [row['category'] for row in rows]
+        return list(zip(rows, search_within(store, vectors, categories, k, where, values), strict=True))
+    return list(zip(rows, store.search(vectors, k, where, values), strict=True))
+
+
+def search_within(
+    store: VectorStore,
+    vectors: np.ndarray,
+    categories: Sequence[str],
+    k: int,
+    where: str = '',
+    values: Mapping[str, Any] | None = None,
+    with_vectors: bool = False,
+) -> list[pa.Table]:
+    """Search for each vector among the garments of its own category, given in `categories`; else as `store.search`."""
     where = f'({where}) and category = $own' if where else 'category = $own'
-    return [
-        (row, store.search(vector[None], k, where, {**(values or {}), 'own': row['category']})[0])
-        for row, vector in zip(rows, vectors, strict=True)
-    ]
+    found: dict[int, pa.Table] = {}
+    for category in dict.fromkeys(categories):  # a filter costs a look at every row: one for each category
+        places = [place for place, one in enumerate(categories) if one == category]
+        bound = {**(values or {}), 'own': category}
+        tables = store.search(vectors[places], k, where, bound, with_vectors=with_vectors)
+        found.update(zip(places, tables, strict=True))
+    return [found[place] for place in range(len(categories))]
 
 
 def list_garments(store: VectorStore, k: int, where: str, values: Mapping[str, Any]) -> pa.Table:

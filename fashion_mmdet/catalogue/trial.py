@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fashion_mmdet.catalogue.annotator import Task, load_cached
+from fashion_mmdet.catalogue.annotator import Task, image_of, load_cached
 from fashion_mmdet.catalogue.baselines import ImageNetFeatures
 from fashion_mmdet.catalogue.embeddings import (
     COLOUR_BINS,
@@ -50,9 +50,8 @@ def describe_photos(task: Task, photos: Sequence[KnownPhoto]) -> dict[str, np.nd
     prepared = [model.prepare(photo.path) for photo in photos]
     ours, imagenet = [], []
     for photo, one, (_, features) in zip(photos, prepared, model.infer_features(prepared), strict=True):
-        height, width = one['data_samples'].metainfo['img_shape'][:2]
-        image = np.ascontiguousarray(one['inputs'].numpy().transpose(1, 2, 0)[:height, :width])
-        masks = scale_masks(photo.masks, (height, width))
+        image = image_of(one)
+        masks = scale_masks(photo.masks, image.shape[:2])
         ours.append(describe_masks(image, masks, features.levels, features.size))
         imagenet.append(network(image, masks))
     return {OURS: np.concatenate(ours), IMAGENET: np.concatenate(imagenet)}

@@ -2,41 +2,26 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 import anyio
+import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 import fashion_mmdet
-from fashion_mmdet.service import access, page, refusals, schemas
+from fashion_mmdet.service import access, page, refusals, schemas, similar
 from fashion_mmdet.service.batching import FullError, Places
+from fashion_mmdet.service.documents import BINARY, PHOTO_BODY, RESPONSES, write_json
 from fashion_mmdet.service.handling import handle
 from fashion_mmdet.service.middleware import AddHeaders, Count, Drain, Telemetry
 from fashion_mmdet.service.settings import Settings
+from fashion_mmdet.service.shelf import Shelf
 from fashion_mmdet.service.uploads import Upload
-
-BINARY = dict(type='string', format='binary')
-PHOTO_TYPES = ('image/jpeg', 'image/png', 'image/webp', 'image/bmp', 'image/tiff', 'application/octet-stream')
-PROBLEMS = {
-    400: 'a body that cannot be read',
-    401: 'no key, or not one of this service',
-    408: 'the upload took too long',
-    413: 'too many bytes, pixels or photos',
-    415: 'not a photo',
-    422: 'a photo that is cut off or broken, or an option out of its range',
-    429: 'as many photos as allowed are under way: try again after the seconds in Retry-After',
-    503: 'not answered in time, or the service is about to stop',
-}
-SCHEMA = {'application/problem+json': {'schema': {'$ref': '#/components/schemas/Problem'}}}
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: dict(description=text, content=SCHEMA) for status, text in PROBLEMS.items()
-}
 
 
 class Backend(Protocol):
@@ -51,6 +36,9 @@ class Backend(Protocol):
     async def segment(self, upload: Upload, options: schemas.Options) -> schemas.Answer:
         """Answer an upload; RefusalError where it cannot be."""
 
+    async def embed(self, upload: Upload, options: schemas.Options) -> tuple[schemas.Answer, np.ndarray]:
+        """Answer as `segment`, with the garments' embeddings, (N, D); only where a catalogue was given."""
+
 
 router = APIRouter(prefix='/v1', dependencies=[Depends(access.need_key)], tags=['garments'])
 Asked = Annotated[schemas.Options, Query()]
@@ -61,17 +49,7 @@ Asked = Annotated[schemas.Options, Query()]
     response_model=schemas.Answer,
     response_model_exclude_none=True,
     responses=RESPONSES,
-    openapi_extra=dict(
-        requestBody=dict(
-            required=True,
-            content={
-                'multipart/form-data': dict(
-                    schema=dict(type='object', required=['photo'], properties=dict(photo=BINARY)),
-                ),
-                **{kind: dict(schema=BINARY) for kind in PHOTO_TYPES},
-            },
-        )
-    ),
+    openapi_extra=PHOTO_BODY,
 )
 async def segment(request: Request, options: Asked) -> Response:
     """Find the garments of a photo: a file of a form, or the bytes of the file as the body.
@@ -84,7 +62,7 @@ async def segment(request: Request, options: Asked) -> Response:
     async def work(uploads: list[Upload]) -> schemas.Answer:
         return await backend.segment(uploads[0], options)
 
-    return _json(await handle(request, 1, work))
+    return write_json(await handle(request, 1, work))
 
 
 @router.post(
@@ -127,21 +105,18 @@ async def segment_batch(request: Request, options: Asked) -> Response:
                 group.start_soon(fill, outcome, upload)
         return schemas.BatchAnswer(outcomes=outcomes)
 
-    return _json(await handle(request, request.app.state.settings.max_photos, work))
+    return write_json(await handle(request, request.app.state.settings.max_photos, work))
 
 
 @router.get('/labels', response_model=schemas.Labels, responses={401: RESPONSES[401]})
 async def labels(request: Request) -> Response:
     """Say what the model can find, its own thresholds, and what an upload may be."""
-    settings = request.app.state.settings
+    settings, shelf = request.app.state.settings, request.app.state.shelf
     limits = schemas.Limits(
         max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, max_photos=settings.max_photos
     )
-    return _json(request.app.state.backend.labels.model_copy(update=dict(limits=limits)))
-
-
-def _json(content: BaseModel) -> Response:
-    return Response(content.model_dump_json(exclude_none=True), media_type='application/json')
+    known = dict(limits=limits, catalogue=shelf and shelf.describe())
+    return write_json(request.app.state.backend.labels.model_copy(update=known))
 
 
 state_router = APIRouter(tags=['state'])
@@ -169,13 +144,16 @@ async def metrics(request: Request) -> Response:
     return Response(generate_latest(request.app.state.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def create_app(backend: Backend, settings: Settings, telemetry: Telemetry | None = None) -> FastAPI:
+def create_app(
+    backend: Backend, settings: Settings, telemetry: Telemetry | None = None, shelf: Shelf | None = None
+) -> FastAPI:
     """Make the application.
 
     Args:
         backend: answers uploads.
         settings: limits and options.
         telemetry: what `/metrics` tells; where a backend tells it of batches, the same one.
+        shelf: catalogue to search; without one there is no `/v1/similar`.
     """
     telemetry = telemetry or Telemetry()
     telemetry.under_way.set_function(lambda: backend.places.taken)
@@ -199,7 +177,10 @@ def create_app(backend: Backend, settings: Settings, telemetry: Telemetry | None
         },
     )
     app.state.backend, app.state.settings, app.state.telemetry = backend, settings, telemetry
+    app.state.shelf = shelf
     app.include_router(router)
+    if shelf:
+        app.include_router(similar.router)
     app.include_router(state_router)
     app.include_router(page.router)
     app.mount('/static', StaticFiles(directory=page.STATIC))

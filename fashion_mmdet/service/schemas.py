@@ -123,6 +123,14 @@ class Limits(BaseModel):
     max_photos: int
 
 
+class CatalogueInfo(BaseModel):
+    """A catalogue that `/v1/similar` searches."""
+
+    garments: int
+    columns: list[str] = Field(description='its own ones, such as a price')
+    in_stock: bool = Field(description='whether a column in_stock says what alternatives to offer')
+
+
 class Labels(BaseModel):
     """What the model can find, and what it may be given."""
 
@@ -131,6 +139,7 @@ class Labels(BaseModel):
     categories: list[Label]
     attributes: list[Label]
     limits: Limits | None = None
+    catalogue: CatalogueInfo | None = None
 
 
 class State(BaseModel):

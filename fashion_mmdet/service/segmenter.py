@@ -9,11 +9,14 @@ from typing import Any, TypeVar
 
 import anyio
 import cv2
+import numpy as np
 from anyio import to_thread
 
+from fashion_mmdet.catalogue.annotator import Seen, image_of
+from fashion_mmdet.catalogue.embeddings import Projection
 from fashion_mmdet.evaluation.postprocess import postprocess
-from fashion_mmdet.evaluation.predictions import RawPrediction
-from fashion_mmdet.inference.model import Model
+from fashion_mmdet.evaluation.predictions import Prediction, RawPrediction
+from fashion_mmdet.inference.model import Features, Model
 from fashion_mmdet.inference.photos import to_rgb
 from fashion_mmdet.inference.result import Result, make_result
 from fashion_mmdet.service import schemas
@@ -24,6 +27,7 @@ from fashion_mmdet.service.uploads import Upload, check_photo
 from fashion_mmdet.utils.parallel import count_cores
 
 Made = TypeVar('Made')
+Inferred = RawPrediction | tuple[RawPrediction, Features]
 
 
 class Segmenter:
@@ -33,7 +37,11 @@ class Segmenter:
         model: from `load_model`.
         settings: limits.
         on_batch: told the size of each batch and the seconds that it took.
-        submit: takes what the model prepared and returns its raw prediction, instead of the batcher.
+        submit: takes what the model prepared and returns what `infer` does of it, instead of the batcher.
+        projection: of the embeddings for `embed`, of the model's fingerprint; None where nobody asks for any.
+
+    Attributes:
+        infer: the model's pass over a batch, with features where there is a projection, for all kinds of requests.
     """
 
     def __init__(
@@ -41,13 +49,13 @@ class Segmenter:
         model: Model,
         settings: Settings,
         on_batch: Callable[[int, float], None] = lambda size, seconds: None,
-        submit: Callable[[Any], Awaitable[RawPrediction]] | None = None,
+        submit: Callable[[Any], Awaitable[Inferred]] | None = None,
+        projection: Projection | None = None,
     ) -> None:
-        self._model, self._settings = model, settings
+        self._model, self._settings, self._projection = model, settings, projection
         self.labels, self.places = describe(model), Places(settings.max_under_way)
-        self.batcher: Batcher[Any, RawPrediction] = Batcher(
-            model.infer, settings.max_batch, settings.max_wait_s, on_batch
-        )
+        self.infer: Callable[[list[Any]], list[Inferred]] = model.infer_features if projection else model.infer
+        self.batcher: Batcher[Any, Inferred] = Batcher(self.infer, settings.max_batch, settings.max_wait_s, on_batch)
         self._submit = submit or self.batcher.submit
         self._threads = anyio.CapacityLimiter(count_cores())
 
@@ -62,12 +70,23 @@ class Segmenter:
     async def segment(self, upload: Upload, options: schemas.Options) -> schemas.Answer:
         """Answer an upload; RefusalError where it cannot be decoded or asks for too much."""
         prepared = await self._in_thread(self._prepare, upload)
-        raw = await self._submit(prepared)
-        return await self._in_thread(self._answer, raw, upload, options)
+        found = await self._submit(prepared)
+        return await self._in_thread(self._answer, found[0] if self._projection else found, upload, options)
+
+    async def embed(self, upload: Upload, options: schemas.Options) -> tuple[schemas.Answer, np.ndarray]:
+        """Answer an upload, with an embedding for each garment, (N, D) float16; errors as `segment`."""
+        prepared = await self._in_thread(self._prepare, upload)
+        found = await self._submit(prepared)
+        return await self._in_thread(self._embed, found, prepared, upload, options)
 
     def answer_alone(self, upload: Upload, options: schemas.Options) -> schemas.Answer:
         """Answer an upload without queue and threads; errors as `segment`."""
         return self._answer(self._model.infer([self._prepare(upload)])[0], upload, options)
+
+    def embed_alone(self, upload: Upload, options: schemas.Options) -> tuple[schemas.Answer, np.ndarray]:
+        """Answer an upload as `embed` does, without queue and threads."""
+        prepared = self._prepare(upload)
+        return self._embed(self.infer([prepared])[0], prepared, upload, options)
 
     async def _in_thread(self, call: Callable[..., Made], *args: Any) -> Made:
         return await to_thread.run_sync(call, *args, abandon_on_cancel=True, limiter=self._threads)
@@ -81,10 +100,23 @@ class Segmenter:
             raise RefusalError(422, str(error)) from None
 
     def _answer(self, raw: RawPrediction, upload: Upload, options: schemas.Options) -> schemas.Answer:
+        return self._write(self._decide(raw, options), upload, options)
+
+    def _embed(
+        self, found: tuple[RawPrediction, Features], prepared: Any, upload: Upload, options: schemas.Options
+    ) -> tuple[schemas.Answer, np.ndarray]:
+        prediction = self._decide(found[0], options)
+        seen = Seen({}, image_of(prepared), prediction, found[1])
+        return self._write(prediction, upload, options), self._projection(seen.describe(seen.masks()))
+
+    def _decide(self, raw: RawPrediction, options: schemas.Options) -> Prediction:
         chosen = self._model.postprocess
         if options.threshold is not None:
             chosen = replace(chosen, score_thr=options.threshold)
-        result = make_result(postprocess(raw, chosen), upload.content)
+        return postprocess(raw, chosen)
+
+    def _write(self, prediction: Prediction, upload: Upload, options: schemas.Options) -> schemas.Answer:
+        result = make_result(prediction, upload.content)
         return write_answer(result, upload, options, self._model.fingerprint, self._settings.max_pixels)
 
 

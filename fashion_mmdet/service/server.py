@@ -13,6 +13,7 @@ from fashion_mmdet.service.page import EXAMPLES
 from fashion_mmdet.service.schemas import Options
 from fashion_mmdet.service.segmenter import Segmenter
 from fashion_mmdet.service.settings import Settings
+from fashion_mmdet.service.shelf import Shelf
 from fashion_mmdet.service.uploads import Upload
 
 MAX_CONNECTIONS = 500  # each costs a few KB while it waits for its turn to be refused
@@ -33,13 +34,18 @@ def address_of(listener: socket.socket) -> str:
     return f'http://[{host}]:{port}' if ':' in host else f'http://{host}:{port}'
 
 
-def warm_up(segmenter: Segmenter) -> None:
+def warm_up(segmenter: Segmenter, embeds: bool = False) -> None:
     """Answer an example before anybody waits: loops compile, torch allocates."""
-    segmenter.answer_alone(Upload('', EXAMPLES['hopper']()), Options(masks='polygon'))
+    answer = segmenter.embed_alone if embeds else segmenter.answer_alone
+    answer(Upload('', EXAMPLES['hopper']()), Options(masks='polygon'))
 
 
 def serve(
-    model: Model, settings: Settings, listener: socket.socket, on_ready: Callable[[], None] = lambda: None
+    model: Model,
+    settings: Settings,
+    listener: socket.socket,
+    on_ready: Callable[[], None] = lambda: None,
+    shelf: Shelf | None = None,
 ) -> None:
     """Serve a model until interrupted or terminated; what has begun is finished.
 
@@ -48,20 +54,25 @@ def serve(
         settings: limits and options.
         listener: takes connections already; they wait until the model is warm.
         on_ready: called when it is.
+        shelf: catalogue to search.
     """
     telemetry = Telemetry()
-    segmenter = Segmenter(model, settings, telemetry.count_batch)
-    warm_up(segmenter)
+    segmenter = Segmenter(model, settings, telemetry.count_batch, projection=shelf and shelf.projection)
+    warm_up(segmenter, embeds=shelf is not None)
     on_ready()
-    serve_backend(segmenter, settings, listener, telemetry)
+    serve_backend(segmenter, settings, listener, telemetry, shelf)
 
 
 def serve_backend(
-    backend: Backend, settings: Settings, listener: socket.socket, telemetry: Telemetry | None = None
+    backend: Backend,
+    settings: Settings,
+    listener: socket.socket,
+    telemetry: Telemetry | None = None,
+    shelf: Shelf | None = None,
 ) -> None:
     """Serve what answers photos, as `serve`."""
     config = uvicorn.Config(
-        create_app(backend, settings, telemetry),
+        create_app(backend, settings, telemetry, shelf),
         log_level='info',
         server_header=False,
         limit_concurrency=MAX_CONNECTIONS,

@@ -11,13 +11,17 @@ from processes import wait_until
 pytest.importorskip('fastapi')
 uvicorn = pytest.importorskip('uvicorn')
 schemathesis = pytest.importorskip('schemathesis')
+pytest.importorskip('faiss')
+pytest.importorskip('duckdb')
 
 from schemathesis import checks  # noqa: E402
-from stand_in_model import StandInModel  # noqa: E402
+from shop import write_shop  # noqa: E402
+from stand_in_model import SeeingModel  # noqa: E402
 
 from fashion_mmdet.service.app import create_app  # noqa: E402
 from fashion_mmdet.service.segmenter import Segmenter  # noqa: E402
 from fashion_mmdet.service.settings import Settings  # noqa: E402
+from fashion_mmdet.service.shelf import Shelf  # noqa: E402
 
 pytestmark = pytest.mark.slow
 CHECKS = [
@@ -29,12 +33,12 @@ CHECKS = [
 
 
 @pytest.fixture(scope='module')
-def document() -> Iterator[object]:
-    """The documentation of a running service."""
-    settings = Settings(max_wait_s=0)
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(Segmenter(StandInModel(), settings), settings), log_level='error')
-    )
+def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """The documentation of a running service with a catalogue."""
+    settings, model, folder = Settings(max_wait_s=0), SeeingModel(), write_shop(tmp_path_factory.mktemp('shop'))
+    shelf = Shelf.open(folder / 'catalogue', model.fingerprint, folder / 'photos')
+    app = create_app(Segmenter(model, settings, projection=shelf.projection), settings, shelf=shelf)
+    server = uvicorn.Server(uvicorn.Config(app, log_level='error'))
     listener = socket.create_server(('127.0.0.1', 0))
     running = threading.Thread(target=server.run, args=([listener],))
     running.start()
@@ -47,7 +51,7 @@ def document() -> Iterator[object]:
 def test_answers_are_as_documented(document):
     """Thirty requests to each operation, of which many do not fit the documentation."""
     operations = [operation.ok() for operation in document.get_all_operations()]
-    assert len(operations) == 6
+    assert len(operations) == 8
     settings = hypothesis.settings(
         max_examples=30,
         deadline=None,

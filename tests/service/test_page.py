@@ -23,13 +23,15 @@ playwright_api = pytest.importorskip('playwright.sync_api')
 axe = pytest.importorskip('axe_playwright_python.sync_playwright')
 uvicorn = pytest.importorskip('uvicorn')
 
-from stand_in_model import BAD, WEAK, StandInModel, find  # noqa: E402
+from shop import png, write_shop  # noqa: E402
+from stand_in_model import BAD, WEAK, SeeingModel, StandInModel, find  # noqa: E402
 
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess  # noqa: E402
 from fashion_mmdet.service import page as page_module  # noqa: E402
 from fashion_mmdet.service.app import create_app  # noqa: E402
 from fashion_mmdet.service.segmenter import Segmenter  # noqa: E402
 from fashion_mmdet.service.settings import Settings  # noqa: E402
+from fashion_mmdet.service.shelf import Shelf  # noqa: E402
 
 CHROMIUM = os.environ.get('CHROMIUM') or shutil.which('chromium') or shutil.which('google-chrome')
 pytestmark = [
@@ -47,9 +49,13 @@ def model() -> StandInModel:
     return StandInModel()
 
 
-def start_server(model: StandInModel, **options) -> tuple[uvicorn.Server, threading.Thread, str]:
+def start_server(
+    model: StandInModel, shelf: Shelf | None = None, **options
+) -> tuple[uvicorn.Server, threading.Thread, str]:
     settings = Settings(**options)
-    server = uvicorn.Server(uvicorn.Config(create_app(Segmenter(model, settings), settings), log_level='warning'))
+    segmenter = Segmenter(model, settings, projection=shelf and shelf.projection)
+    app = create_app(segmenter, settings, shelf=shelf)
+    server = uvicorn.Server(uvicorn.Config(app, log_level='warning'))
     listener = socket.create_server(('127.0.0.1', 0))
     running = threading.Thread(target=server.run, args=([listener],))
     running.start()
@@ -278,6 +284,50 @@ def test_axe_finds_no_serious_violation_and_nothing_sticks_out(browser, url: str
         assert serious == [], step
         assert page.evaluate('document.documentElement.scrollWidth') <= width, step
     context.close()
+
+
+def test_a_chosen_garment_shows_what_is_like_it(browser, tmp_path: Path):
+    """Of photo 3, which is in the catalogue, itself comes first, with its picture; without a catalogue nothing does."""
+    pytest.importorskip('faiss')
+    pytest.importorskip('duckdb')
+    folder, seeing = write_shop(tmp_path), SeeingModel()
+    shelf = Shelf.open(folder / 'catalogue', seeing.fingerprint, folder / 'photos')
+    server, running, url = start_server(seeing, shelf, api_keys=('secret',))
+    said: list[str] = []
+    page = browser.new_context(viewport=dict(width=1280, height=800), bypass_csp=False).new_page()
+    page.on('console', lambda message: said.append(message.text))
+    try:
+        page.goto(url)
+        page.fill('#key', 'secret')
+        page.keyboard.press('Enter')
+        page.wait_for_selector('#key-form', state='hidden')
+        choose(page, png(3), '3.png')
+        page.wait_for_selector('#list li')
+        assert len(seeing.batches) == 1  # a single pass for outlines and neighbours
+        assert page.locator('.similar').count() == 0
+        page.focus('#list .pick')
+        page.keyboard.press('Enter')
+        panel = page.get_by_role('region', name='Similar to dress')
+        expect(panel.get_by_role('heading')).to_have_text(['Similar', 'In stock instead'])
+        first = panel.get_by_role('listitem').first
+        expect(first).to_contain_text('100 % dress')
+        expect(first).to_contain_text('price: 3')
+        expect(first.get_by_role('img', name='dress, navy')).to_be_visible()
+        assert first.locator('img').evaluate('(image) => [image.naturalWidth, image.naturalHeight]') == [28, 40]
+        expect(page.locator('#found')).to_have_text('6 similar to dress, listed below it')
+        for width, scheme in ((1280, 'dark'), (360, 'light')):
+            page.set_viewport_size(dict(width=width, height=800))
+            page.emulate_media(color_scheme=scheme)
+            found = axe.Axe().run(page).response['violations']
+            assert [one['id'] for one in found if one['impact'] in ('serious', 'critical')] == []
+            assert page.evaluate('document.documentElement.scrollWidth') <= width
+        page.keyboard.press('Escape')
+        expect(panel).to_have_count(0)
+        assert [text for text in said if 'status of 401' not in text] == []
+    finally:
+        page.context.close()
+        server.should_exit = True
+        running.join()
 
 
 def test_the_page_is_light_and_needs_nothing_from_elsewhere():

@@ -4,6 +4,7 @@
 import { decodeRuns, shrinkMask } from './masks.js';
 
 const LOWEST = 0.05;
+const NEIGHBOURS = 6; // shown of the catalogue for a garment
 const LONGEST_SIDE = 1400; // of the overlay, in pixels
 const SHADE = 0x99000000; // black, three fifths, as the little-endian bytes of RGBA
 const SHOWN_TYPES = /^image\/(jpeg|png|webp|bmp|gif|avif)$/;
@@ -12,8 +13,10 @@ const state = { labels: null, file: null, answer: null, garments: [], threshold:
 
 // Requests.
 
+const keyHeaders = () => ($('key').value ? { 'X-API-Key': $('key').value } : {});
+
 async function call(path, options = {}) {
-  const headers = $('key').value ? { 'X-API-Key': $('key').value } : {};
+  const headers = keyHeaders();
   let response;
   try {
     response = await fetch(path, { ...options, headers });
@@ -31,6 +34,11 @@ async function describeProblem(response) {
   if (response.status === 401) return 'This service asks for a key: enter it above.';
   if (response.status === 429) return 'The service is busy. Try again in a moment.';
   return detail ? `The service cannot take this photo: ${detail}.` : `The service answered with status ${response.status}.`;
+}
+
+// With a catalogue, one request finds the garments and what is like each of them.
+function similarQuery() {
+  return `similar?k=${NEIGHBOURS}&goes_with=true&alternatives=${state.labels.catalogue.in_stock}&`;
 }
 
 async function loadLabels() {
@@ -65,7 +73,8 @@ async function take(file) {
   if (request.signal.aborted) return;
   setBusy(true);
   try {
-    const answer = await call(`v1/segment?threshold=${LOWEST}`, { method: 'POST', body: file, signal: request.signal });
+    const ask = state.labels.catalogue ? similarQuery() : 'segment?';
+    const answer = await call(`v1/${ask}threshold=${LOWEST}`, { method: 'POST', body: file, signal: request.signal });
     if (answer.width !== $('photo').naturalWidth || answer.height !== $('photo').naturalHeight) {
       throw new Error('This browser turns the photo otherwise than the service: save it as JPEG and try again.');
     }
@@ -136,6 +145,7 @@ function setThreshold(threshold) {
 
 function writeList() {
   const found = shown();
+  $('found').textContent = '';
   $('list').replaceChildren(...found.map(writeGarment));
   const weaker = state.garments.length;
   $('none').hidden = found.length > 0;
@@ -170,7 +180,54 @@ function writeGarment(one) {
   item.addEventListener('pointerenter', () => light(one.index));
   item.addEventListener('pointerleave', () => light(state.pinned));
   save.addEventListener('click', () => saveCutout(one));
+  if (state.pinned === one.index) showSimilar(item, one);
   return item;
+}
+
+// What the catalogue has: below the garment that is chosen.
+
+function showSimilar(item, one) {
+  if (!one.similar) return;
+  const panel = element('section', { className: 'similar' });
+  panel.setAttribute('aria-label', `Similar to ${one.category}`);
+  for (const [title, found] of [['Similar', one.similar], ['In stock instead', one.alternatives]]) {
+    if (!found) continue;
+    panel.append(element('h2', { textContent: title }));
+    panel.append(found.length ? element('ul', {}, ...found.map(writeMatch)) : element('p', { className: 'soft', textContent: 'Nothing in the catalogue' }));
+  }
+  const names = (one.goes_with ?? []).filter((other) => other.low > 1).map((other) => `${other.category} (${other.lift.toFixed(1)} times as often as by chance)`);
+  if (names.length) panel.append(element('h2', { textContent: 'Goes with' }), element('p', { textContent: names.join(', ') }));
+  item.append(panel);
+  const count = one.similar.length;
+  $('found').textContent = `${count || 'Nothing'} similar to ${one.category}, listed below it`;
+}
+
+function writeMatch(match) {
+  const colours = match.colours.map((one) => one.name);
+  const frame = element('div', { className: 'frame' });
+  frame.style.setProperty('--colours', stripes(match.colours)); // until the picture comes, or in its place
+  if (match.photo) loadPicture(frame, match.photo, `${match.category}, ${colours.join(', ')}`);
+  const own = Object.entries(match.columns).map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`);
+  const notes = element('small', { textContent: own.join(', ') || colours.join(', ') });
+  const near = element('b', { textContent: percent(match.similarity) });
+  return element('li', { title: match.image }, frame, near, ` ${match.category}`, notes);
+}
+
+function stripes(colours) { // as wide as their shares; CSS has the names
+  let at = 0;
+  const stops = colours.map(({ name, share }) => `${name} ${100 * at}% ${100 * (at += share)}%`);
+  return stops.length ? `linear-gradient(90deg, ${stops.join(', ')}, var(--wash) 0)` : 'none';
+}
+
+async function loadPicture(frame, path, alt) { // not by src alone: a key may be needed
+  try {
+    const response = await fetch(path.slice(1), { headers: keyHeaders() });
+    if (!response.ok) return;
+    const url = URL.createObjectURL(await response.blob());
+    const image = element('img', { src: url, alt });
+    await image.decode().finally(() => URL.revokeObjectURL(url));
+    frame.replaceChildren(image);
+  } catch { /* the colours stay */ }
 }
 
 // The overlay.
@@ -184,8 +241,12 @@ function light(index) {
 function pin(index) {
   state.pinned = state.pinned === index ? null : index;
   for (const item of $('list').children) {
-    item.firstChild.setAttribute('aria-pressed', Number(item.dataset.index) === state.pinned);
+    const isPinned = Number(item.dataset.index) === state.pinned;
+    item.firstChild.setAttribute('aria-pressed', isPinned);
+    item.querySelector('.similar')?.remove();
+    if (isPinned) showSimilar(item, state.garments[state.pinned]);
   }
+  if (state.pinned === null) $('found').textContent = '';
   light(state.pinned);
   paint();
 }
