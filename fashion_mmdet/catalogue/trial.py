@@ -21,9 +21,9 @@ from fashion_mmdet.catalogue.embeddings import (
 )
 from fashion_mmdet.catalogue.known import BOTH, GALLERY, QUERY, KnownPhoto
 from fashion_mmdet.catalogue.retrieval import Estimate, Labelled, estimate, retrieval_scores
-from fashion_mmdet.inference.model import GPU_BATCH
 
 SHRINKAGE = 0.5  # of the whitened features; from 0 to 8 they find about the same
+PHOTOS_A_CALL = 8
 OURS, FEATURES, WHITENED = 'ours', 'ours without colours', 'the same, whitened'
 IMAGENET, COLOURS, CHANCE = 'ImageNet features', 'colour histogram', 'chance'
 
@@ -67,7 +67,7 @@ def describe_all(task: Task, photos: Iterable[KnownPhoto], mapper: Callable) -> 
             if photo.masks:
                 kept.append(photo)
                 some.append(photo)
-            if len(some) == GPU_BATCH:
+            if len(some) == PHOTOS_A_CALL:
                 yield some
                 some = []
         if some:
