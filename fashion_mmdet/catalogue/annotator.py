@@ -76,10 +76,10 @@ class Seen(NamedTuple):
 
 def look(model: Model, chunk: pa.Table, problems: list[tuple[dict[str, Any], Exception]]) -> Iterator[Seen]:
     """Run the model on the photos of a chunk, batch by batch; those that cannot be read go into `problems`."""
-    rows, size = chunk.to_pylist(), model.batch_size
-    for start in range(0, len(rows), size):
+    rows = chunk.to_pylist()
+    for start in range(0, len(rows), model.batch_size):
         batch = []
-        for row in rows[start : start + size]:
+        for row in rows[start : start + model.batch_size]:
             content = row.pop(CONTENT, None)
             try:
                 batch.append((row, model.prepare(read_content(row[IMAGE]) if content is None else content)))

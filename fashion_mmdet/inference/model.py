@@ -117,11 +117,6 @@ class Model:
         self._views: tuple[Pipeline, torch.nn.Module] | None = None
         self._lock = threading.Lock()
 
-    @property
-    def batch_size(self) -> int:
-        """Photos in the network at once."""
-        return CPU_BATCH if self.device.type == 'cpu' else GPU_BATCH
-
     def __repr__(self) -> str:
         """Show name, device and fingerprint."""
         return f'Model({self.name!r}, {self.device}, {self.fingerprint})'
@@ -166,9 +161,9 @@ class Model:
         """
         pipeline, network = self._with_views() if tta else (self._pipeline, self._network)
         raws: list[RawPrediction] = []
-        for start in range(0, len(photos), self.batch_size):
-            some = photos[start : start + self.batch_size]
-            raws += self._run(network, [pipeline(read_photo(photo)) for photo in some])
+        size = self.batch_size
+        for start in range(0, len(photos), size):
+            raws += self._run(network, [pipeline(read_photo(photo)) for photo in photos[start : start + size]])
         return raws
 
     def prepare(self, photo: PhotoLike) -> dict[str, Any]:
@@ -238,6 +233,11 @@ class Model:
         divisor = self._pad_divisor
         views = [inputs] if isinstance(inputs, torch.Tensor) else inputs
         return tuple(tuple(-(-side // divisor) for side in view.shape[-2:]) for view in views)
+
+    @property
+    def batch_size(self) -> int:
+        """How many photos the network takes at once."""
+        return CPU_BATCH if self.device.type == 'cpu' else GPU_BATCH
 
     @property
     def _pad_divisor(self) -> int:
