@@ -230,7 +230,7 @@ def test_an_answer_that_takes_too_long_is_given_up(serve):
 
 def test_requests_share_batches(serve):
     """One is held up in the model, three come: the second batch has three photos."""
-    service = serve(max_wait_s=0)
+    service = serve(max_wait_s=0, max_batch=8)
     service.model.gate.clear()
     with ThreadPoolExecutor(4) as pool:
         begun = [pool.submit(service.ask)]
