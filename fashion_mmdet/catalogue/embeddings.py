@@ -4,7 +4,7 @@ Two parts make it. Features: the levels of the feature pyramid are averaged insi
 and put side by side. Colours, which training for categories teaches a network to overlook: a soft CIELAB histogram. A
 projection, fitted on a sample of a catalogue, centres and shortens both (PCA), brings each part to its weight, and all
 to length 1. Whitening the features (Jégou and Chum, ECCV 2012) found no more of the same garments and fewer of the same
-category: README, "Search".
+category: README, "Catalogue and search".
 """
 
 import os
