@@ -42,9 +42,9 @@ def refuse(error: Exception) -> RefusalError:
 
 
 def describe(status: int, detail: str) -> dict[str, Any]:
-    """Write a problem as RFC 9457 has it."""
-    known = status in set(HTTPStatus)
-    return dict(type='about:blank', title=HTTPStatus(status).phrase if known else '', status=status, detail=detail)
+    """Write a problem as RFC 9457 has it, its detail in one line whatever a stranger's names hold."""
+    title = HTTPStatus(status).phrase if status in set(HTTPStatus) else ''
+    return dict(type='about:blank', title=title, status=status, detail=' '.join(detail.split()))
 
 
 async def answer_refusal(request: Request, error: HTTPException) -> JSONResponse:

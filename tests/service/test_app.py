@@ -183,6 +183,7 @@ def test_a_defect_is_answered_without_details(serve):
         (png(), dict(threshold='nan'), 422, 'threshold: '),
         (png(), dict(masks='bitmap'), 422, 'masks: '),
         (png(), dict(treshold=1), 422, 'treshold: '),
+        (png(), {'a\nb\x85c': 1}, 422, 'a b c: '),
     ],
 )
 def test_what_cannot_be_served_is_said_in_one_line(serve, photo, options, status, text):
