@@ -72,12 +72,13 @@ def main(argv: list[str] | None = None) -> int:
         import torch
 
         from fashion_mmdet.inference import load_model
+        from fashion_mmdet.inference.model import GPU_BATCH
 
         chosen = settings.Settings(
             max_bytes=round(args.max_mb * 2**20),
             max_pixels=max_pixels,
             max_photos=min(16, args.max_under_way),
-            max_batch=args.max_batch or (8 if torch.cuda.is_available() else 1),
+            max_batch=args.max_batch or (GPU_BATCH if torch.cuda.is_available() else 1),
             max_under_way=args.max_under_way,
             timeout_s=args.timeout,
             api_keys=settings.keys_from_environment(),

@@ -22,7 +22,7 @@ class RefusalError(HTTPException):
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
         if status in (429, 503):
             headers = {'Retry-After': str(RETRY_AFTER_S), **(headers or {})}
-        super().__init__(status, ' '.join(detail.split()), headers)
+        super().__init__(status, detail, headers)
 
     def __reduce__(self) -> tuple:
         """Let it pass between processes."""

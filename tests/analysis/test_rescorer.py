@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,14 @@ from fashion_mmdet.analysis.rescorer.validation import Settings, validate
 from fashion_mmdet.evaluation.dump import DumpWriter, read_dump
 from fashion_mmdet.evaluation.offline import score_dump
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
-from fashion_mmdet.evaluation.predictions import RawPrediction, Truth, empty_prediction
+from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
 from fashion_mmdet.evaluation.rescorer import features as feature_module
 from fashion_mmdet.evaluation.rescorer import model, store
 from fashion_mmdet.evaluation.rescorer.features import FEATURE_NAMES, extract_features
 from fashion_mmdet.evaluation.rescorer.model import Rescorer, fit_gain, fit_hit, predict_gain, predict_hit
 from fashion_mmdet.evaluation.rescorer.store import load_rescorer, save_rescorer
-from fashion_mmdet.masks.rle import coco_to_runs, mask_to_runs, runs_to_coco, runs_to_kaggle
+from fashion_mmdet.masks.rle import coco_to_runs, runs_to_kaggle
+from tests.builders import make_raw, make_truth
 from tools import train_rescorer
 
 HEIGHT, WIDTH = 96, 48
@@ -33,28 +35,7 @@ METRIC = Metric(size=SIZE)
 QUICK = Settings(folds=2, repeats=1)
 
 
-def raw_of(image_id: str, *objects: tuple[int, float, tuple], probability: float = 1.0) -> RawPrediction:
-    """Solid objects (category, score, box x1 y1 x2 y2) in a photo 48 wide and 96 high: one cell of the grid a pixel."""
-    if not objects:
-        return empty_prediction(image_id, *SIZE)
-    return RawPrediction(
-        image_id,
-        *SIZE,
-        np.array([one[0] for one in objects], np.int64),
-        np.array([one[1] for one in objects], np.float32),
-        np.array([one[2] for one in objects], np.float32),
-        np.full((len(objects), 28, 28), probability, np.float16),
-    )
-
-
-def truth_of(image_id: str, *objects: tuple[int, tuple]) -> Truth:
-    """Solid objects (category, box)."""
-    masks = []
-    for _, (x1, y1, x2, y2) in objects:
-        mask = np.zeros(SIZE, bool)
-        mask[y1:y2, x1:x2] = True
-        masks.append(runs_to_coco(mask_to_runs(mask), *SIZE))
-    return Truth(image_id, SIZE, np.array([one[0] for one in objects], np.int64), masks, [()] * len(objects))
+raw_of, truth_of = partial(make_raw, size=SIZE), partial(make_truth, size=SIZE)  # one cell of the grid a pixel
 
 
 def columns(raw: RawPrediction) -> dict[str, list[float]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,11 @@ from fashion_mmdet.evaluation.dump import DumpWriter
 from fashion_mmdet.evaluation.dump_options import read_options
 from fashion_mmdet.evaluation.matching import count_image
 from fashion_mmdet.evaluation.postprocess import Postprocess, postprocess
-from fashion_mmdet.evaluation.predictions import RawPrediction, Truth, empty_prediction
+from fashion_mmdet.evaluation.predictions import RawPrediction, Truth
 from fashion_mmdet.evaluation.scoring import summarize
-from fashion_mmdet.masks.rle import mask_to_runs, runs_to_coco, runs_to_kaggle
+from fashion_mmdet.masks.rle import mask_to_runs, runs_to_kaggle
 from fashion_mmdet.utils.literals import read_assignment
+from tests.builders import make_raw, make_truth
 from tests.conftest import ROOT
 from tools import score_dump, tune_thresholds
 
@@ -40,30 +42,12 @@ AXES = {
 EVERYTHING = Postprocess(score_thr=0.05, nms_iou=None, overlap='none')
 
 
-def block(x1: int, y1: int, x2: int, y2: int) -> np.ndarray:
-    mask = np.zeros(SIZE, bool)
-    mask[y1:y2, x1:x2] = True
-    return mask
+raw_of = partial(make_raw, size=SIZE)
 
 
 def truth_of(image_id: str, *objects: tuple[int, tuple], attributes: tuple[int, ...] = ()) -> Truth:
-    """Solid objects (category, box)."""
-    masks = [runs_to_coco(mask_to_runs(block(*box)), *SIZE) for _, box in objects]
-    return Truth(image_id, SIZE, np.array([one[0] for one in objects], np.int64), masks, [attributes] * len(objects))
-
-
-def raw_of(image_id: str, *objects: tuple[int, float, tuple]) -> RawPrediction:
-    """Solid objects (category, score, box)."""
-    if not objects:
-        return empty_prediction(image_id, *SIZE)
-    return RawPrediction(
-        image_id,
-        *SIZE,
-        np.array([one[0] for one in objects], np.int64),
-        np.array([one[1] for one in objects], np.float32),
-        np.array([one[2] for one in objects], np.float32),
-        np.ones((len(objects), 28, 28), np.float16),
-    )
+    """Solid objects (category, box), all with the same attributes."""
+    return make_truth(image_id, *[(*one, *attributes) for one in objects], size=SIZE)
 
 
 def random_images(count: int, seed: int) -> tuple[list[RawPrediction], dict[str, Truth]]:

@@ -349,17 +349,16 @@ def test_every_step_has_its_twin_on_the_cpu():
     assert names == sorted(['baseline', *ABLATION])
 
 
+def loss_weights(cfg: Config) -> list[float]:
+    """Return the weights of the five losses: RPN class and box, RoI class, box and mask."""
+    rpn, roi = cfg.model.rpn_head, cfg.model.roi_head
+    losses = rpn.loss_cls, rpn.loss_bbox, roi.bbox_head.loss_cls, roi.bbox_head.loss_bbox, roi.mask_head.loss_mask
+    return [loss.loss_weight for loss in losses]
+
+
 def test_the_baseline_is_r101_with_all_five_losses_weighing_one():
     cfg = read_shipped(ROOT / 'configs/fashion/maskrcnn_r101_baseline.py')
-    head = cfg.model.roi_head
-    weights = [
-        cfg.model.rpn_head.loss_cls,
-        cfg.model.rpn_head.loss_bbox,
-        head.bbox_head.loss_cls,
-        head.bbox_head.loss_bbox,
-        head.mask_head.loss_mask,
-    ]
-    assert [loss.loss_weight for loss in weights] == [1.0] * 5
+    assert loss_weights(cfg) == [1.0] * 5
     assert cfg.model.backbone.depth == 101
 
 
@@ -372,15 +371,7 @@ def test_the_heads_run_trains_as_matterport_does():
 def test_lossw_declares_the_reports_weights_and_schedule():
     """Matterport's five losses 1.0, 0.8, 6.0, 6.0, 6.0; 5e-5 to epoch 10, then 5e-5 * 0.6 = 3e-5 to epoch 20."""
     cfg = read_shipped(ROOT / 'configs/fashion/maskrcnn_r50_lossw.py')
-    head = cfg.model.roi_head
-    weights = [
-        cfg.model.rpn_head.loss_cls,
-        cfg.model.rpn_head.loss_bbox,
-        head.bbox_head.loss_cls,
-        head.bbox_head.loss_bbox,
-        head.mask_head.loss_mask,
-    ]
-    assert [loss.loss_weight for loss in weights] == [1.0, 0.8, 6.0, 6.0, 6.0]
+    assert loss_weights(cfg) == [1.0, 0.8, 6.0, 6.0, 6.0]
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.momentum, optimizer.weight_decay) == ('SGD', 5e-5, 0.9, 1e-4)
     (schedule,) = cfg.param_scheduler
